@@ -1,0 +1,1 @@
+//! A transactional outbox for SeaORM: publish, relay, inbox, dead letters.

@@ -1,0 +1,1 @@
+//! The Pullit study service: one binary, HTTP API, scheduled jobs, worker.

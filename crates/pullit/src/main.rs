@@ -1,0 +1,2 @@
+//! The `pullit` binary.
+fn main() {}

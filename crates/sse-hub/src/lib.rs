@@ -1,0 +1,1 @@
+//! Server-sent events: connections, heartbeats, replay, drain.

@@ -1,0 +1,1 @@
+//! Starts private servers for the tests and drives a pullit process.
