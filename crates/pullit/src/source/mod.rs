@@ -1,0 +1,3 @@
+//! Learning sources: the documents that members upload.
+
+pub mod extraction;
