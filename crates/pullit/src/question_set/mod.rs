@@ -1,0 +1,3 @@
+//! Question sets: how they are asked for, generated, kept and cleaned up.
+
+pub mod generator;
