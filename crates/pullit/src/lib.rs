@@ -1,4 +1,6 @@
-//! The Pullit study service: one binary, HTTP API, scheduled jobs, worker.
+//! Pullit: a study service, and the scheduled jobs that keep it healthy.
+//!
+//! Each heading of the owner's guide is a room here; `schedulers` shows all jobs on one screen, and `app` puts everything together.
 
-pub mod question_set;
+pub mod platform;
 pub mod source;

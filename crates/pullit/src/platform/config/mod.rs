@@ -1,0 +1,378 @@
+//! The effective configuration: defaults, then `pullit.toml`, then the environment, then flags.
+
+mod duration;
+mod jobs;
+mod load;
+mod show;
+mod validate;
+
+pub use duration::Span;
+pub use jobs::{JobConfig, MisfireConfig};
+pub use load::{ConfigError, Layers, load};
+pub use show::{Setting, settings};
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be set. The embedded defaults need no file at all.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address and port of the HTTP server. Port 0 takes a free one.
+    pub listen: String,
+    /// The folder of everything that this node keeps in files.
+    pub data_dir: PathBuf,
+    /// The zone of days, weeks and cron triggers.
+    pub zone: chrono_tz::Tz,
+    /// The name of this node in locks and runs; made at start when empty: host, process, random tail.
+    pub node_id: String,
+    /// Where the rows are.
+    pub database: DatabaseConfig,
+    /// Where the uploaded files are.
+    pub storage: StorageConfig,
+    /// How work reaches the workers.
+    pub broker: BrokerConfig,
+    /// Who writes the questions.
+    pub generator: GeneratorConfig,
+    /// Sign-in.
+    pub auth: AuthConfig,
+    /// The HTTP edge.
+    pub http: HttpConfig,
+    /// Bounds of uploads and of reading them.
+    pub upload: UploadConfig,
+    /// Bounds of the workers.
+    pub worker: WorkerConfig,
+    /// Batch sizes and the like of the jobs.
+    pub limits: LimitsConfig,
+    /// How long history is kept.
+    pub retention: RetentionConfig,
+    /// Log lines.
+    pub log: LogConfig,
+    /// Settings of single jobs, by job name.
+    pub jobs: BTreeMap<String, JobConfig>,
+}
+
+/// `[database]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite://PATH` or `postgres://…`; empty: `pullit.db` in the data folder.
+    pub url: String,
+    /// Most connections that this process opens.
+    pub max_connections: u32,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    /// `file://PATH`; empty: `objects` in the data folder.
+    pub url: String,
+}
+
+/// `[broker]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BrokerConfig {
+    /// `database:`: the workers take work from the database.
+    pub url: String,
+}
+
+/// `[generator]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GeneratorConfig {
+    /// `offline`: questions from the text alone, without a network.
+    pub kind: String,
+}
+
+/// `[auth]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Whether anybody may sign in with an e-mail address alone (for development, on a loopback address only).
+    pub dev_login: bool,
+    /// The secret that signs access tokens and upload URLs, 32 bytes or more; empty: made on first start and kept in the data folder.
+    pub jwt_secret: String,
+    /// How long an access token lives.
+    pub access_ttl: Span,
+    /// How long a refresh token lives.
+    pub refresh_ttl: Span,
+    /// How long a refresh token that was just rotated is still taken, so that two tabs that refresh at once both succeed.
+    pub refresh_grace: Span,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// The address under which browsers reach this server; empty: `http://<listen>`.
+    pub public_url: String,
+    /// Origins of front ends that may call with credentials.
+    pub cors_origins: Vec<String>,
+    /// How long one request may take (streams aside).
+    pub request_timeout: Span,
+}
+
+/// `[upload]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UploadConfig {
+    /// Largest file, in bytes.
+    pub max_bytes: u64,
+    /// How long an upload URL is valid.
+    pub url_ttl: Span,
+    /// Most pages of a PDF.
+    pub max_pages: u32,
+    /// Longest text taken out of a document, in characters.
+    pub max_chars: usize,
+    /// Most memory that reading one document may take, in bytes.
+    pub memory_bytes: u64,
+    /// Longest time that reading one document may take.
+    pub extraction_timeout: Span,
+    /// Documents read at the same time by this node.
+    pub extraction_concurrency: usize,
+}
+
+/// `[worker]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkerConfig {
+    /// Question sets generated at the same time by this node.
+    pub concurrency: usize,
+    /// Longest time of one generation.
+    pub timeout: Span,
+    /// How long taken work is believed alive without a sign of life; extended while it is worked on.
+    pub lease: Span,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// A question set that has been PENDING for this long has failed.
+    pub pending_timeout: Span,
+    /// Most automatic retries of a failed question set.
+    pub max_retries: i32,
+    /// Question sets retried by one run.
+    pub retries_per_run: u32,
+    /// Question sets failed in one transaction.
+    pub cleanup_batch: u32,
+    /// Sources deleted in one step.
+    pub source_batch: u32,
+    /// Members handled in one transaction of the learn-stats jobs.
+    pub member_batch: u32,
+    /// Events relayed in one transaction.
+    pub outbox_batch: u32,
+    /// Deliveries of one event before it is dead.
+    pub outbox_attempts: u32,
+    /// Rows pruned in one transaction.
+    pub prune_batch: u32,
+    /// Event streams of one member; the oldest gives way.
+    pub streams_per_member: usize,
+    /// Event streams of this node.
+    pub streams: usize,
+}
+
+/// `[retention]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Finished job runs.
+    pub runs: Span,
+    /// Marks of handled events; longer than the longest retry of an event.
+    pub inbox: Span,
+    /// Notifications.
+    pub notifications: Span,
+    /// Refresh tokens after their end.
+    pub tokens: Span,
+    /// Remembered answers of idempotent requests.
+    pub idempotency: Span,
+    /// Uploads that nobody completed.
+    pub uploads: Span,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// What is logged, as `tracing` directives: `info`, `pullit=debug,info` …
+    pub filter: String,
+    /// `text` or `json`, one line an event.
+    pub format: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            data_dir: PathBuf::from("./pullit-data"),
+            zone: chrono_tz::Asia::Seoul,
+            node_id: String::new(),
+            database: DatabaseConfig::default(),
+            storage: StorageConfig::default(),
+            broker: BrokerConfig::default(),
+            generator: GeneratorConfig::default(),
+            auth: AuthConfig::default(),
+            http: HttpConfig::default(),
+            upload: UploadConfig::default(),
+            worker: WorkerConfig::default(),
+            limits: LimitsConfig::default(),
+            retention: RetentionConfig::default(),
+            log: LogConfig::default(),
+            jobs: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            max_connections: 10,
+        }
+    }
+}
+
+#[allow(clippy::derivable_impls, reason = "the embedded defaults stand together, written out")]
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self { url: String::new() }
+    }
+}
+
+impl Default for BrokerConfig {
+    fn default() -> Self {
+        Self {
+            url: "database:".to_owned(),
+        }
+    }
+}
+
+impl Default for GeneratorConfig {
+    fn default() -> Self {
+        Self {
+            kind: "offline".to_owned(),
+        }
+    }
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            dev_login: true,
+            jwt_secret: String::new(),
+            access_ttl: Span::minutes(15),
+            refresh_ttl: Span::days(14),
+            refresh_grace: Span::seconds(10),
+        }
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            public_url: String::new(),
+            cors_origins: vec![
+                "http://localhost:5173".to_owned(),
+                "http://127.0.0.1:5173".to_owned(),
+            ],
+            request_timeout: Span::seconds(30),
+        }
+    }
+}
+
+impl Default for UploadConfig {
+    fn default() -> Self {
+        Self {
+            max_bytes: 50 * 1024 * 1024,
+            url_ttl: Span::minutes(15),
+            max_pages: 1_000,
+            max_chars: 2_000_000,
+            memory_bytes: 512 * 1024 * 1024,
+            extraction_timeout: Span::seconds(60),
+            extraction_concurrency: 2,
+        }
+    }
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 2,
+            timeout: Span::minutes(10),
+            lease: Span::seconds(30),
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            pending_timeout: Span::minutes(60),
+            max_retries: 3,
+            retries_per_run: 1,
+            cleanup_batch: 500,
+            source_batch: 500,
+            member_batch: 2_000,
+            outbox_batch: 1_000,
+            outbox_attempts: 10,
+            prune_batch: 5_000,
+            streams_per_member: 8,
+            streams: 20_000,
+        }
+    }
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self {
+            runs: Span::days(90),
+            inbox: Span::days(14),
+            notifications: Span::days(30),
+            tokens: Span::days(7),
+            idempotency: Span::hours(24),
+            uploads: Span::hours(24),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            filter: "info".to_owned(),
+            format: "text".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// The database, with the embedded default filled in.
+    pub fn database_url(&self) -> String {
+        if self.database.url.is_empty() {
+            format!("sqlite://{}", self.data_dir.join("pullit.db").display())
+        } else {
+            self.database.url.clone()
+        }
+    }
+
+    /// The object storage, with the embedded default filled in.
+    pub fn storage_url(&self) -> String {
+        if self.storage.url.is_empty() {
+            format!("file://{}", self.data_dir.join("objects").display())
+        } else {
+            self.storage.url.clone()
+        }
+    }
+
+    /// The settings of one job. Names match whatever their case, because the environment has none.
+    pub fn job(&self, name: &str) -> JobConfig {
+        self.jobs
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, job)| job.clone())
+            .unwrap_or_default()
+    }
+}

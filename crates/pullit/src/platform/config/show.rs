@@ -1,0 +1,101 @@
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Config;
+
+/// One effective setting, for `pullit config show`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Setting {
+    /// Dotted key.
+    pub key: String,
+    /// Value, masked where it is secret.
+    pub value: String,
+    /// `default`, a file, `environment` or `flag`.
+    pub origin: String,
+}
+
+const MASK: &str = "********";
+
+/// Every setting, with where it came from.
+pub fn settings(config: &Config, raw: &config::Config, flags: &[(String, String)]) -> Vec<Setting> {
+    let mut effective = config.clone();
+    effective.database.url = config.database_url();
+    effective.storage.url = config.storage_url();
+    let mut list = Vec::new();
+    if let Ok(tree) = serde_json::to_value(&effective) {
+        flatten("", &tree, &mut list);
+    }
+    for setting in &mut list {
+        setting.origin = origin(&setting.key, raw, flags);
+        setting.value = masked(&setting.key, &setting.value);
+    }
+    list
+}
+
+fn flatten(prefix: &str, value: &Value, list: &mut Vec<Setting>) {
+    let value = match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                flatten(&key, value, list);
+            }
+            return;
+        }
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    };
+    list.push(Setting {
+        key: prefix.to_owned(),
+        value,
+        origin: String::new(),
+    });
+}
+
+fn origin(key: &str, raw: &config::Config, flags: &[(String, String)]) -> String {
+    if flags.iter().any(|(flag, _)| flag == key) {
+        return "flag".to_owned();
+    }
+    match raw.get::<config::Value>(key) {
+        Err(_) => "default".to_owned(),
+        Ok(value) => match value.origin() {
+            Some(origin) if origin.contains("environment") => "environment".to_owned(),
+            Some(origin) => origin.to_owned(),
+            None => "default".to_owned(),
+        },
+    }
+}
+
+/// Secrets are not shown: keys that are secret by name, and passwords inside URLs.
+fn masked(key: &str, value: &str) -> String {
+    if key.ends_with("secret") || key.ends_with("password") {
+        return if value.is_empty() { String::new() } else { MASK.to_owned() };
+    }
+    let Some((scheme, rest)) = value.split_once("://") else {
+        return value.to_owned();
+    };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((credentials, host)) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            let path = &rest[authority.len()..];
+            format!("{scheme}://{user}:{MASK}@{host}{path}")
+        }
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_and_passwords_in_urls_are_masked() {
+        assert_eq!(masked("auth.jwt_secret", "abc"), MASK);
+        assert_eq!(
+            masked("database.url", "postgres://pullit:p@ss@db:5432/pullit?x=1"),
+            format!("postgres://pullit:{MASK}@db:5432/pullit?x=1"),
+        );
+        assert_eq!(masked("http.public_url", "https://pullit.example/"), "https://pullit.example/");
+    }
+}

@@ -1,0 +1,142 @@
+//! The database: SQLite in a file, or PostgreSQL.
+
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use thiserror::Error;
+
+/// How long a statement may wait for a connection of the pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long SQLite waits for another process's write before it answers busy.
+const SQLITE_BUSY: Duration = Duration::from_secs(10);
+
+/// Why the database cannot be used.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The URL names no database that this program knows.
+    #[error("database.url must start with `sqlite:` or `postgres://`, not `{0}`")]
+    Scheme(String),
+    /// The folder of the SQLite file cannot be made.
+    #[error("the folder for the database, {path}, cannot be made: {error}")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The database does not answer, or refuses us.
+    #[error("cannot connect to the database: {0}")]
+    Connect(#[from] DbErr),
+}
+
+/// Connections to the one database of the service.
+///
+/// SQLite has a single writer. Writers of this process therefore queue at a pool of one connection, in order and without polling, while
+/// readers have connections of their own. In PostgreSQL both are the same pool.
+#[derive(Clone, Debug)]
+pub struct Db {
+    write: DatabaseConnection,
+    read: DatabaseConnection,
+}
+
+impl Db {
+    /// Connects. `max_connections` bounds the pool (in SQLite: the readers).
+    ///
+    /// # Errors
+    /// When the URL is not one of ours, or the database cannot be reached.
+    pub async fn connect(url: &str, max_connections: u32) -> Result<Self, ConnectError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let pool = Database::connect(options(url, max_connections)).await?;
+            return Ok(Self {
+                write: pool.clone(),
+                read: pool,
+            });
+        }
+        let Some(path) = url.strip_prefix("sqlite:") else {
+            let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
+            return Err(ConnectError::Scheme(scheme.to_owned()));
+        };
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if let Some(folder) = std::path::Path::new(path).parent() {
+            std::fs::create_dir_all(folder).map_err(|error| ConnectError::Folder {
+                path: folder.display().to_string(),
+                error,
+            })?;
+        }
+        let url = format!("sqlite://{path}?mode=rwc");
+        Ok(Self {
+            write: Database::connect(sqlite_options(&url, 1)).await?,
+            read: Database::connect(sqlite_options(&url, max_connections.clamp(1, 4))).await?,
+        })
+    }
+
+    /// Which database this is.
+    pub fn backend(&self) -> DbBackend {
+        self.write.get_database_backend()
+    }
+
+    /// For statements that change something. Never ask it for a second connection while a transaction is open: there is one.
+    pub fn write(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    /// For statements that only read, outside a transaction.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// A transaction that will write: in SQLite it takes the write lock at once, so that it cannot fail half-way for want of it.
+    ///
+    /// # Errors
+    /// When no connection is free in time or the database does not answer.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.write.begin_with_options(write_transaction()).await
+    }
+
+    /// Closes the pools.
+    pub async fn close(self) {
+        for pool in [self.write, self.read] {
+            if let Err(error) = pool.close().await {
+                tracing::debug!(%error, "a database pool was closed already");
+            }
+        }
+    }
+}
+
+/// The options of a transaction that writes.
+pub fn write_transaction() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
+}
+
+fn options(url: &str, max_connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(max_connections)
+        .min_connections(0)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_timeout(ACQUIRE_TIMEOUT)
+        .sqlx_logging(false);
+    options
+}
+
+fn sqlite_options(url: &str, max_connections: u32) -> ConnectOptions {
+    let mut options = options(url, max_connections);
+    options.map_sqlx_sqlite_opts(|sqlite| {
+        sqlite
+            .journal_mode(SqliteJournalMode::Wal)
+            // FULL: what was answered is on the disk, whatever happens to the power.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(SQLITE_BUSY)
+            .pragma("cache_size", "-2048")
+            .pragma("journal_size_limit", "16777216")
+    });
+    options
+}

@@ -1,0 +1,12 @@
+//! The manners of the HTTP edge: errors, bodies, identifiers, the caller.
+
+mod error;
+mod extract;
+mod validation;
+
+pub use error::{ApiError, Code, FieldError, codes};
+pub use extract::{Caller, Identify, Identity, Json, PathId, Query, Role};
+pub use validation::Fields;
+
+/// The largest JSON body that is read, in bytes.
+pub const MAX_BODY: usize = 256 * 1024;

@@ -1,0 +1,8 @@
+//! What every domain room stands on: configuration, database, clock, storage, broker, HTTP manners.
+
+pub mod config;
+pub mod db;
+pub mod http;
+pub mod migrations;
+pub mod sql;
+pub mod telemetry;
