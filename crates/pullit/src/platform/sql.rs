@@ -45,9 +45,7 @@ pub fn sqlite_time(time: DateTime<Utc>) -> String {
 
 fn for_backend(backend: DbBackend, value: Value) -> Value {
     match (backend, value) {
-        (DbBackend::Sqlite, Value::ChronoDateTimeUtc(time)) => {
-            Value::String(time.map(sqlite_time))
-        }
+        (DbBackend::Sqlite, Value::ChronoDateTimeUtc(time)) => Value::String(time.map(sqlite_time)),
         (DbBackend::Sqlite, Value::ChronoDate(date)) => {
             Value::String(date.map(|date| date.format("%Y-%m-%d").to_string()))
         }

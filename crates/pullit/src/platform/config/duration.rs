@@ -48,7 +48,11 @@ impl FromStr for Span {
         let text = text.trim();
         let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, unit) = text.split_at(digits);
-        let wrong = || format!("`{text}` is not a length of time; write a number and ms, s, m, h or d, such as `15m`");
+        let wrong = || {
+            format!(
+                "`{text}` is not a length of time; write a number and ms, s, m, h or d, such as `15m`"
+            )
+        };
         let number: u64 = number.parse().map_err(|_| wrong())?;
         let millis = match unit.trim() {
             "ms" => 1,
@@ -66,7 +70,12 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
-        for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
+        for (unit, size) in [
+            ("d", 86_400_000),
+            ("h", 3_600_000),
+            ("m", 60_000),
+            ("s", 1_000),
+        ] {
             if millis > 0 && millis % size == 0 {
                 return write!(f, "{}{unit}", millis / size);
             }

@@ -35,8 +35,22 @@ pub struct Layers {
 
 /// Keys that stand at the top level of the file; an environment variable that names none of them is not ours.
 const TOP_LEVEL: &[&str] = &[
-    "listen", "data_dir", "zone", "node_id", "database", "storage", "broker", "generator", "auth", "http", "upload",
-    "worker", "limits", "retention", "log", "jobs",
+    "listen",
+    "data_dir",
+    "zone",
+    "node_id",
+    "database",
+    "storage",
+    "broker",
+    "generator",
+    "auth",
+    "http",
+    "upload",
+    "worker",
+    "limits",
+    "retention",
+    "log",
+    "jobs",
 ];
 
 /// Reads the layers and checks what they make together.
@@ -121,14 +135,20 @@ mod tests {
     fn the_environment_reaches_nested_keys_lists_and_jobs_whatever_their_case() {
         let layers = with_env(&[
             ("PULLIT_DATABASE__URL", "postgres://db/pullit"),
-            ("PULLIT_HTTP__CORS_ORIGINS", "https://a.example,https://b.example"),
+            (
+                "PULLIT_HTTP__CORS_ORIGINS",
+                "https://a.example,https://b.example",
+            ),
             ("PULLIT_AUTH__DEV_LOGIN", "false"),
             ("PULLIT_JOBS__RELAYOUTBOXEVENTS__EVERY", "250ms"),
             ("PULLIT_TEST_POSTGRES_URL", "not ours"),
         ]);
         let (config, _) = load(&layers).unwrap();
         assert_eq!(config.database_url(), "postgres://db/pullit");
-        assert_eq!(config.http.cors_origins, ["https://a.example", "https://b.example"]);
+        assert_eq!(
+            config.http.cors_origins,
+            ["https://a.example", "https://b.example"]
+        );
         assert!(!config.auth.dev_login);
         let relay = config.job("relayOutboxEvents");
         assert_eq!(relay.every.unwrap().to_string(), "250ms");
@@ -138,8 +158,15 @@ mod tests {
     fn flags_win_over_the_environment_and_the_environment_over_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pullit.toml");
-        std::fs::write(&path, "listen = \"127.0.0.1:1\"\nzone = \"UTC\"\nnode_id = \"file\"\n").unwrap();
-        let mut layers = with_env(&[("PULLIT_LISTEN", "127.0.0.1:2"), ("PULLIT_ZONE", "America/New_York")]);
+        std::fs::write(
+            &path,
+            "listen = \"127.0.0.1:1\"\nzone = \"UTC\"\nnode_id = \"file\"\n",
+        )
+        .unwrap();
+        let mut layers = with_env(&[
+            ("PULLIT_LISTEN", "127.0.0.1:2"),
+            ("PULLIT_ZONE", "America/New_York"),
+        ]);
         layers.file = Some(path);
         layers.flags = vec![("listen".to_owned(), "127.0.0.1:3".to_owned())];
         let (config, _) = load(&layers).unwrap();

@@ -236,7 +236,10 @@ impl Default for DatabaseConfig {
     }
 }
 
-#[allow(clippy::derivable_impls, reason = "the embedded defaults stand together, written out")]
+#[allow(
+    clippy::derivable_impls,
+    reason = "the embedded defaults stand together, written out"
+)]
 impl Default for StorageConfig {
     fn default() -> Self {
         Self { url: String::new() }

@@ -36,13 +36,21 @@ fn flatten(prefix: &str, value: &Value, list: &mut Vec<Setting>) {
     let value = match value {
         Value::Object(map) => {
             for (key, value) in map {
-                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                let key = if prefix.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{prefix}.{key}")
+                };
                 flatten(&key, value, list);
             }
             return;
         }
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+        Value::Array(items) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(","),
         other => other.to_string(),
     };
     list.push(Setting {
@@ -69,7 +77,11 @@ fn origin(key: &str, raw: &config::Config, flags: &[(String, String)]) -> String
 /// Secrets are not shown: keys that are secret by name, and passwords inside URLs.
 fn masked(key: &str, value: &str) -> String {
     if key.ends_with("secret") || key.ends_with("password") {
-        return if value.is_empty() { String::new() } else { MASK.to_owned() };
+        return if value.is_empty() {
+            String::new()
+        } else {
+            MASK.to_owned()
+        };
     }
     let Some((scheme, rest)) = value.split_once("://") else {
         return value.to_owned();
@@ -96,6 +108,9 @@ mod tests {
             masked("database.url", "postgres://pullit:p@ss@db:5432/pullit?x=1"),
             format!("postgres://pullit:{MASK}@db:5432/pullit?x=1"),
         );
-        assert_eq!(masked("http.public_url", "https://pullit.example/"), "https://pullit.example/");
+        assert_eq!(
+            masked("http.public_url", "https://pullit.example/"),
+            "https://pullit.example/"
+        );
     }
 }

@@ -16,37 +16,70 @@ pub(crate) const JOB_NAMES: &[&str] = &[
 pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     let refuse = |text: String| Err(ConfigError::Value(text));
     for name in config.jobs.keys() {
-        if !JOB_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            return refuse(format!("there is no job `{name}`; the jobs are {}", JOB_NAMES.join(", ")));
+        if !JOB_NAMES
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+        {
+            return refuse(format!(
+                "there is no job `{name}`; the jobs are {}",
+                JOB_NAMES.join(", ")
+            ));
         }
     }
     if config.broker.url != "database:" {
-        return refuse(format!("broker.url `{}` is not offered; use `database:`", scheme(&config.broker.url)));
+        return refuse(format!(
+            "broker.url `{}` is not offered; use `database:`",
+            scheme(&config.broker.url)
+        ));
     }
     if !config.storage_url().starts_with("file://") {
-        return refuse(format!("storage.url `{}` is not offered; use `file://PATH`", scheme(&config.storage_url())));
+        return refuse(format!(
+            "storage.url `{}` is not offered; use `file://PATH`",
+            scheme(&config.storage_url())
+        ));
     }
     if config.generator.kind != "offline" {
-        return refuse(format!("generator.kind `{}` is not offered; use `offline`", config.generator.kind));
+        return refuse(format!(
+            "generator.kind `{}` is not offered; use `offline`",
+            config.generator.kind
+        ));
     }
     if !config.auth.jwt_secret.is_empty() && config.auth.jwt_secret.len() < 32 {
         return refuse("auth.jwt_secret must have 32 bytes or more".to_owned());
     }
     if !matches!(config.log.format.as_str(), "text" | "json") {
-        return refuse(format!("log.format `{}` is neither `text` nor `json`", config.log.format));
+        return refuse(format!(
+            "log.format `{}` is neither `text` nor `json`",
+            config.log.format
+        ));
     }
     for (name, value) in [
         ("worker.concurrency", config.worker.concurrency),
-        ("upload.extraction_concurrency", config.upload.extraction_concurrency),
-        ("limits.streams_per_member", config.limits.streams_per_member),
-        ("limits.retries_per_run", config.limits.retries_per_run as usize),
+        (
+            "upload.extraction_concurrency",
+            config.upload.extraction_concurrency,
+        ),
+        (
+            "limits.streams_per_member",
+            config.limits.streams_per_member,
+        ),
+        (
+            "limits.retries_per_run",
+            config.limits.retries_per_run as usize,
+        ),
         ("limits.cleanup_batch", config.limits.cleanup_batch as usize),
         ("limits.source_batch", config.limits.source_batch as usize),
         ("limits.member_batch", config.limits.member_batch as usize),
         ("limits.outbox_batch", config.limits.outbox_batch as usize),
-        ("limits.outbox_attempts", config.limits.outbox_attempts as usize),
+        (
+            "limits.outbox_attempts",
+            config.limits.outbox_attempts as usize,
+        ),
         ("limits.prune_batch", config.limits.prune_batch as usize),
-        ("database.max_connections", config.database.max_connections as usize),
+        (
+            "database.max_connections",
+            config.database.max_connections as usize,
+        ),
     ] {
         if value == 0 {
             return refuse(format!("{name} must be at least 1"));

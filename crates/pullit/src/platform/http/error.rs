@@ -169,7 +169,11 @@ impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
         let unavailable = matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_));
         tracing::error!(%error, "a request failed for a database error");
-        Self::new(if unavailable { codes::UNAVAILABLE } else { codes::INTERNAL })
+        Self::new(if unavailable {
+            codes::UNAVAILABLE
+        } else {
+            codes::INTERNAL
+        })
     }
 }
 
@@ -201,7 +205,10 @@ impl IntoResponse for ApiError {
         };
         let mut response = (self.code.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if self.code.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

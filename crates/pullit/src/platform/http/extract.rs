@@ -66,7 +66,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let token = bearer(parts).ok_or(codes::UNAUTHENTICATED)?;
-        let identify = parts.extensions.get::<Arc<dyn Identify>>().cloned().ok_or(codes::INTERNAL)?;
+        let identify = parts
+            .extensions
+            .get::<Arc<dyn Identify>>()
+            .cloned()
+            .ok_or(codes::INTERNAL)?;
         identify.identify(&token).await.map(Caller)
     }
 }
@@ -74,7 +78,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 fn bearer(parts: &Parts) -> Option<String> {
     let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim().to_owned())
 }
 
 /// A JSON body, in and out. What cannot be read is answered with the field that is wrong.
@@ -104,12 +110,18 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         let path = error.path().to_string();
         let inner = error.into_inner();
         match inner.classify() {
-            serde_json::error::Category::Data if path != "." => ApiError::field(path, "값의 형식이 올바르지 않습니다"),
-            serde_json::error::Category::Data => ApiError::field("$", "요청 본문의 형식이 올바르지 않습니다"),
+            serde_json::error::Category::Data if path != "." => {
+                ApiError::field(path, "값의 형식이 올바르지 않습니다")
+            }
+            serde_json::error::Category::Data => {
+                ApiError::field("$", "요청 본문의 형식이 올바르지 않습니다")
+            }
             _ => ApiError::new(codes::NOT_JSON),
         }
     })?;
-    deserializer.end().map_err(|_| ApiError::new(codes::NOT_JSON))?;
+    deserializer
+        .end()
+        .map_err(|_| ApiError::new(codes::NOT_JSON))?;
     Ok(parsed)
 }
 
@@ -130,7 +142,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| ApiError::new(codes::NOT_FOUND))?;
-        text.parse().map(PathId).map_err(|_| codes::NOT_FOUND.into())
+        text.parse()
+            .map(PathId)
+            .map_err(|_| codes::NOT_FOUND.into())
     }
 }
 

@@ -29,7 +29,12 @@ impl Fields {
     }
 
     /// A field that must be there and hold one of a fixed set of words.
-    pub fn choice<T: std::str::FromStr>(&mut self, field: &str, value: Option<String>, choices: &str) -> Option<T> {
+    pub fn choice<T: std::str::FromStr>(
+        &mut self,
+        field: &str,
+        value: Option<String>,
+        choices: &str,
+    ) -> Option<T> {
         let value = self.required(field, value)?;
         let parsed = value.parse().ok();
         if parsed.is_none() {
