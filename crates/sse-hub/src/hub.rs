@@ -1,0 +1,289 @@
+use std::hash::Hash;
+use std::ops::Range;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::connection::Connection;
+use crate::mailbox::{Limits, Origin, Push, Waiting};
+use crate::registry::Registry;
+use crate::retry::jittered;
+use crate::telemetry::Telemetry;
+use crate::{Ended, Frame, HubOptions, HubStats, Refusal, Subscription};
+
+/// The open event streams of this process, by key (for instance a member's id). Clones are the
+/// same hub. No method waits for a reader.
+pub struct Hub<K: Eq + Hash + Clone> {
+    shared: Arc<Shared<K>>,
+}
+
+struct Shared<K> {
+    options: HubOptions,
+    limits: Limits,
+    registry: Registry<K>,
+    /// Streams whose `Subscription` is alive: they hold a socket even when they receive no more.
+    open: AtomicUsize,
+    vacated: Notify,
+    draining: AtomicBool,
+    telemetry: Telemetry,
+}
+
+impl<K: Eq + Hash + Clone> Hub<K> {
+    /// A hub without streams.
+    pub fn new(options: HubOptions) -> Self {
+        let limits = Limits {
+            queue: options.queue,
+            stall: options.stall,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                options,
+                limits,
+                registry: Registry::new(),
+                open: AtomicUsize::new(0),
+                vacated: Notify::new(),
+                draining: AtomicBool::new(false),
+                telemetry: Telemetry::new(),
+            }),
+        }
+    }
+
+    /// Opens a stream. It receives at once: what is published before it is read waits for it. When
+    /// the key already has `HubOptions::per_key` streams, the oldest is told to come back much
+    /// later and ends.
+    pub fn subscribe(&self, key: K) -> Result<Subscription<K>, Refusal> {
+        let shared = &self.shared;
+        let connection = Arc::new(Connection::new(jittered(&shared.options.retry)));
+        let oldest = self
+            .register(&key, &connection)
+            .inspect_err(|refusal| shared.telemetry.refused(*refusal))?;
+        shared.telemetry.opened();
+        if let Some(oldest) = oldest {
+            let retry = jittered(&shared.options.give_way_retry);
+            self.end(&oldest, Ended::GaveWay, Some(retry), Waiting::Sent);
+        }
+        Ok(Subscription::new(self.clone(), key, connection))
+    }
+
+    /// Sends an event to every stream of the key and says how many took it. Ids of one key should
+    /// rise; a stream that was already sent this id or a higher one does not get it.
+    pub fn publish(&self, key: &K, id: i64, frame: Frame) -> usize {
+        let mut round = Round::new(self, Origin::Live(id), &frame);
+        {
+            let mut shard = self.shared.registry.shard(key);
+            if let Some(streams) = shard.get_mut(key) {
+                streams.retain(|stream| round.push(stream));
+                if streams.is_empty() {
+                    shard.remove(key);
+                }
+            }
+        }
+        round.wake();
+        round.queued
+    }
+
+    /// Sends a frame without an id, such as a heartbeat, to every stream and says how many took it.
+    pub fn broadcast(&self, frame: Frame) -> usize {
+        let mut round = Round::new(self, Origin::Broadcast, &frame);
+        for mut shard in self.shared.registry.each_shard() {
+            shard.retain(|_, streams| {
+                streams.retain(|stream| round.push(stream));
+                !streams.is_empty()
+            });
+            drop(shard);
+            round.wake();
+        }
+        round.queued
+    }
+
+    /// Cuts off every stream of the key: nothing but `last` is sent to them any more. Says how many
+    /// there were. The key may subscribe again; keeping it out is the caller's business.
+    pub fn disconnect(&self, key: &K, last: Option<Frame>) -> usize {
+        let streams = self
+            .shared
+            .registry
+            .shard(key)
+            .remove(key)
+            .unwrap_or_default();
+        for stream in &streams {
+            self.end(stream, Ended::CutOff, last.clone(), Waiting::Discarded);
+        }
+        streams.len()
+    }
+
+    /// The keys that have at least one stream, in no order.
+    pub fn connected_keys(&self) -> Vec<K> {
+        let mut keys = Vec::new();
+        for shard in self.shared.registry.each_shard() {
+            keys.extend(shard.keys().cloned());
+        }
+        keys
+    }
+
+    /// What the hub holds and has done.
+    pub fn stats(&self) -> HubStats {
+        HubStats {
+            connections: self.shared.open.load(SeqCst),
+            keys: self
+                .shared
+                .registry
+                .each_shard()
+                .map(|shard| shard.len())
+                .sum(),
+            draining: self.shared.draining.load(SeqCst),
+            ..self.shared.telemetry.stats()
+        }
+    }
+
+    /// Ends every stream after what waits for it and a `retry:` of its own from the range, and
+    /// refuses new ones from now on.
+    pub fn drain(&self, retry: Range<Duration>) {
+        self.shared.draining.store(true, SeqCst);
+        let mut ended = 0;
+        for mut shard in self.shared.registry.each_shard() {
+            let streams = std::mem::take(&mut *shard);
+            drop(shard);
+            for stream in streams.into_values().flatten() {
+                self.end(
+                    &stream,
+                    Ended::Draining,
+                    Some(jittered(&retry)),
+                    Waiting::Sent,
+                );
+                ended += 1;
+            }
+        }
+        tracing::info!(
+            streams = ended,
+            "draining event streams: their clients will reconnect elsewhere"
+        );
+    }
+
+    /// Waits until no stream is open: after [`drain`](Self::drain), until every client has been sent
+    /// its end. A stalled client may take for ever, so bound this in time.
+    pub async fn drained(&self) {
+        loop {
+            let mut vacated = pin!(self.shared.vacated.notified());
+            // Registered before the count is read, or the last stream could close in between.
+            vacated.as_mut().enable();
+            if self.shared.open.load(SeqCst) == 0 {
+                return;
+            }
+            vacated.await;
+        }
+    }
+
+    fn register(
+        &self,
+        key: &K,
+        connection: &Arc<Connection>,
+    ) -> Result<Option<Arc<Connection>>, Refusal> {
+        let shared = &self.shared;
+        let mut shard = shared.registry.shard(key);
+        // Read under the lock: `drain` raises the flag first and visits each part afterwards, so a
+        // stream is either refused here or found there.
+        if shared.draining.load(SeqCst) {
+            return Err(Refusal::Draining);
+        }
+        let room = |open: usize| (open < shared.options.total).then_some(open + 1);
+        shared
+            .open
+            .fetch_update(SeqCst, SeqCst, room)
+            .map_err(|_| Refusal::Full)?;
+        let streams = shard
+            .entry(key.clone())
+            .or_insert_with(|| Vec::with_capacity(1));
+        let oldest = (streams.len() >= shared.options.per_key.max(1)).then(|| streams.remove(0));
+        streams.push(connection.clone());
+        Ok(oldest)
+    }
+
+    pub(crate) fn end(
+        &self,
+        stream: &Connection,
+        reason: Ended,
+        last: Option<Frame>,
+        waiting: Waiting,
+    ) {
+        if stream.end(reason, last, waiting) {
+            self.shared.telemetry.dropped(reason);
+        }
+    }
+
+    pub(crate) fn sent(&self, origin: Origin) {
+        self.shared.telemetry.sent(origin);
+    }
+
+    pub(crate) fn unregister(&self, key: &K, connection: &Arc<Connection>) {
+        self.shared.registry.remove(key, connection);
+    }
+
+    pub(crate) fn close(&self, key: &K, connection: &Arc<Connection>) {
+        self.unregister(key, connection);
+        self.shared.telemetry.closed(connection.ended());
+        if self.shared.open.fetch_sub(1, SeqCst) == 1 {
+            self.shared.vacated.notify_waiters();
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone> Clone for Hub<K> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+/// One frame on its way to many streams.
+struct Round<'a> {
+    origin: Origin,
+    frame: &'a Frame,
+    limits: &'a Limits,
+    telemetry: &'a Telemetry,
+    now: Instant,
+    queued: usize,
+    wakers: Vec<Waker>,
+}
+
+impl<'a> Round<'a> {
+    fn new<K: Eq + Hash + Clone>(hub: &'a Hub<K>, origin: Origin, frame: &'a Frame) -> Self {
+        Self {
+            origin,
+            frame,
+            limits: &hub.shared.limits,
+            telemetry: &hub.shared.telemetry,
+            now: Instant::now(),
+            queued: 0,
+            wakers: Vec::new(),
+        }
+    }
+
+    /// Whether the stream still receives.
+    fn push(&mut self, stream: &Connection) -> bool {
+        let (push, waker) = stream.push(self.origin, self.frame, self.limits, self.now);
+        self.wakers.extend(waker);
+        match push {
+            Push::Queued => {
+                self.queued += 1;
+                true
+            }
+            Push::Seen => true,
+            Push::Closed => false,
+            Push::Ended(reason) => {
+                self.telemetry.dropped(reason);
+                false
+            }
+        }
+    }
+
+    /// To be called without holding a lock.
+    fn wake(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+}

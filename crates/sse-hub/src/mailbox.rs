@@ -1,0 +1,228 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{Ended, Frame};
+
+/// Memory that an emptied queue may keep, in frames. Most streams never hold more than this; one
+/// that did once must not keep the room for ever.
+const KEPT_CAPACITY: usize = 4;
+
+/// Where a waiting frame came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Handshake,
+    History(i64),
+    Live(i64),
+    Broadcast,
+    Last,
+}
+
+impl Origin {
+    fn id(self) -> Option<i64> {
+        match self {
+            Self::History(id) | Self::Live(id) => Some(id),
+            Self::Handshake | Self::Broadcast | Self::Last => None,
+        }
+    }
+
+    fn is_limited(self) -> bool {
+        matches!(self, Self::Live(_) | Self::Broadcast)
+    }
+}
+
+pub(crate) struct Item {
+    pub(crate) origin: Origin,
+    pub(crate) frame: Frame,
+}
+
+pub(crate) struct Limits {
+    pub(crate) queue: usize,
+    pub(crate) stall: Duration,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Push {
+    Queued,
+    /// The client has it, or will get it from what is queued.
+    Seen,
+    /// This push ended the stream.
+    Ended(Ended),
+    Closed,
+}
+
+/// What becomes of the frames that wait when a stream ends.
+pub(crate) enum Waiting {
+    Sent,
+    Discarded,
+}
+
+/// What waits for one stream. Events are kept in the order of their ids whether they come from the
+/// store or live, which is how the two meet; each id is handed out at most once.
+pub(crate) struct Mailbox {
+    items: VecDeque<Item>,
+    /// How many of `items` count against the limit.
+    limited: usize,
+    /// The highest id handed out, or that the client said it has.
+    delivered: i64,
+    /// When the stream last took a frame, or the first one began to wait.
+    progress: Instant,
+    ended: Option<Ended>,
+}
+
+impl Mailbox {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            items: VecDeque::new(),
+            limited: 0,
+            delivered: i64::MIN,
+            progress: now,
+            ended: None,
+        }
+    }
+
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
+    /// Adds a handshake frame behind the earlier ones and ahead of everything else.
+    pub(crate) fn handshake(&mut self, frame: Frame) {
+        if self.ended.is_none() {
+            let at = self
+                .items
+                .iter()
+                .take_while(|item| item.origin == Origin::Handshake)
+                .count();
+            self.items.insert(
+                at,
+                Item {
+                    origin: Origin::Handshake,
+                    frame,
+                },
+            );
+        }
+    }
+
+    pub(crate) fn resume_after(&mut self, id: i64) {
+        self.delivered = self.delivered.max(id);
+        self.items
+            .retain(|item| item.origin.id().is_none_or(|id| id > self.delivered));
+        self.limited = self
+            .items
+            .iter()
+            .filter(|item| item.origin.is_limited())
+            .count();
+    }
+
+    pub(crate) fn replay(&mut self, mut history: Vec<(i64, Frame)>) {
+        if self.ended.is_some() {
+            return;
+        }
+        history.sort_by_key(|(id, _)| *id);
+        self.items.reserve(history.len());
+        for (id, frame) in history {
+            if let Some(at) = self.place_of(id) {
+                self.items.insert(
+                    at,
+                    Item {
+                        origin: Origin::History(id),
+                        frame,
+                    },
+                );
+            }
+        }
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        origin: Origin,
+        frame: &Frame,
+        limits: &Limits,
+        now: Instant,
+    ) -> Push {
+        if self.ended.is_some() {
+            return Push::Closed;
+        }
+        let at = match origin.id() {
+            None => self.items.len(),
+            Some(id) => match self.place_of(id) {
+                Some(at) => at,
+                None => return Push::Seen,
+            },
+        };
+        if self.items.is_empty() {
+            self.progress = now;
+        } else if now.duration_since(self.progress) > limits.stall {
+            self.end(Ended::Stalled, None, Waiting::Discarded);
+            return Push::Ended(Ended::Stalled);
+        }
+        if self.limited >= limits.queue {
+            // What waits is still sent, so that a client that falls behind gets somewhere each time.
+            self.end(Ended::TooSlow, None, Waiting::Sent);
+            return Push::Ended(Ended::TooSlow);
+        }
+        self.items.insert(
+            at,
+            Item {
+                origin,
+                frame: frame.clone(),
+            },
+        );
+        self.limited += 1;
+        Push::Queued
+    }
+
+    /// Takes no more frames after `last`. False when the stream had been ended before.
+    pub(crate) fn end(&mut self, reason: Ended, last: Option<Frame>, waiting: Waiting) -> bool {
+        if self.ended.is_some() {
+            return false;
+        }
+        self.ended = Some(reason);
+        if let Waiting::Discarded = waiting {
+            self.items = VecDeque::new();
+            self.limited = 0;
+        }
+        if let Some(frame) = last {
+            self.items.push_back(Item {
+                origin: Origin::Last,
+                frame,
+            });
+        }
+        true
+    }
+
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        self.progress = now;
+        if item.origin.is_limited() {
+            self.limited -= 1;
+        }
+        if let Some(id) = item.origin.id() {
+            self.delivered = id;
+        }
+        if self.items.is_empty() && self.items.capacity() > KEPT_CAPACITY {
+            self.items = VecDeque::new();
+        }
+        Some(item)
+    }
+
+    /// Where an event belongs, or `None` when it must not be sent again. Searched from the back,
+    /// where a publisher that keeps the order finds its place at once.
+    fn place_of(&self, id: i64) -> Option<usize> {
+        if id <= self.delivered {
+            return None;
+        }
+        let mut at = self.items.len();
+        for (index, item) in self.items.iter().enumerate().rev() {
+            match item.origin {
+                Origin::Handshake => break,
+                Origin::History(other) | Origin::Live(other) if other == id => return None,
+                Origin::History(other) | Origin::Live(other) if other < id => break,
+                Origin::History(_) | Origin::Live(_) => at = index,
+                Origin::Broadcast | Origin::Last => {}
+            }
+        }
+        Some(at)
+    }
+}

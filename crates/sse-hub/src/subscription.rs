@@ -1,0 +1,134 @@
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::Stream;
+use tokio::time::{Instant, Sleep};
+
+use crate::connection::Connection;
+use crate::mailbox::Waiting;
+use crate::{Ended, Frame, Hub};
+
+/// One client's event stream, to be used as the body of its response. Dropping it, or reading it
+/// to its end, frees its place in the hub.
+pub struct Subscription<K: Eq + Hash + Clone> {
+    hub: Hub<K>,
+    key: K,
+    connection: Arc<Connection>,
+    expiry: Option<Expiry>,
+    released: bool,
+}
+
+struct Expiry {
+    at: Pin<Box<Sleep>>,
+    last: Frame,
+}
+
+impl<K: Eq + Hash + Clone> Subscription<K> {
+    pub(crate) fn new(hub: Hub<K>, key: K, connection: Arc<Connection>) -> Self {
+        Self {
+            hub,
+            key,
+            connection,
+            expiry: None,
+            released: false,
+        }
+    }
+
+    /// Sends a frame before all events, after the frames given here earlier.
+    pub fn first(&mut self, frame: Frame) {
+        self.connection
+            .with_mailbox(|mailbox| mailbox.handshake(frame));
+    }
+
+    /// The client has everything up to this id: neither replay nor live events send it again. Only
+    /// for an id that is known to be ours, since one from the future would silence the stream.
+    pub fn resume_after(&mut self, id: i64) {
+        self.connection
+            .with_mailbox(|mailbox| mailbox.resume_after(id));
+    }
+
+    /// Sends what the store holds for this client. Read the store *after* subscribing: an event
+    /// published meanwhile is then in one of the two or in both, and is sent once, in the order of
+    /// ids. The queue's limit does not apply to these frames.
+    pub fn replay(&mut self, history: Vec<(i64, Frame)>) {
+        self.connection
+            .with_mailbox(|mailbox| mailbox.replay(history));
+    }
+
+    /// At the deadline nothing but `last` is sent any more and the stream ends, for instance because
+    /// the client's token expires. A later call replaces an earlier one. Needs a tokio runtime with
+    /// time.
+    pub fn until(&mut self, deadline: Instant, last: Frame) {
+        self.expiry = Some(Expiry {
+            at: Box::pin(tokio::time::sleep_until(deadline)),
+            last,
+        });
+    }
+
+    /// Why the hub ended this stream; `None` while it is open. The last frames may still be waiting.
+    pub fn ended(&self) -> Option<Ended> {
+        self.connection.ended()
+    }
+
+    /// The key it was opened for.
+    pub fn key(&self) -> &K {
+        &self.key
+    }
+
+    /// Ends the stream when its deadline has come; otherwise makes sure that the deadline wakes it.
+    fn check_expiry(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let due = |expiry: &mut Expiry| {
+            now >= expiry.at.deadline() || expiry.at.as_mut().poll(cx).is_ready()
+        };
+        if let Some(expiry) = self.expiry.take_if(due) {
+            self.hub.end(
+                &self.connection,
+                Ended::Expired,
+                Some(expiry.last),
+                Waiting::Discarded,
+            );
+            self.hub.unregister(&self.key, &self.connection);
+        }
+    }
+
+    fn release(&mut self) {
+        if !self.released {
+            self.released = true;
+            self.expiry = None;
+            self.hub.close(&self.key, &self.connection);
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone + Unpin> Stream for Subscription<K> {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let this = self.get_mut();
+        if this.released {
+            return Poll::Ready(None);
+        }
+        let now = Instant::now();
+        this.check_expiry(cx, now);
+        match this.connection.poll_next(cx, now) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(item)) => {
+                this.hub.sent(item.origin);
+                Poll::Ready(Some(item.frame.into()))
+            }
+            Poll::Ready(None) => {
+                this.release();
+                Poll::Ready(None)
+            }
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone> Drop for Subscription<K> {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
