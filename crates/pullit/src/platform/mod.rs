@@ -1,7 +1,9 @@
 //! What every domain room stands on: configuration, database, clock, storage, broker, HTTP manners.
 
+pub mod clock;
 pub mod config;
 pub mod db;
+pub mod fence;
 pub mod http;
 pub mod migrations;
 pub mod sql;
