@@ -1,1 +1,16 @@
-//! Starts private servers for the tests and drives a pullit process.
+//! What the tests of every crate share: fresh databases, a driven `pullit` process, an HTTP and an
+//! SSE client, and bounded waiting.
+//!
+//! The servers themselves are started by `./scripts/test`, once for a whole run; this crate finds
+//! them through the environment. Everything here panics with an explanation when it fails, because
+//! a test has nobody to return an error to.
+
+mod database;
+pub mod http;
+pub mod postgres;
+pub mod process;
+pub mod sqlite;
+pub mod sse;
+pub mod wait;
+
+pub use database::Database;

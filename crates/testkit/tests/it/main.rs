@@ -1,0 +1,3 @@
+//! The test kit, used as the other crates use it.
+
+mod databases;
