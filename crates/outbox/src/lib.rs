@@ -1,1 +1,44 @@
 //! A transactional outbox for SeaORM: publish, relay, inbox, dead letters.
+//!
+//! - [`publish`] inserts an event in the caller's transaction: it exists if, and only if, that transaction commits.
+//! - A [`Relay`] hands what was committed to its destinations, in id order per aggregate key. A [`Projection`] is an
+//!   effect in the same database and commits with the deletion of its events (exactly once). A [`Transport`] carries
+//!   events outside; an event is deleted after its confirmation (at least once), and the consumer drops repeats with
+//!   [`inbox::first_time`].
+//! - A failing event waits with exponential backoff and holds back only its own key. After its last attempt it is
+//!   `DEAD`: kept for [`dead::replay`] or [`dead::discard`], while its key goes on.
+//!
+//! There is no cursor: what stands in the table is undelivered, so that a transaction which took a smaller id and
+//! committed later is never passed by.
+
+pub mod dead;
+pub mod inbox;
+pub mod schema;
+
+mod backlog;
+mod destination;
+mod error;
+mod event;
+mod guard;
+mod publish;
+mod relay;
+mod signal;
+mod sql;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+pub use backlog::{Backlog, StatusCount, backlog, list};
+pub use destination::{Destination, Projection, Transport};
+pub use error::{
+    ApplyError, DeliveryError, GuardError, OutboxError, RelayError, RouteError, is_conflict,
+};
+pub use event::{Event, EventStatus, NewEvent, StoredEvent};
+pub use guard::{Guard, NoGuard};
+pub use publish::{publish, publish_all};
+pub use relay::{Jitter, Relay, RelayBuilder, RelayReport, RelayRun};
+pub use signal::Signal;
+
+/// The clock, passed in so that a test can move it.
+pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

@@ -1,0 +1,109 @@
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, QueryResult};
+use serde::Serialize;
+
+use crate::{EventStatus, OutboxError, StoredEvent, sql::Sql};
+
+const LIST: Sql = Sql {
+    postgres: "SELECT id, event_id::text AS event_id, event_type, aggregate_key, status, attempts,
+            next_attempt_at, last_error, created_at
+        FROM outbox_event WHERE id > $1 AND (NOT $2 OR status = 'DEAD') ORDER BY id LIMIT $3",
+    sqlite: "SELECT id, event_id, event_type, aggregate_key, status, attempts,
+            next_attempt_at, last_error, created_at
+        FROM outbox_event WHERE id > $1 AND (NOT $2 OR status = 'DEAD') ORDER BY id LIMIT $3",
+};
+
+const COUNT: Sql = Sql::same(
+    "SELECT status, COUNT(*) AS events, MIN(created_at) AS oldest FROM outbox_event GROUP BY status",
+);
+
+/// What one status holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusCount {
+    /// How many events.
+    pub count: u64,
+    /// When the oldest was published.
+    pub oldest_created_at: Option<DateTime<Utc>>,
+}
+
+/// What waits in the outbox.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Backlog {
+    /// To be delivered.
+    pub pending: StatusCount,
+    /// Given up.
+    pub dead: StatusCount,
+}
+
+impl Backlog {
+    /// How long the oldest pending event has waited; zero when there is none.
+    #[must_use]
+    pub fn oldest_age(&self, now: DateTime<Utc>) -> Duration {
+        self.pending
+            .oldest_created_at
+            .and_then(|oldest| (now - oldest).to_std().ok())
+            .unwrap_or_default()
+    }
+}
+
+/// Counts the outbox by status. It reads the whole table: meant for a metric every few seconds.
+///
+/// # Errors
+/// When the database fails.
+pub async fn backlog<C: ConnectionTrait>(db: &C) -> Result<Backlog, OutboxError> {
+    let mut backlog = Backlog::default();
+    for row in db.query_all_raw(COUNT.with(db, [])).await? {
+        let events: i64 = row.try_get("", "events")?;
+        let count = StatusCount {
+            count: u64::try_from(events).unwrap_or_default(),
+            oldest_created_at: row.try_get("", "oldest")?,
+        };
+        match status(&row)? {
+            EventStatus::Pending => backlog.pending = count,
+            EventStatus::Dead => backlog.dead = count,
+        }
+    }
+    Ok(backlog)
+}
+
+/// The events with an id above `after_id` (0 for the first page), at most `limit`; only the dead ones if `dead_only`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list<C: ConnectionTrait>(
+    db: &C,
+    dead_only: bool,
+    after_id: i64,
+    limit: u64,
+) -> Result<Vec<StoredEvent>, OutboxError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let statement = LIST.with(db, [after_id.into(), dead_only.into(), limit.into()]);
+    db.query_all_raw(statement)
+        .await?
+        .iter()
+        .map(stored)
+        .collect()
+}
+
+fn stored(row: &QueryResult) -> Result<StoredEvent, OutboxError> {
+    Ok(StoredEvent {
+        id: row.try_get("", "id")?,
+        event_id: row.try_get("", "event_id")?,
+        event_type: row.try_get("", "event_type")?,
+        aggregate_key: row.try_get("", "aggregate_key")?,
+        status: status(row)?,
+        attempts: row.try_get("", "attempts")?,
+        next_attempt_at: row.try_get("", "next_attempt_at")?,
+        last_error: row.try_get("", "last_error")?,
+        created_at: row.try_get("", "created_at")?,
+    })
+}
+
+fn status(row: &QueryResult) -> Result<EventStatus, OutboxError> {
+    let text: String = row.try_get("", "status")?;
+    EventStatus::parse(&text).ok_or(OutboxError::Unreadable(format!("status {text:?}")))
+}

@@ -1,0 +1,114 @@
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DbErr};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    NewEvent, OutboxError,
+    sql::{Sql, time},
+};
+
+const INSERT: Sql = Sql {
+    postgres: "INSERT INTO outbox_event
+            (event_id, event_type, aggregate_key, payload, next_attempt_at, created_at)
+        VALUES ($1::uuid, $2, $3, $4::jsonb, $5, $5)",
+    sqlite: "INSERT INTO outbox_event
+            (event_id, event_type, aggregate_key, payload, next_attempt_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, $5)",
+};
+
+/// `$1` is an array of `[event_id, event_type, aggregate_key, payload as text]`.
+const INSERT_ALL: Sql = Sql {
+    postgres: "INSERT INTO outbox_event
+            (event_id, event_type, aggregate_key, payload, next_attempt_at, created_at)
+        SELECT (e ->> 0)::uuid, e ->> 1, e ->> 2, (e ->> 3)::jsonb, $2, $2
+        FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS list (e, place)
+        ORDER BY place",
+    sqlite: "INSERT INTO outbox_event
+            (event_id, event_type, aggregate_key, payload, next_attempt_at, created_at)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, $2, $2
+        FROM json_each($1)
+        ORDER BY key",
+};
+
+const ROWS_PER_STATEMENT: usize = 1000;
+const BYTES_PER_STATEMENT: usize = 1 << 20;
+
+/// Publishes an event in the caller's transaction, and returns its event id. Wake the relay after the commit
+/// ([`Signal::notify`](crate::Signal::notify)).
+///
+/// # Errors
+/// When the database refuses the row; roll the transaction back.
+pub async fn publish<C: ConnectionTrait>(
+    tx: &C,
+    event: NewEvent,
+    now: DateTime<Utc>,
+) -> Result<Uuid, OutboxError> {
+    let event_id = Uuid::now_v7();
+    let statement = INSERT.with(
+        tx,
+        [
+            event_id.to_string().into(),
+            event.event_type.into(),
+            event.aggregate_key.into(),
+            event.payload.to_string().into(),
+            time(tx, now),
+        ],
+    );
+    expect_rows(tx.execute_raw(statement).await?.rows_affected(), 1)?;
+    Ok(event_id)
+}
+
+/// Publishes many events in the caller's transaction, in their order, and returns how many. The transaction grows with
+/// them: split a million over several.
+///
+/// # Errors
+/// When the database refuses a row; roll the transaction back.
+pub async fn publish_all<C: ConnectionTrait>(
+    tx: &C,
+    events: Vec<NewEvent>,
+    now: DateTime<Utc>,
+) -> Result<u64, OutboxError> {
+    let mut published = 0;
+    let mut rows = Vec::new();
+    let mut bytes = 0;
+    for event in events {
+        let payload = event.payload.to_string();
+        bytes += payload.len() + event.aggregate_key.len() + event.event_type.len();
+        rows.push(json!([
+            Uuid::now_v7(),
+            event.event_type,
+            event.aggregate_key,
+            payload
+        ]));
+        if rows.len() >= ROWS_PER_STATEMENT || bytes >= BYTES_PER_STATEMENT {
+            published += insert_all(tx, std::mem::take(&mut rows), now).await?;
+            bytes = 0;
+        }
+    }
+    if !rows.is_empty() {
+        published += insert_all(tx, rows, now).await?;
+    }
+    Ok(published)
+}
+
+async fn insert_all<C: ConnectionTrait>(
+    tx: &C,
+    rows: Vec<serde_json::Value>,
+    now: DateTime<Utc>,
+) -> Result<u64, OutboxError> {
+    let expected = rows.len() as u64;
+    let rows = serde_json::Value::Array(rows).to_string();
+    let statement = INSERT_ALL.with(tx, [rows.into(), time(tx, now)]);
+    let inserted = tx.execute_raw(statement).await?.rows_affected();
+    expect_rows(inserted, expected)?;
+    Ok(inserted)
+}
+
+fn expect_rows(found: u64, expected: u64) -> Result<(), OutboxError> {
+    if found == expected {
+        return Ok(());
+    }
+    let message = format!("{found} of {expected} events were stored");
+    Err(DbErr::Custom(message).into())
+}

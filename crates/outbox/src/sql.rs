@@ -1,0 +1,63 @@
+use chrono::{DateTime, SecondsFormat, Utc};
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+};
+
+/// One statement in the two dialects.
+pub(crate) struct Sql {
+    pub(crate) postgres: &'static str,
+    pub(crate) sqlite: &'static str,
+}
+
+impl Sql {
+    /// A statement that both databases understand.
+    pub(crate) const fn same(text: &'static str) -> Self {
+        Self {
+            postgres: text,
+            sqlite: text,
+        }
+    }
+
+    pub(crate) fn with<C, I>(&self, db: &C, values: I) -> Statement
+    where
+        C: ConnectionTrait,
+        I: IntoIterator<Item = Value>,
+    {
+        let backend = db.get_database_backend();
+        let text = match backend {
+            DatabaseBackend::Postgres => self.postgres,
+            _ => self.sqlite,
+        };
+        Statement::from_sql_and_values(backend, text, values)
+    }
+}
+
+/// A time as the database stores it: TIMESTAMPTZ in PostgreSQL, sortable text in SQLite.
+pub(crate) fn time<C: ConnectionTrait>(db: &C, at: DateTime<Utc>) -> Value {
+    match db.get_database_backend() {
+        DatabaseBackend::Postgres => at.into(),
+        _ => time_text(at).into(),
+    }
+}
+
+/// ISO 8601 with exactly six fractional digits and `+00:00`.
+pub(crate) fn time_text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, false)
+}
+
+/// A list of ids as one JSON parameter, so that the statement stays constant.
+pub(crate) fn id_list(ids: impl IntoIterator<Item = i64>) -> Value {
+    let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
+    format!("[{}]", ids.join(",")).into()
+}
+
+/// A transaction that writes. In SQLite it takes the write lock at once: one that upgrades later fails with "busy"
+/// without waiting.
+pub(crate) async fn begin_write(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    db.begin_with_options(TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    })
+    .await
+}
