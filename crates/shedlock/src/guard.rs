@@ -1,0 +1,216 @@
+//! A lock that is held.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tracing::{debug, warn};
+
+use crate::{
+    KeptLock, LockError,
+    clock::BootInstant,
+    core::{Core, Taken, bounded},
+};
+
+/// An unlock whose answer was lost is sent again after this pause.
+const UNLOCK_PAUSE: Duration = Duration::from_millis(100);
+const UNLOCK_ATTEMPTS: u32 = 3;
+/// The margin is a tenth of the lease, but no more than this.
+const MAX_MARGIN: Duration = Duration::from_secs(1);
+
+/// What an acquisition brought.
+#[derive(Debug)]
+pub(crate) struct Acquisition {
+    pub(crate) name: String,
+    pub(crate) locked_by: String,
+    pub(crate) taken: Taken,
+    pub(crate) at_least: Duration,
+    pub(crate) at_most: Duration,
+    pub(crate) tail_end: Option<DateTime<Utc>>,
+    /// Read before the request was sent: the database counted the lease from a later moment.
+    pub(crate) sent: BootInstant,
+}
+
+/// A lock that is held, until [`unlock`](Self::unlock) or the end of its lease. Single use.
+///
+/// Dropping it does not block and does not unlock: the lock stays taken until its lease runs out, and a
+/// warning is logged.
+///
+/// ```compile_fail
+/// # async fn twice(guard: shedlock::LockGuard) -> Result<(), shedlock::LockError> {
+/// guard.unlock().await?;
+/// guard.unlock().await // does not compile: the guard is gone
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a guard that is dropped leaves the lock taken until its lease runs out"]
+pub struct LockGuard {
+    core: Core,
+    held: Acquisition,
+    over: bool,
+}
+
+impl LockGuard {
+    pub(crate) fn new(core: Core, held: Acquisition) -> Self {
+        Self {
+            core,
+            held,
+            over: false,
+        }
+    }
+
+    /// The lock's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.held.name
+    }
+
+    /// The holder in the row, unique to this acquisition: `<node>:<random tail>`.
+    #[must_use]
+    pub fn locked_by(&self) -> &str {
+        &self.held.locked_by
+    }
+
+    /// Increases with every acquisition of this name by this crate, whichever process made it.
+    #[must_use]
+    pub fn fencing_token(&self) -> i64 {
+        self.held.taken.token
+    }
+
+    /// When the lock was acquired, by the database clock.
+    #[must_use]
+    pub fn locked_at(&self) -> DateTime<Utc> {
+        self.held.taken.locked_at
+    }
+
+    /// Whether the lease still runs by this process's own reckoning: counted from before the last
+    /// confirmed request was sent, on a clock that goes on in suspend, less a margin of a tenth of the
+    /// lease (one second at most).
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        BootInstant::now() < self.trusted_until()
+    }
+
+    pub(crate) fn trusted_until(&self) -> BootInstant {
+        let lease = self.held.at_most;
+        self.held.sent.plus(lease - (lease / 10).min(MAX_MARGIN))
+    }
+
+    /// When half the lease is over.
+    pub(crate) fn half_time(&self) -> BootInstant {
+        self.held.sent.plus(self.held.at_most / 2)
+    }
+
+    pub(crate) fn call_limit(&self) -> Duration {
+        self.core.timeout
+    }
+
+    pub(crate) fn lease(&self) -> Duration {
+        self.held.at_most
+    }
+
+    /// Moves the end of the lease to `at_most` from now, by the database clock.
+    ///
+    /// # Errors
+    /// [`LockError::Lost`] when the row is not ours any more or the lease has run out (nothing is
+    /// changed then); anything else: not confirmed, the old lease counts.
+    pub async fn extend(&mut self, at_most: Duration) -> Result<(), LockError> {
+        self.extend_within(at_most, self.core.timeout).await
+    }
+
+    pub(crate) async fn extend_within(
+        &mut self,
+        at_most: Duration,
+        limit: Duration,
+    ) -> Result<(), LockError> {
+        let sent = BootInstant::now();
+        let request = self
+            .core
+            .store
+            .extend(&self.held.name, &self.held.locked_by, at_most);
+        if !bounded(limit, request).await? {
+            return Err(self.lost());
+        }
+        self.held.at_most = at_most;
+        self.held.sent = sent;
+        Ok(())
+    }
+
+    /// Gives the lock back. It stays taken until the configured `at_least` after its acquisition, and
+    /// until the end of a tail that it was taken over.
+    ///
+    /// A lost answer is asked for again a few times.
+    ///
+    /// # Errors
+    /// [`LockError::Lost`] when the row was not ours any more or the lease had run out: nothing is
+    /// changed, and somebody else may have worked meanwhile. Anything else: the lock may stay taken
+    /// until its lease runs out.
+    pub async fn unlock(mut self) -> Result<(), LockError> {
+        let not_before = self.not_before();
+        let mut attempt = 1;
+        loop {
+            let release =
+                self.core
+                    .store
+                    .release(&self.held.name, &self.held.locked_by, not_before);
+            match bounded(self.core.timeout, release).await {
+                Ok(true) => break,
+                // The first request may have done it, and only its answer was lost.
+                Ok(false) if attempt > 1 => break,
+                Ok(false) => {
+                    self.over = true;
+                    return Err(self.lost());
+                }
+                Err(error) if error.is_transient() && attempt < UNLOCK_ATTEMPTS => {
+                    debug!(lock = self.held.name, %error, "unlock not confirmed, asking again");
+                    tokio::time::sleep(UNLOCK_PAUSE).await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.over = true;
+        debug!(
+            lock = self.held.name,
+            locked_by = self.held.locked_by,
+            "lock given back"
+        );
+        Ok(())
+    }
+
+    fn not_before(&self) -> DateTime<Utc> {
+        let at_least = self
+            .held
+            .taken
+            .locked_at
+            .checked_add_signed(TimeDelta::from_std(self.held.at_least).unwrap_or(TimeDelta::MAX))
+            .unwrap_or(DateTime::<Utc>::MAX_UTC);
+        at_least.max(self.held.tail_end.unwrap_or(at_least))
+    }
+
+    /// Keeps the lease alive from a task of its own, at half of its length.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn keep_alive(self) -> KeptLock {
+        KeptLock::start(self)
+    }
+
+    fn lost(&self) -> LockError {
+        LockError::Lost {
+            name: self.held.name.clone(),
+            locked_by: self.held.locked_by.clone(),
+        }
+    }
+}
+
+impl Drop for LockGuard {
+    fn drop(&mut self) {
+        if !self.over {
+            warn!(
+                lock = self.held.name,
+                locked_by = self.held.locked_by,
+                "a lock was dropped without unlock: it stays taken until its lease runs out"
+            );
+        }
+    }
+}

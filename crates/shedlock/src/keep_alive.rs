@@ -1,0 +1,190 @@
+//! Keeps a lease alive, and says when it cannot be relied on any more.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use tokio::{sync::oneshot, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::{LockError, LockGuard, clock::BootInstant};
+
+/// The longest nap. Timers stand still while the machine sleeps, so after waking the end of the lease is
+/// noticed within this time.
+const MAX_NAP: Duration = Duration::from_millis(500);
+/// The pause before an extension that failed is tried again: a tenth of the lease, but no longer.
+const MAX_RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// A lock whose lease is extended in the background until [`unlock`](Self::unlock).
+///
+/// A failing database is asked again and again until the lease cannot be confirmed any more; then, or as
+/// soon as the row is known to be somebody else's, [`lost`](Self::lost) is cancelled. The extensions run
+/// as a task of the tokio runtime: work that blocks belongs on `spawn_blocking`, where it cannot starve
+/// them. Dropping it ends the extensions and cancels `lost`.
+#[derive(Debug)]
+#[must_use = "dropping it ends the extensions, and the lock runs out"]
+pub struct KeptLock {
+    name: String,
+    locked_by: String,
+    token: i64,
+    locked_at: DateTime<Utc>,
+    trust: Arc<Trust>,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<LockGuard>>,
+}
+
+/// How far the lease can be relied on.
+#[derive(Debug)]
+struct Trust {
+    until: Mutex<BootInstant>,
+    lost: CancellationToken,
+}
+
+impl Trust {
+    fn until(&self) -> BootInstant {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn renew(&self, until: BootInstant) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+}
+
+impl KeptLock {
+    pub(crate) fn start(guard: LockGuard) -> Self {
+        let trust = Arc::new(Trust {
+            until: Mutex::new(guard.trusted_until()),
+            lost: CancellationToken::new(),
+        });
+        let (stop, stopped) = oneshot::channel();
+        Self {
+            name: guard.name().to_owned(),
+            locked_by: guard.locked_by().to_owned(),
+            token: guard.fencing_token(),
+            locked_at: guard.locked_at(),
+            task: Some(tokio::spawn(keep(guard, trust.clone(), stopped))),
+            trust,
+            stop: Some(stop),
+        }
+    }
+
+    /// The lock's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The holder in the row, unique to this acquisition.
+    #[must_use]
+    pub fn locked_by(&self) -> &str {
+        &self.locked_by
+    }
+
+    /// Increases with every acquisition of this name by this crate.
+    #[must_use]
+    pub fn fencing_token(&self) -> i64 {
+        self.token
+    }
+
+    /// When the lock was acquired, by the database clock.
+    #[must_use]
+    pub fn locked_at(&self) -> DateTime<Utc> {
+        self.locked_at
+    }
+
+    /// Cancelled when the lock is lost or can no longer be confirmed: stop what it protects.
+    #[must_use]
+    pub fn lost(&self) -> CancellationToken {
+        self.trust.lost.clone()
+    }
+
+    /// Whether the lock can be relied on at this instant, measured on a clock that goes on while the
+    /// process is stopped or the machine sleeps. Ask before each step that must not happen twice; writes
+    /// to the same database check [`crate::fence`] as well.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        !self.trust.lost.is_cancelled() && BootInstant::now() < self.trust.until()
+    }
+
+    /// Ends the extensions and gives the lock back, as [`LockGuard::unlock`].
+    ///
+    /// # Errors
+    /// As [`LockGuard::unlock`].
+    pub async fn unlock(mut self) -> Result<(), LockError> {
+        drop(self.stop.take());
+        let handed_back = match self.task.take() {
+            Some(task) => task.await.ok(),
+            None => None,
+        };
+        match handed_back {
+            Some(guard) => guard.unlock().await,
+            // Only a runtime that is shutting down ends the task early.
+            None => Err(LockError::Lost {
+                name: self.name.clone(),
+                locked_by: self.locked_by.clone(),
+            }),
+        }
+    }
+}
+
+impl Drop for KeptLock {
+    fn drop(&mut self) {
+        // `unlock` took the task; without it nobody extends the lease from here on.
+        if self.task.is_some() {
+            self.trust.lost.cancel();
+        }
+    }
+}
+
+/// Extends until it is told to stop (its sender is dropped) or the lock is lost; hands the guard back.
+async fn keep(
+    mut guard: LockGuard,
+    trust: Arc<Trust>,
+    mut stop: oneshot::Receiver<()>,
+) -> LockGuard {
+    // A runtime that drops this task must not leave anybody trusting.
+    let unwatched = trust.lost.clone().drop_guard();
+    let lease = guard.lease();
+    let mut next = guard.half_time();
+    loop {
+        let now = BootInstant::now();
+        if now >= guard.trusted_until() {
+            warn!(
+                lock = guard.name(),
+                locked_by = guard.locked_by(),
+                "the lease could not be confirmed in time: what it protects is told to stop"
+            );
+            break;
+        }
+        if now < next {
+            tokio::select! {
+                biased;
+                _ = &mut stop => { unwatched.disarm(); return guard; }
+                () = tokio::time::sleep(next.since(now).min(MAX_NAP)) => {}
+            }
+            continue;
+        }
+        // Not interrupted by a stop: an extension that lands after the unlock would lengthen its tail.
+        let limit = guard.trusted_until().since(now).min(guard.call_limit());
+        match guard.extend_within(lease, limit).await {
+            Ok(()) => {
+                trust.renew(guard.trusted_until());
+                next = guard.half_time();
+                debug!(lock = guard.name(), "lease extended");
+            }
+            Err(error @ LockError::Lost { .. }) => {
+                warn!(lock = guard.name(), %error, "the lock was lost: what it protects is told to stop");
+                break;
+            }
+            Err(error) => {
+                debug!(lock = guard.name(), %error, "lease not extended, asking again");
+                next = BootInstant::now().plus((lease / 10).min(MAX_RETRY_PAUSE));
+            }
+        }
+    }
+    drop(unwatched);
+    guard
+}

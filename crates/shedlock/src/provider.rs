@@ -1,0 +1,93 @@
+//! The door: what every database offers.
+
+use std::{fmt::Debug, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::{LockConfiguration, LockError, LockGuard, SchemaError, clock::BootInstant};
+
+/// How often [`LockProvider::lock`] asks again.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Takes locks. Cheap to share behind an `Arc`; every provider of this crate can be cloned as well.
+#[async_trait]
+pub trait LockProvider: Send + Sync + Debug + 'static {
+    /// One attempt at the lock. `None`: somebody else holds it.
+    ///
+    /// # Errors
+    /// The database failed or did not answer in time: the lock is not held.
+    async fn try_lock(&self, c: &LockConfiguration) -> Result<Option<LockGuard>, LockError>;
+
+    /// As [`try_lock`](Self::try_lock), but also takes a row that is still held when its `locked_by`
+    /// equals `previous_owner`: the at-least tail of a finished run of ours.
+    ///
+    /// The guard remembers the end of that tail and its unlock restores it, so that another process
+    /// still sees it. While the lock is held, and after its holder's death, only the lease counts.
+    /// The caller answers for `previous_owner` having finished.
+    ///
+    /// # Errors
+    /// As [`try_lock`](Self::try_lock).
+    async fn try_lock_over(
+        &self,
+        c: &LockConfiguration,
+        previous_owner: &str,
+    ) -> Result<Option<LockGuard>, LockError>;
+
+    /// Attempts until the lock is taken or `wait` is over. `None`: it was held all that time.
+    ///
+    /// # Errors
+    /// As [`try_lock`](Self::try_lock); contention is waited out.
+    async fn lock(
+        &self,
+        c: &LockConfiguration,
+        wait: Duration,
+    ) -> Result<Option<LockGuard>, LockError> {
+        let start = BootInstant::now();
+        loop {
+            match self.try_lock(c).await {
+                Ok(None) | Err(LockError::Contended(_)) => {}
+                decided => return decided,
+            }
+            let left = wait.saturating_sub(BootInstant::now().since(start));
+            if left.is_zero() {
+                return Ok(None);
+            }
+            tokio::time::sleep(POLL.min(left)).await;
+        }
+    }
+
+    /// Every lock that was ever taken, by name.
+    ///
+    /// # Errors
+    /// The database failed or did not answer in time.
+    async fn locks(&self) -> Result<Vec<LockInfo>, LockError>;
+
+    /// One lock, if it was ever taken.
+    ///
+    /// # Errors
+    /// The database failed or did not answer in time.
+    async fn lock_info(&self, name: &str) -> Result<Option<LockInfo>, LockError>;
+
+    /// Looks whether the tables are as this crate and Java ShedLock need them. What works but is
+    /// dangerous for others (Java's statements on `TIMESTAMPTZ` columns) is logged as a warning.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with its remedy; or that the database could not be asked.
+    async fn check_schema(&self) -> Result<(), SchemaError>;
+}
+
+/// A row of the lock table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockInfo {
+    /// The lock's name.
+    pub name: String,
+    /// When it was last acquired, by the database clock.
+    pub locked_at: DateTime<Utc>,
+    /// When it is free again, unless it is extended.
+    pub lock_until: DateTime<Utc>,
+    /// Its last holder: `<node>:<random tail>` for this crate, a host name for Java ShedLock.
+    pub locked_by: String,
+    /// Whether `lock_until` lies ahead of the database clock.
+    pub held: bool,
+}

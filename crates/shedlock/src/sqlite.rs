@@ -1,0 +1,253 @@
+//! SQLite, for processes that share one file.
+//!
+//! SQLite has no Java counterpart, so the format is ours: see [`crate::schema::SQLITE`]. Its clock has
+//! milliseconds; the microseconds of its times are zero, and durations are rounded up to milliseconds.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+
+use crate::{
+    LockError, LockInfo,
+    core::{Core, Store, Taken, provider_from_core},
+    database::{lock_error, millis, time_text},
+};
+
+/// Locks in a table of an SQLite database. See [`crate::schema::SQLITE`].
+#[derive(Debug, Clone)]
+pub struct SqliteLockProvider {
+    core: Core,
+}
+
+provider_from_core!(SqliteLockProvider);
+
+impl SqliteLockProvider {
+    /// Uses one connection of `pool` at a time. `node` begins the `locked_by` of its locks; make it
+    /// unique per process. With several processes on one file set a busy timeout, and WAL.
+    pub fn new(pool: SqlitePool, node: impl Into<String>) -> Self {
+        Self {
+            core: Core::new(Arc::new(Sqlite { pool }), node),
+        }
+    }
+
+    /// Changes how long one call may take, waiting for a connection included. Three seconds at first.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.core.timeout = timeout;
+        self
+    }
+}
+
+/// The database clock. Within one statement it stands still.
+macro_rules! now {
+    () => {
+        "strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00'"
+    };
+}
+
+/// The database clock and `$3` milliseconds.
+macro_rules! lease_end {
+    () => {
+        "strftime('%Y-%m-%dT%H:%M:%f', 'now', printf('+%d.%03d seconds', $3 / 1000, $3 % 1000)) || '000+00:00'"
+    };
+}
+
+const TAKE: &str = concat!(
+    "INSERT INTO shedlock (name, lock_until, locked_at, locked_by)
+VALUES ($1, ", lease_end!(), ", ", now!(), ", $2)
+ON CONFLICT (name) DO UPDATE
+   SET lock_until = excluded.lock_until, locked_at = excluded.locked_at, locked_by = excluded.locked_by
+ WHERE shedlock.lock_until <= excluded.locked_at
+RETURNING locked_at"
+);
+
+const TAKE_OVER: &str = concat!(
+    "UPDATE shedlock SET lock_until = ",
+    lease_end!(),
+    ", locked_at = ",
+    now!(),
+    ", locked_by = $2
+ WHERE name = $1 AND locked_by = $4 AND lock_until = $5 AND lock_until > ",
+    now!(),
+    "
+RETURNING locked_at"
+);
+
+const COUNT: &str = "INSERT INTO shedlock_fence (name, token) VALUES ($1, 1)
+ON CONFLICT (name) DO UPDATE SET token = token + 1
+RETURNING token";
+
+const EXTEND: &str = concat!(
+    "UPDATE shedlock SET lock_until = ",
+    lease_end!(),
+    "
+ WHERE name = $1 AND locked_by = $2 AND lock_until > ",
+    now!()
+);
+
+const RELEASE: &str = concat!(
+    "UPDATE shedlock SET lock_until = max(",
+    now!(),
+    ", $3)
+ WHERE name = $1 AND locked_by = $2 AND lock_until > ",
+    now!()
+);
+
+macro_rules! select_info {
+    () => {
+        concat!(
+            "SELECT name, locked_by, locked_at, lock_until, lock_until > ",
+            now!(),
+            " AS held FROM shedlock"
+        )
+    };
+}
+
+const LOCKS: &str = concat!(select_info!(), " ORDER BY name");
+const LOCK_INFO: &str = concat!(select_info!(), " WHERE name = $1");
+
+#[derive(Debug)]
+struct Sqlite {
+    pool: SqlitePool,
+}
+
+/// The second half of an acquisition: its number.
+async fn counted(
+    row: Option<SqliteRow>,
+    name: &str,
+    connection: &mut SqliteConnection,
+) -> Result<Option<Taken>, sqlx::Error> {
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let count = sqlx::query(COUNT).bind(name).fetch_one(connection).await?;
+    Ok(Some(Taken {
+        locked_at: row.try_get("locked_at")?,
+        token: count.try_get("token")?,
+    }))
+}
+
+fn info(row: &SqliteRow) -> Result<LockInfo, sqlx::Error> {
+    Ok(LockInfo {
+        name: row.try_get("name")?,
+        locked_at: row.try_get("locked_at")?,
+        lock_until: row.try_get("lock_until")?,
+        locked_by: row.try_get("locked_by")?,
+        held: row.try_get("held")?,
+    })
+}
+
+impl Sqlite {
+    async fn try_take(
+        &self,
+        name: &str,
+        locked_by: &str,
+        at_most: Duration,
+    ) -> Result<Option<Taken>, sqlx::Error> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let query = sqlx::query(TAKE)
+            .bind(name)
+            .bind(locked_by)
+            .bind(millis(at_most));
+        let row = query.fetch_optional(&mut *transaction).await?;
+        let taken = counted(row, name, &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(taken)
+    }
+
+    async fn try_take_over(
+        &self,
+        tail: &LockInfo,
+        locked_by: &str,
+        at_most: Duration,
+    ) -> Result<Option<Taken>, sqlx::Error> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let query = sqlx::query(TAKE_OVER)
+            .bind(&tail.name)
+            .bind(locked_by)
+            .bind(millis(at_most))
+            .bind(&tail.locked_by)
+            .bind(time_text(tail.lock_until));
+        let row = query.fetch_optional(&mut *transaction).await?;
+        let taken = counted(row, &tail.name, &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(taken)
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn take(
+        &self,
+        name: &str,
+        locked_by: &str,
+        at_most: Duration,
+    ) -> Result<Option<Taken>, LockError> {
+        self.try_take(name, locked_by, at_most)
+            .await
+            .map_err(lock_error)
+    }
+
+    async fn take_over(
+        &self,
+        tail: &LockInfo,
+        locked_by: &str,
+        at_most: Duration,
+    ) -> Result<Option<Taken>, LockError> {
+        self.try_take_over(tail, locked_by, at_most)
+            .await
+            .map_err(lock_error)
+    }
+
+    async fn extend(
+        &self,
+        name: &str,
+        locked_by: &str,
+        at_most: Duration,
+    ) -> Result<bool, LockError> {
+        let query = sqlx::query(EXTEND)
+            .bind(name)
+            .bind(locked_by)
+            .bind(millis(at_most));
+        let done = query.execute(&self.pool).await.map_err(lock_error)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn release(
+        &self,
+        name: &str,
+        locked_by: &str,
+        not_before: DateTime<Utc>,
+    ) -> Result<bool, LockError> {
+        let query = sqlx::query(RELEASE)
+            .bind(name)
+            .bind(locked_by)
+            .bind(time_text(not_before));
+        let done = query.execute(&self.pool).await.map_err(lock_error)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn locks(&self) -> Result<Vec<LockInfo>, LockError> {
+        let rows = sqlx::query(LOCKS).fetch_all(&self.pool).await;
+        let rows = rows.map_err(lock_error)?;
+        rows.iter()
+            .map(info)
+            .collect::<Result<_, _>>()
+            .map_err(lock_error)
+    }
+
+    async fn lock_info(&self, name: &str) -> Result<Option<LockInfo>, LockError> {
+        let row = sqlx::query(LOCK_INFO)
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await;
+        let row = row.map_err(lock_error)?;
+        row.as_ref().map(info).transpose().map_err(lock_error)
+    }
+
+    async fn schema_problems(&self) -> Result<Vec<String>, LockError> {
+        crate::check::sqlite(&self.pool).await.map_err(lock_error)
+    }
+}
