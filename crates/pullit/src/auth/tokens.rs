@@ -1,0 +1,134 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use super::secret::Secrets;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    /// Member id (RFC 7519: a string).
+    sub: String,
+    /// Issued at, seconds since the epoch.
+    iat: i64,
+    /// Expires at, seconds since the epoch.
+    exp: i64,
+}
+
+/// What a token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A member's, until then.
+    Valid {
+        /// Member id.
+        member_id: i64,
+        /// The end of its life.
+        expires_at: DateTime<Utc>,
+    },
+    /// Ours, but too old.
+    Expired,
+    /// Not ours.
+    Invalid,
+}
+
+/// Issues and reads access tokens: JWTs signed with HMAC-SHA256 (RFC 7519, RFC 7518 section 3.2), and no other algorithm.
+#[derive(Clone)]
+pub struct AccessTokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    ttl: TimeDelta,
+}
+
+impl AccessTokens {
+    /// Tokens that live for `ttl`.
+    pub fn new(secrets: &Secrets, ttl: TimeDelta) -> Self {
+        let key = secrets.key("access-token");
+        let mut validation = Validation::new(Algorithm::HS256);
+        // The end is judged by the injected clock, below.
+        validation.validate_exp = false;
+        validation.set_required_spec_claims(&["exp", "sub"]);
+        Self {
+            encoding: EncodingKey::from_secret(&key),
+            decoding: DecodingKey::from_secret(&key),
+            validation,
+            ttl,
+        }
+    }
+
+    /// A token for this member.
+    ///
+    /// # Errors
+    /// When the token cannot be signed.
+    pub fn issue(
+        &self,
+        member_id: i64,
+        now: DateTime<Utc>,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let claims = Claims {
+            sub: member_id.to_string(),
+            iat: now.timestamp(),
+            exp: (now + self.ttl).timestamp(),
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+    }
+
+    /// Reads a token.
+    pub fn read(&self, token: &str, now: DateTime<Utc>) -> Verdict {
+        let Ok(data) = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+        else {
+            return Verdict::Invalid;
+        };
+        let (Ok(member_id), Some(expires_at)) = (
+            data.claims.sub.parse(),
+            DateTime::from_timestamp(data.claims.exp, 0),
+        ) else {
+            return Verdict::Invalid;
+        };
+        if expires_at <= now {
+            return Verdict::Expired;
+        }
+        Verdict::Valid {
+            member_id,
+            expires_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
+
+    use super::*;
+
+    fn tokens(secret: &str) -> AccessTokens {
+        AccessTokens::new(&Secrets::from_text(secret), TimeDelta::minutes(15))
+    }
+
+    #[test]
+    fn a_token_lives_for_its_time_and_not_a_second_longer() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let tokens = tokens("one");
+        let token = tokens.issue(7, now).unwrap();
+        let last = now + TimeDelta::seconds(15 * 60 - 1);
+        assert!(matches!(
+            tokens.read(&token, last),
+            Verdict::Valid { member_id: 7, .. }
+        ));
+        assert_eq!(
+            tokens.read(&token, now + TimeDelta::minutes(15)),
+            Verdict::Expired
+        );
+    }
+
+    #[test]
+    fn tokens_of_another_secret_or_another_algorithm_are_not_ours() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let token = tokens("one").issue(7, now).unwrap();
+        assert_eq!(tokens("two").read(&token, now), Verdict::Invalid);
+        let payload = token.split('.').nth(1).unwrap();
+        let none = format!("{}.{payload}.", B64.encode(r#"{"alg":"none","typ":"JWT"}"#));
+        assert_eq!(tokens("one").read(&none, now), Verdict::Invalid);
+        assert_eq!(tokens("one").read("", now), Verdict::Invalid);
+    }
+}

@@ -1,0 +1,9 @@
+//! Members: who they are, and whether they may use the service.
+
+pub mod http;
+mod model;
+mod service;
+mod store;
+
+pub use model::{Member, MemberStatus};
+pub use service::{CreateMember, MemberError, Members};

@@ -1,0 +1,56 @@
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::model::Member;
+use crate::platform::sql::SqlExt;
+
+const BY_ID: &str = "SELECT id, name, email, role, status, created_at FROM member WHERE id = $1";
+const BY_EMAIL: &str =
+    "SELECT id, name, email, role, status, created_at FROM member WHERE email = $1";
+// The unique e-mail decides between two sign-ins at once: the loser finds the winner's row.
+const INSERT: &str = "INSERT INTO member (name, email, role, status, created_at) \
+     VALUES ($1, $2, $3, 'ACTIVE', $4) ON CONFLICT (email) DO NOTHING";
+const SET_STATUS: &str = "UPDATE member SET status = $2 WHERE id = $1";
+const PAGE: &str = "SELECT id, name, email, role, status, created_at FROM member \
+     WHERE id > $1 ORDER BY id LIMIT $2";
+
+pub(super) async fn by_id(c: &impl ConnectionTrait, id: i64) -> Result<Option<Member>, DbErr> {
+    c.row(BY_ID, vec![id.into()]).await
+}
+
+pub(super) async fn by_email(
+    c: &impl ConnectionTrait,
+    email: &str,
+) -> Result<Option<Member>, DbErr> {
+    c.row(BY_EMAIL, vec![email.into()]).await
+}
+
+/// Whether this call made the member.
+pub(super) async fn insert(
+    c: &impl ConnectionTrait,
+    name: &str,
+    email: &str,
+    role: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let values = vec![name.into(), email.into(), role.into(), now.into()];
+    Ok(c.run(INSERT, values).await? == 1)
+}
+
+/// Whether there is such a member.
+pub(super) async fn set_status(
+    c: &impl ConnectionTrait,
+    id: i64,
+    status: &str,
+) -> Result<bool, DbErr> {
+    Ok(c.run(SET_STATUS, vec![id.into(), status.into()]).await? == 1)
+}
+
+pub(super) async fn page(
+    c: &impl ConnectionTrait,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Member>, DbErr> {
+    c.rows(PAGE, vec![after.into(), i64::from(limit).into()])
+        .await
+}
