@@ -5,4 +5,5 @@
 pub mod auth;
 pub mod member;
 pub mod platform;
+pub mod question_set;
 pub mod source;
