@@ -1,0 +1,55 @@
+//! Runs whose node died: found by their lease, never by their age.
+
+use chrono::TimeDelta;
+use sea_orm::DbErr;
+
+use crate::core::Core;
+use crate::error::chain;
+use crate::event::Event;
+
+/// How often each node looks.
+const EVERY: TimeDelta = TimeDelta::seconds(10);
+/// How many looks apart a node says that it is still one of ours.
+const INTRODUCE_EVERY: u32 = 360;
+
+const WHY: &str = "its node died or lost its lease: the lock ran out or belongs to somebody else";
+
+impl Core {
+    /// Marks every RUNNING row whose lock is not its own any more.
+    pub(crate) async fn abandon_dead(&self) -> Result<(), DbErr> {
+        for run in self.store.abandon_dead(self.clock.now(), WHY).await? {
+            tracing::warn!(
+                job = run.job_name,
+                run_id = run.id,
+                node = run.node,
+                "a run was found dead"
+            );
+            metrics::counter!("scheduler_runs_abandoned_total", "job" => run.job_name.clone())
+                .increment(1);
+            self.announce(Event::Abandoned(run));
+        }
+        Ok(())
+    }
+
+    /// Looks for dead runs until the scheduler stops.
+    pub(crate) async fn keep_looking(&self) {
+        for look in 1_u32.. {
+            if let Err(error) = self.abandon_dead().await {
+                tracing::warn!(
+                    error = chain(&error),
+                    "could not look for dead runs; they stay RUNNING until the next look"
+                );
+            }
+            self.announce(Event::Scanned);
+            if look.is_multiple_of(INTRODUCE_EVERY)
+                && let Err(error) = self.introduce().await
+            {
+                tracing::warn!(error = chain(&error), "could not renew this node's name");
+            }
+            tokio::select! {
+                () = self.clock.sleep_until(self.clock.now() + EVERY) => {}
+                () = self.stopping.cancelled() => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What a job is given.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::error::JobError;
+use crate::model::Progress;
+use crate::store::sql;
+
+/// What a running job knows of its run.
+#[derive(Debug, Clone)]
+pub struct JobContext {
+    pub(crate) cancellation: CancellationToken,
+    pub(crate) attempt: u32,
+    pub(crate) retry: u32,
+    pub(crate) slot: DateTime<Utc>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) fencing_token: i64,
+    pub(crate) run_id: Option<i64>,
+    pub(crate) progress: Arc<ProgressCell>,
+    pub(crate) fence: Fence,
+}
+
+impl JobContext {
+    /// Cancelled when the scheduler stops or the lease is lost. A job that goes on is cut off.
+    #[must_use]
+    pub fn cancellation(&self) -> &CancellationToken {
+        &self.cancellation
+    }
+
+    /// Which attempt at its slot this run is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// How many conflicts this run has met and retried.
+    #[must_use]
+    pub fn retry(&self) -> u32 {
+        self.retry
+    }
+
+    /// The slot, or for a run by hand when it was asked for.
+    #[must_use]
+    pub fn slot(&self) -> DateTime<Utc> {
+        self.slot
+    }
+
+    /// The scheduler's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Increases with every acquisition of this job's lock; 0 for a job without a lock.
+    #[must_use]
+    pub fn fencing_token(&self) -> i64 {
+        self.fencing_token
+    }
+
+    /// The run's row, if it has one while it runs.
+    #[must_use]
+    pub fn run_id(&self) -> Option<i64> {
+        self.run_id
+    }
+
+    /// Says how far the run has come; `total` 0 when unknown.
+    pub fn progress(&self, done: u64, total: u64) {
+        self.progress.done.store(done, Ordering::Relaxed);
+        self.progress.total.store(total, Ordering::Relaxed);
+    }
+
+    /// The check that every writing transaction of the job makes before it commits.
+    #[must_use]
+    pub fn fence(&self) -> Fence {
+        self.fence.clone()
+    }
+}
+
+/// How far a run has come, shared between the job and whoever watches.
+#[derive(Debug, Default)]
+pub(crate) struct ProgressCell {
+    done: AtomicU64,
+    total: AtomicU64,
+}
+
+impl ProgressCell {
+    pub(crate) fn get(&self) -> Progress {
+        Progress {
+            done: self.done.load(Ordering::Relaxed),
+            total: self.total.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Keeps a run that is no longer the run of record from writing.
+#[derive(Debug, Clone)]
+pub struct Fence {
+    pub(crate) lost: CancellationToken,
+    /// Name and holder of the lock row, for a job that locks in the database.
+    pub(crate) lock: Option<(String, String)>,
+    pub(crate) run_id: Option<i64>,
+}
+
+impl Fence {
+    /// Asks inside the job's own write transaction, last before its commit: is the run still RUNNING in `job_run`, and the lock row
+    /// still ours? In PostgreSQL both rows stay so until the transaction ends. A SQLite transaction must have begun
+    /// IMMEDIATE. Keep the transaction shorter than half the lease: the lease cannot be extended meanwhile.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`]: roll back and return it. Otherwise as [`JobError::from_db`].
+    pub async fn check(&self, tx: &DatabaseTransaction) -> Result<(), JobError> {
+        if self.lost.is_cancelled() {
+            return Err(JobError::LeaseLost);
+        }
+        let backend = tx.get_database_backend();
+        let sqlite = backend == DbBackend::Sqlite;
+        if let Some(id) = self.run_id {
+            let check = if sqlite {
+                sql::STILL_RUNNING_SQLITE
+            } else {
+                sql::STILL_RUNNING_POSTGRES
+            };
+            answered(
+                tx,
+                Statement::from_sql_and_values(backend, check, [id.into()]),
+            )
+            .await?;
+        }
+        if let Some((name, owner)) = &self.lock {
+            answered(tx, lock_check(backend, name, owner)).await?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn lock_check(backend: DbBackend, name: &str, owner: &str) -> Statement {
+    let check = if backend == DbBackend::Sqlite {
+        shedlock::fence::SQLITE_CHECK
+    } else {
+        shedlock::fence::POSTGRES_CHECK
+    };
+    Statement::from_sql_and_values(backend, check, [name.into(), owner.into()])
+}
+
+async fn answered(tx: &DatabaseTransaction, statement: Statement) -> Result<(), JobError> {
+    match tx
+        .query_one_raw(statement)
+        .await
+        .map_err(JobError::from_db)?
+    {
+        Some(_) => Ok(()),
+        None => Err(JobError::LeaseLost),
+    }
+}

@@ -1,0 +1,65 @@
+//! What the scheduler announces: for tests to wait on instead of sleeping, and for a console.
+
+use chrono::{DateTime, Utc};
+
+use crate::model::{Cause, Run};
+
+/// A step of the scheduler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A run began.
+    Started {
+        /// The job.
+        job: String,
+        /// Its slot.
+        slot: DateTime<Utc>,
+        /// Why.
+        cause: Cause,
+    },
+    /// A run ended and its lock is given back.
+    Finished(Run),
+    /// A slot is behind us without a run by this node.
+    Passed {
+        /// The job.
+        job: String,
+        /// Its slot.
+        slot: DateTime<Utc>,
+        /// Why.
+        because: Passed,
+    },
+    /// A slot waits for a lock that stands in its way.
+    Delayed {
+        /// The job.
+        job: String,
+        /// Its slot.
+        slot: DateTime<Utc>,
+        /// Who holds the lock.
+        holder: String,
+    },
+    /// A run was found dead.
+    Abandoned(Run),
+    /// A look for dead runs ended.
+    Scanned,
+    /// A look for a missed slot of this job ended.
+    LookedBack {
+        /// The job.
+        job: String,
+    },
+}
+
+/// Why a slot has no run by this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Passed {
+    /// It has a run in `job_run` already.
+    AlreadyRan,
+    /// A foreign holder took the lock at the slot's time or later.
+    RanElsewhere,
+    /// The job is paused.
+    Paused,
+    /// It was noticed too late.
+    TooLate,
+    /// A newer slot came while it waited.
+    Superseded,
+}

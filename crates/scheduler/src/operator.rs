@@ -1,0 +1,186 @@
+//! The operator's hand: what command line, HTTP and console share.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::core::Registered;
+use crate::error::{RunNowError, SchedulerError};
+use crate::job::Scope;
+use crate::model::{Cause, JobStatus, LockView, Run};
+use crate::run::claim::{Ask, Claim, lock_error};
+use crate::scheduler::Scheduler;
+
+impl Scheduler {
+    /// Every job, in the order it was registered.
+    ///
+    /// # Errors
+    /// [`SchedulerError::Store`] or [`SchedulerError::Lock`].
+    pub async fn list(&self) -> Result<Vec<JobStatus>, SchedulerError> {
+        self.core.abandon_dead().await?;
+        let mut jobs = Vec::with_capacity(self.core.jobs.len());
+        for registered in &self.core.jobs {
+            jobs.push(self.status(registered).await?);
+        }
+        Ok(jobs)
+    }
+
+    async fn status(&self, registered: &Registered) -> Result<JobStatus, SchedulerError> {
+        let job = &registered.job;
+        let lock = match job.scope {
+            Scope::None => None,
+            scope => self
+                .core
+                .locks(scope)
+                .lock_info(&job.name)
+                .await
+                .map_err(lock_error)?,
+        };
+        Ok(JobStatus {
+            name: job.name.clone(),
+            trigger: job.trigger.to_string(),
+            zone: job.trigger.zone().map(|zone| zone.name().to_owned()),
+            scope: job.scope,
+            enabled: job.enabled,
+            paused: self
+                .core
+                .store
+                .job(&job.name)
+                .await?
+                .is_some_and(|row| row.paused),
+            next_run: job
+                .trigger
+                .next_after(self.core.clock.now())
+                .filter(|_| job.enabled),
+            last_run: self.core.store.last_run(&job.name).await?,
+            lock: lock.filter(|info| info.held).map(|info| LockView {
+                locked_by: info.locked_by,
+                lock_until: info.lock_until,
+            }),
+            progress: registered.progress().map(|progress| progress.get()),
+        })
+    }
+
+    /// Runs a job in this process, whether paused or not, and waits for its end. It may start within the minimum hold
+    /// of one of our own finished runs. The run goes on when the caller stops waiting.
+    ///
+    /// # Errors
+    /// [`RunNowError::Locked`] names the holder; the others say that nothing ran. A run that fails is no error here:
+    /// its [`status`](Run::status) says so.
+    pub async fn run_now(&self, name: &str) -> Result<Run, RunNowError> {
+        let scheduler = self.clone();
+        let name = name.to_owned();
+        let task = self
+            .core
+            .tasks
+            .spawn(async move { scheduler.run_by_hand(&name).await });
+        // The job's own panics are caught further in; a runtime that is shutting down is all that is left.
+        task.await.unwrap_or(Err(RunNowError::Stopping))
+    }
+
+    async fn run_by_hand(&self, name: &str) -> Result<Run, RunNowError> {
+        let registered = self
+            .core
+            .job(name)
+            .ok_or_else(|| RunNowError::UnknownJob(name.to_owned()))?;
+        if self.core.stopping.is_cancelled() {
+            return Err(RunNowError::Stopping);
+        }
+        self.core.introduce().await?;
+        self.core.abandon_dead().await?;
+        let ask = Ask {
+            slot: self.core.clock.now(),
+            cause: Cause::Manual,
+            attempt: 1,
+        };
+        match self.core.claim(registered, ask).await? {
+            Claim::Won(claimed) => Ok(self.core.execute(registered, *claimed).await),
+            Claim::Held { holder, until } => Err(RunNowError::Locked {
+                job: name.to_owned(),
+                holder,
+                until,
+            }),
+            // A run by hand is neither paused nor keyed by its slot: only the lock can be in its way.
+            Claim::LostLock | Claim::Settled(_) => Err(RunNowError::LostLock(name.to_owned())),
+        }
+    }
+
+    /// Pauses a job in the whole cluster, until [`resume`](Self::resume). A run under way goes on.
+    ///
+    /// # Errors
+    /// [`SchedulerError::UnknownJob`] or [`SchedulerError::Store`].
+    pub async fn pause(&self, name: &str) -> Result<(), SchedulerError> {
+        self.known(name)?;
+        self.core.store.pause(name, self.core.clock.now()).await?;
+        tracing::info!(
+            job = name,
+            "paused: no node runs it by schedule until it is resumed"
+        );
+        Ok(())
+    }
+
+    /// Ends a pause. Slots that passed meanwhile are not caught up: they were skipped on purpose.
+    ///
+    /// # Errors
+    /// [`SchedulerError::UnknownJob`] or [`SchedulerError::Store`].
+    pub async fn resume(&self, name: &str) -> Result<(), SchedulerError> {
+        self.known(name)?;
+        self.core.store.resume(name, self.core.clock.now()).await?;
+        tracing::info!(job = name, "resumed: its next slot runs");
+        Ok(())
+    }
+
+    /// Runs of a job, newest first, at most `limit`, all with an id below `before_id`.
+    ///
+    /// # Errors
+    /// [`SchedulerError::UnknownJob`] or [`SchedulerError::Store`].
+    pub async fn history(
+        &self,
+        name: &str,
+        limit: u64,
+        before_id: Option<i64>,
+    ) -> Result<Vec<Run>, SchedulerError> {
+        self.known(name)?;
+        self.core.abandon_dead().await?;
+        Ok(self.core.store.history(name, limit, before_id).await?)
+    }
+
+    /// Deletes up to `batch` runs that ended before `older_than`, and answers how many; fewer than `batch`
+    /// means done. The newest run of each job stays.
+    ///
+    /// # Errors
+    /// [`SchedulerError::Store`].
+    pub async fn prune_history(
+        &self,
+        older_than: DateTime<Utc>,
+        batch: u64,
+    ) -> Result<u64, SchedulerError> {
+        let deleted = self.core.store.prune(older_than, batch).await?;
+        if deleted < batch {
+            self.core.store.prune_nodes(older_than).await?;
+        }
+        Ok(deleted)
+    }
+
+    /// The next `count` slots of a job.
+    ///
+    /// # Errors
+    /// [`SchedulerError::UnknownJob`].
+    pub fn upcoming(&self, name: &str, count: usize) -> Result<Vec<DateTime<Utc>>, SchedulerError> {
+        let registered = self.known(name)?;
+        let trigger = &registered.job.trigger;
+        Ok(
+            std::iter::successors(trigger.next_after(self.core.clock.now()), |slot| {
+                trigger.next_after(*slot)
+            })
+            .take(count)
+            .collect(),
+        )
+    }
+
+    pub(crate) fn known(&self, name: &str) -> Result<&Registered, SchedulerError> {
+        let core: &Arc<_> = &self.core;
+        core.job(name)
+            .ok_or_else(|| SchedulerError::UnknownJob(name.to_owned()))
+    }
+}

@@ -1,0 +1,251 @@
+//! Taking a slot: the lock first, then one transaction that sees to the pause, the lock and the slot's key.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+use shedlock::LockGuard;
+
+use crate::context::lock_check;
+use crate::core::{Core, Registered};
+use crate::error::SchedulerError;
+use crate::event::Passed;
+use crate::job::{Record, Scope};
+use crate::model::Cause;
+use crate::store::sql;
+
+/// What is to be run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask {
+    pub(crate) slot: DateTime<Utc>,
+    pub(crate) cause: Cause,
+    pub(crate) attempt: u32,
+}
+
+/// A slot that is ours to run.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) ask: Ask,
+    pub(crate) guard: Option<LockGuard>,
+    /// The RUNNING row, for runs that have one from the beginning.
+    pub(crate) row: Option<i64>,
+    pub(crate) started_at: DateTime<Utc>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Claim {
+    Won(Box<Claimed>),
+    Settled(Passed),
+    /// Somebody holds the lock.
+    Held {
+        holder: String,
+        until: DateTime<Utc>,
+    },
+    /// The lock was lost before the run was written.
+    LostLock,
+}
+
+/// How the claiming transaction ended.
+enum Entry {
+    Row(i64),
+    Settled(Passed),
+    LostLock,
+}
+
+impl Core {
+    pub(crate) async fn claim(
+        &self,
+        registered: &Registered,
+        ask: Ask,
+    ) -> Result<Claim, SchedulerError> {
+        let job = &registered.job;
+        let by_hand = ask.cause == Cause::Manual;
+        if !by_hand
+            && self
+                .store
+                .job(&job.name)
+                .await?
+                .is_some_and(|row| row.paused)
+        {
+            return Ok(Claim::Settled(Passed::Paused));
+        }
+        match job.scope {
+            Scope::None => Ok(self.won(ask, None, None)),
+            Scope::Node => match self
+                .node_locks
+                .try_lock(&registered.lock)
+                .await
+                .map_err(lock_error)?
+            {
+                Some(guard) => Ok(self.won(ask, Some(guard), None)),
+                None => self.held(registered).await,
+            },
+            Scope::Cluster if by_hand || job.record == Record::Always => {
+                self.claim_row(registered, ask).await
+            }
+            Scope::Cluster => match self
+                .cluster_locks
+                .try_lock(&registered.lock)
+                .await
+                .map_err(lock_error)?
+            {
+                Some(guard) => Ok(self.won(ask, Some(guard), None)),
+                None => self.held(registered).await,
+            },
+        }
+    }
+
+    async fn claim_row(&self, registered: &Registered, ask: Ask) -> Result<Claim, SchedulerError> {
+        let name = &registered.job.name;
+        if ask.cause == Cause::Schedule && !self.store.slot_runs(name, ask.slot).await?.is_empty() {
+            return Ok(Claim::Settled(Passed::AlreadyRan));
+        }
+        let info = self
+            .cluster_locks
+            .lock_info(name)
+            .await
+            .map_err(lock_error)?;
+        let mut over = None;
+        if let Some(info) = &info {
+            if ask.cause != Cause::Manual && self.ran_elsewhere(info, ask.slot).await? {
+                return Ok(Claim::Settled(Passed::RanElsewhere));
+            }
+            if ask.cause != Cause::Schedule {
+                over = self.finished_owner(info).await?;
+            }
+        }
+        let taken = match over {
+            Some(owner) => {
+                self.cluster_locks
+                    .try_lock_over(&registered.lock, &owner)
+                    .await
+            }
+            None => self.cluster_locks.try_lock(&registered.lock).await,
+        };
+        let Some(guard) = taken.map_err(lock_error)? else {
+            return self.held(registered).await;
+        };
+        let started_at = self.clock.now();
+        match self.enter(name, &guard, ask, started_at).await {
+            Ok(Entry::Row(id)) => Ok(self.won(ask, Some(guard), Some(id))),
+            Ok(Entry::Settled(why)) => {
+                give_back_unused(guard).await;
+                Ok(Claim::Settled(why))
+            }
+            Ok(Entry::LostLock) => {
+                give_back_unused(guard).await;
+                Ok(Claim::LostLock)
+            }
+            Err(error) => {
+                give_back_unused(guard).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn enter(
+        &self,
+        name: &str,
+        guard: &LockGuard,
+        ask: Ask,
+        started_at: DateTime<Utc>,
+    ) -> Result<Entry, DbErr> {
+        let tx = self.store.begin().await?;
+        let entry = self.write_entry(&tx, name, guard, ask, started_at).await;
+        match entry {
+            Ok(Entry::Row(_)) => tx.commit().await?,
+            _ => tx.rollback().await?,
+        }
+        entry
+    }
+
+    async fn write_entry(
+        &self,
+        tx: &DatabaseTransaction,
+        name: &str,
+        guard: &LockGuard,
+        ask: Ask,
+        started_at: DateTime<Utc>,
+    ) -> Result<Entry, DbErr> {
+        let backend = self.store.backend();
+        if ask.cause != Cause::Manual {
+            let paused = if backend == DbBackend::Sqlite {
+                sql::PAUSED_SQLITE
+            } else {
+                sql::PAUSED_POSTGRES
+            };
+            let row = tx
+                .query_one_raw(self.store.statement(paused, [name.into()]))
+                .await?;
+            if row
+                .map(|row| row.try_get::<bool>("", "paused"))
+                .transpose()?
+                .unwrap_or(false)
+            {
+                return Ok(Entry::Settled(Passed::Paused));
+            }
+        }
+        if tx
+            .query_one_raw(lock_check(backend, name, guard.locked_by()))
+            .await?
+            .is_none()
+        {
+            return Ok(Entry::LostLock);
+        }
+        let values = [
+            name.into(),
+            self.store.time(ask.slot),
+            self.store.time(started_at),
+            self.node.as_str().into(),
+            i64::from(ask.attempt).into(),
+            ask.cause.as_str().into(),
+            guard.locked_by().into(),
+        ];
+        let Some(row) = tx
+            .query_one_raw(self.store.statement(sql::INSERT_RUNNING, values))
+            .await?
+        else {
+            return Ok(Entry::Settled(Passed::AlreadyRan));
+        };
+        Ok(Entry::Row(row.try_get("", "id")?))
+    }
+
+    fn won(&self, ask: Ask, guard: Option<LockGuard>, row: Option<i64>) -> Claim {
+        Claim::Won(Box::new(Claimed {
+            ask,
+            guard,
+            row,
+            started_at: self.clock.now(),
+        }))
+    }
+
+    async fn held(&self, registered: &Registered) -> Result<Claim, SchedulerError> {
+        let info = self
+            .locks(registered.job.scope)
+            .lock_info(&registered.job.name)
+            .await
+            .map_err(lock_error)?;
+        Ok(match info {
+            Some(info) => Claim::Held {
+                holder: info.locked_by,
+                until: info.lock_until,
+            },
+            // The row vanished between two looks at it.
+            None => Claim::LostLock,
+        })
+    }
+}
+
+/// Gives a lock back at once: nothing ran under it, so nobody shall wait for its minimum hold.
+async fn give_back_unused(mut guard: LockGuard) {
+    const SHORTEST: Duration = Duration::from_millis(1);
+    if guard.extend(SHORTEST).await.is_ok() {
+        tokio::time::sleep(5 * SHORTEST).await;
+    }
+    // Expected to say that the lease has run out.
+    let _ = guard.unlock().await;
+}
+
+pub(crate) fn lock_error(error: shedlock::LockError) -> SchedulerError {
+    SchedulerError::Lock(error.into())
+}

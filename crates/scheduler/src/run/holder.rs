@@ -1,0 +1,55 @@
+//! Whose lock is it?
+
+use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
+use shedlock::LockInfo;
+
+use crate::core::Core;
+use crate::model::RunStatus;
+
+/// Characters of the node that fit a `locked_by` beside the lock's random tail.
+const NODE_LENGTH: usize = 222;
+
+impl Core {
+    /// Whether a foreign holder took the lock at the slot's time or later: then it ran the slot.
+    ///
+    /// A holder is ours when a run names it, or when one of our nodes made it: a node that died between taking
+    /// the lock and writing its run must not pass for a foreign one that did the work.
+    pub(crate) async fn ran_elsewhere(
+        &self,
+        info: &LockInfo,
+        slot: DateTime<Utc>,
+    ) -> Result<bool, DbErr> {
+        if info.locked_at < slot
+            || self
+                .store
+                .owner(&info.name, &info.locked_by)
+                .await?
+                .is_some()
+        {
+            return Ok(false);
+        }
+        match info.locked_by.rsplit_once(':') {
+            Some((node, _)) => Ok(!self.store.is_known_node(node).await?),
+            None => Ok(true),
+        }
+    }
+
+    /// The owner to take the lock over from: it is held by the tail of a finished run of ours.
+    pub(crate) async fn finished_owner(&self, info: &LockInfo) -> Result<Option<String>, DbErr> {
+        if !info.held {
+            return Ok(None);
+        }
+        let status = self.store.owner(&info.name, &info.locked_by).await?;
+        Ok(
+            matches!(status, Some(RunStatus::Succeeded | RunStatus::Failed))
+                .then(|| info.locked_by.clone()),
+        )
+    }
+
+    /// Lets the cluster know this node's name.
+    pub(crate) async fn introduce(&self) -> Result<(), DbErr> {
+        let node: String = self.node.chars().take(NODE_LENGTH).collect();
+        self.store.register_node(&node, self.clock.now()).await
+    }
+}

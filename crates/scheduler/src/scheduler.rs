@@ -1,0 +1,245 @@
+//! Built from its parts, started, stopped.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::DatabaseConnection;
+use shedlock::{LockConfiguration, LockProvider, MemoryLockProvider};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::{Clock, SystemClock};
+use crate::core::{Core, Registered};
+use crate::error::{BuildError, SchedulerError};
+use crate::event::Event;
+use crate::job::{Job, Misfire, Record, Scope};
+use crate::store::Store;
+
+/// How many announcements a slow listener may lag behind.
+const EVENTS_KEPT: usize = 256;
+
+/// The jobs and what an operator can do with them. Runs nothing by itself until it is started. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Scheduler {
+    pub(crate) core: Arc<Core>,
+}
+
+/// The parts of a [`Scheduler`].
+#[derive(Debug, Default)]
+pub struct SchedulerBuilder {
+    database: Option<DatabaseConnection>,
+    cluster_locks: Option<Arc<dyn LockProvider>>,
+    node_locks: Option<Arc<dyn LockProvider>>,
+    clock: Option<Arc<dyn Clock>>,
+    node: Option<String>,
+    jobs: Vec<Job>,
+}
+
+impl SchedulerBuilder {
+    /// The database with the tables of [`schema`](crate::schema).
+    #[must_use]
+    pub fn database(mut self, database: DatabaseConnection) -> Self {
+        self.database = Some(database);
+        self
+    }
+
+    /// The lock of jobs that run once in the cluster: its `shedlock` table is in the same database. Give it the same
+    /// node id.
+    #[must_use]
+    pub fn cluster_locks(mut self, locks: Arc<dyn LockProvider>) -> Self {
+        self.cluster_locks = Some(locks);
+        self
+    }
+
+    /// The lock of jobs that run on each node; in memory unless given.
+    #[must_use]
+    pub fn node_locks(mut self, locks: Arc<dyn LockProvider>) -> Self {
+        self.node_locks = Some(locks);
+        self
+    }
+
+    /// The clock that slots are read on; the computer's unless given.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// This node's name, unique to this process: give it a random tail.
+    #[must_use]
+    pub fn node_id(mut self, node: impl Into<String>) -> Self {
+        self.node = Some(node.into());
+        self
+    }
+
+    /// Adds a job.
+    #[must_use]
+    pub fn job(mut self, job: Job) -> Self {
+        self.jobs.push(job);
+        self
+    }
+
+    /// Adds jobs.
+    #[must_use]
+    pub fn jobs(mut self, jobs: impl IntoIterator<Item = Job>) -> Self {
+        self.jobs.extend(jobs);
+        self
+    }
+
+    /// Checks the parts and puts them together.
+    ///
+    /// # Errors
+    /// A [`BuildError`] that says what is missing or does not fit.
+    pub fn build(self) -> Result<Scheduler, BuildError> {
+        let node = self
+            .node
+            .filter(|node| !node.is_empty())
+            .ok_or(BuildError::Missing("node id"))?;
+        let db = self.database.ok_or(BuildError::Missing("database"))?;
+        let cluster_locks = self
+            .cluster_locks
+            .ok_or(BuildError::Missing("lock provider for the cluster"))?;
+        let mut names = HashSet::new();
+        for job in &self.jobs {
+            if !names.insert(job.name.clone()) {
+                return Err(BuildError::DuplicateJob(job.name.clone()));
+            }
+        }
+        Ok(Scheduler {
+            core: Arc::new(Core {
+                store: Store { db },
+                cluster_locks,
+                node_locks: self
+                    .node_locks
+                    .unwrap_or_else(|| Arc::new(MemoryLockProvider::new(&node))),
+                clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+                node,
+                jobs: self
+                    .jobs
+                    .into_iter()
+                    .map(register)
+                    .collect::<Result<_, _>>()?,
+                events: broadcast::channel(EVENTS_KEPT).0,
+                stopping: CancellationToken::new(),
+                deadline: CancellationToken::new(),
+                tasks: TaskTracker::new(),
+            }),
+        })
+    }
+}
+
+fn register(job: Job) -> Result<Registered, BuildError> {
+    let keeps_slots =
+        job.trigger.is_cron() && job.scope == Scope::Cluster && job.record == Record::Always;
+    if job.misfire == Misfire::RunOnce && !keeps_slots {
+        return Err(BuildError::Job {
+            job: job.name.clone(),
+            problem:
+                "misfire `run once` needs a cron trigger, scope `cluster` and every run on record"
+                    .to_owned(),
+        });
+    }
+    let lock =
+        LockConfiguration::new(job.name.as_str(), job.lease, job.at_least).map_err(|error| {
+            BuildError::Lock {
+                job: job.name.clone(),
+                source: error.into(),
+            }
+        })?;
+    Ok(Registered::new(job, lock))
+}
+
+impl Scheduler {
+    /// Begins a scheduler.
+    #[must_use]
+    pub fn builder() -> SchedulerBuilder {
+        SchedulerBuilder::default()
+    }
+
+    /// What happens from now on.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.core.events.subscribe()
+    }
+
+    /// Starts to run the enabled jobs, once per scheduler. Slots after this moment are this node's to run; a job's
+    /// very first start in a cluster catches up on nothing.
+    ///
+    /// # Errors
+    /// [`SchedulerError::Store`] when the tables cannot be written.
+    pub async fn start(&self) -> Result<RunningScheduler, SchedulerError> {
+        let core = &self.core;
+        let began = core.clock.now();
+        core.introduce().await?;
+        for registered in &core.jobs {
+            core.store.register_job(&registered.job.name, began).await?;
+        }
+        let looking = core.clone();
+        core.tasks
+            .spawn(async move { looking.keep_looking().await });
+        for (index, registered) in core
+            .jobs
+            .iter()
+            .enumerate()
+            .filter(|(_, registered)| registered.job.enabled)
+        {
+            let fixed_delay = registered.job.trigger.is_fixed_delay();
+            let core = core.clone();
+            core.clone().tasks.spawn(async move {
+                let registered = &core.jobs[index];
+                if fixed_delay {
+                    core.keep_delay(registered, began).await;
+                } else {
+                    core.keep_slots(registered, began).await;
+                }
+            });
+        }
+        tracing::info!(
+            node = core.node,
+            jobs = core.jobs.len(),
+            "scheduler started"
+        );
+        Ok(RunningScheduler {
+            scheduler: self.clone(),
+        })
+    }
+}
+
+/// A scheduler that was started. Dropping it changes nothing; [`stop`](Self::stop) ends it.
+#[derive(Debug, Clone)]
+pub struct RunningScheduler {
+    scheduler: Scheduler,
+}
+
+impl RunningScheduler {
+    /// Runs a fixed-delay job now, or once more right after the run under way. Many calls make one run. Of no
+    /// effect on other jobs.
+    pub fn wake(&self, name: &str) {
+        match self.scheduler.core.job(name) {
+            Some(registered) => registered.wake.notify_one(),
+            None => tracing::warn!(
+                job = name,
+                "asked to wake a job that is not registered; nothing runs"
+            ),
+        }
+    }
+
+    /// Stops: no new runs; those under way are asked to end, and cut off after `deadline`. Their leases are kept until
+    /// they have ended and are recorded, and given back at once then.
+    pub async fn stop(&self, deadline: Duration) {
+        let core = &self.scheduler.core;
+        core.stopping.cancel();
+        core.tasks.close();
+        if tokio::time::timeout(deadline, core.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("jobs still ran at the shutdown's deadline; they are cut off");
+            core.deadline.cancel();
+            core.tasks.wait().await;
+        }
+        tracing::info!(node = core.node, "scheduler stopped");
+    }
+}
