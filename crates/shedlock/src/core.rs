@@ -16,6 +16,9 @@ use crate::{
 const MAX_OWNER_LENGTH: usize = 255;
 /// Characters of a simple UUID and the colon before it.
 const TAIL_LENGTH: usize = 33;
+/// The pauses before each attempt to give back an unconfirmed acquisition: its statement may still stand
+/// in line behind somebody's transaction, and land after the first.
+const GIVE_BACK_PAUSES: [u64; 7] = [0, 100, 400, 1_500, 5_000, 15_000, 40_000];
 /// How long one statement may take, waiting for a connection included.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -236,15 +239,22 @@ impl Drop for Attempt<'_> {
         let (core, name) = (self.core.clone(), self.name.to_owned());
         let (locked_by, not_before) = (std::mem::take(&mut self.locked_by), self.not_before);
         runtime.spawn(async move {
-            let release = core.store.release(&name, &locked_by, not_before);
-            match bounded(core.timeout, release).await {
-                Ok(true) => info!(lock = name, "gave back a lock whose acquisition was not confirmed"),
-                Ok(false) => {}
-                Err(error) => info!(
-                    lock = name, %error,
-                    "an acquisition was not confirmed; if it was made, the lock stays taken until its lease runs out"
-                ),
+            for pause in GIVE_BACK_PAUSES {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                let release = core.store.release(&name, &locked_by, not_before);
+                if let Ok(true) = bounded(core.timeout, release).await {
+                    info!(
+                        lock = name,
+                        locked_by, "gave back a lock whose acquisition was not confirmed"
+                    );
+                    return;
+                }
             }
+            debug!(
+                lock = name,
+                locked_by,
+                "an acquisition was not confirmed; if it was made after all, the lock stays taken until its lease runs out"
+            );
         });
     }
 }

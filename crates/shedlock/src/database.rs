@@ -86,10 +86,15 @@ fn kind(code: &str) -> Kind {
     }
 }
 
-/// SQLite tells a missing table only by its message.
+/// SQLite tells a table of the wrong shape only by its message.
 fn is_missing_in_sqlite(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|cause| {
-        let message = cause.message();
-        message.starts_with("no such table") || message.contains("no such column")
-    })
+    const SIGNS: [&str; 4] = [
+        "no such table",
+        "no such column",
+        "has no column named",
+        "ON CONFLICT clause does not match",
+    ];
+    error
+        .as_database_error()
+        .is_some_and(|cause| SIGNS.iter().any(|sign| cause.message().contains(sign)))
 }

@@ -1,4 +1,59 @@
 //! A lock in a shared table that Java ShedLock and Rust processes exclude each other with.
+//!
+//! The table and its times are Java ShedLock 7's, so a job that runs in Java services and in Rust ones
+//! runs once. Beyond that, a lease can be kept alive, its loss is told to the work it protects, and every
+//! acquisition has a fencing token.
+//!
+//! ```
+//! use std::time::Duration;
+//! use shedlock::{LockConfiguration, LockProvider, MemoryLockProvider};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Or PostgresLockProvider, SqliteLockProvider, with a pool.
+//! let provider = MemoryLockProvider::new("host-1234-x7f3");
+//! let nightly = LockConfiguration::new(
+//!     "nightly",
+//!     Duration::from_secs(120), // at most: how soon others take over from a node that died
+//!     Duration::from_secs(600), // at least: longer than clocks differ between nodes
+//! )?;
+//!
+//! if let Some(guard) = provider.try_lock(&nightly).await? {
+//!     let kept = guard.keep_alive();
+//!     let lost = kept.lost();
+//!     tokio::select! {
+//!         () = work() => {}
+//!         () = lost.cancelled() => { /* somebody else may be at work: stop */ }
+//!     }
+//!     kept.unlock().await?;
+//! }
+//! # Ok(())
+//! # }
+//! # async fn work() {}
+//! ```
+//!
+//! # What can be relied on
+//! - Times come from the database clock, so clocks of nodes may differ.
+//! - A holder is one acquisition, not a process: what an expired guard does never touches a newer lock.
+//! - An error from an acquisition means that the lock is not held. If the database took it all the same,
+//!   it is given back as far as the database can be reached, and runs out otherwise.
+//! - A guard trusts its lease for as long as the database has confirmed it, counted from *before* the
+//!   request was sent, on a clock that goes on while the process is stopped or the machine sleeps, less a
+//!   margin. [`KeptLock::lost`] is cancelled when that ends.
+//! - No clock can promise that a process is not stopped between looking and writing. Writes to the
+//!   database that holds the lock check [`fence`] in their transaction; writes elsewhere carry
+//!   [`LockGuard::fencing_token`].
+//! - Rows are never deleted, and rows that others delete are survived.
+//!
+//! # Tables
+//! [`schema`] creates them; [`LockProvider::check_schema`] says what is wrong with those that exist.
+//!
+//! # Features
+//! `postgres` and `sqlite` (both by default) bring the providers of those databases. The one in memory is
+//! always there.
+//!
+//! # Metrics
+//! `shedlock_acquire_total{result="acquired"|"held"|"error"}` counts attempts.
 
 mod check;
 mod clock;

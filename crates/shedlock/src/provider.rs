@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::{LockConfiguration, LockError, LockGuard, SchemaError, clock::BootInstant};
 
-/// How often [`LockProvider::lock`] asks again.
-const POLL: Duration = Duration::from_millis(100);
+/// How soon [`LockProvider::lock`] asks again: twice as late each time, up to a limit.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const MAX_PAUSE: Duration = Duration::from_millis(200);
 
 /// Takes locks. Cheap to share behind an `Arc`; every provider of this crate can be cloned as well.
 #[async_trait]
@@ -44,6 +45,7 @@ pub trait LockProvider: Send + Sync + Debug + 'static {
         wait: Duration,
     ) -> Result<Option<LockGuard>, LockError> {
         let start = BootInstant::now();
+        let mut pause = FIRST_PAUSE;
         loop {
             match self.try_lock(c).await {
                 Ok(None) | Err(LockError::Contended(_)) => {}
@@ -53,7 +55,8 @@ pub trait LockProvider: Send + Sync + Debug + 'static {
             if left.is_zero() {
                 return Ok(None);
             }
-            tokio::time::sleep(POLL.min(left)).await;
+            tokio::time::sleep(pause.min(left)).await;
+            pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 

@@ -1,0 +1,14 @@
+//! Behaviour through the public door: one conformance suite on every provider, and what is particular
+//! to each database.
+
+// clippy.toml allows it in `#[test]` functions only, not in what they share.
+#![allow(clippy::unwrap_used)]
+
+mod configuration;
+mod conformance;
+mod keep_alive;
+mod metrics;
+mod postgres;
+mod postgres_columns;
+mod sqlite;
+mod stage;
