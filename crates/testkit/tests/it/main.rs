@@ -1,3 +1,9 @@
 //! The test kit, used as the other crates use it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod databases;
+mod http_client;
+mod processes;
+mod sse_reader;
+mod stand_in;
+mod waiting;
