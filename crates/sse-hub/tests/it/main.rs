@@ -1,0 +1,14 @@
+//! The hub through its public doors.
+
+#![allow(clippy::unwrap_used, reason = "what fails to unwrap fails the test")]
+
+mod client;
+mod crowd;
+mod delivery;
+mod endings;
+mod expiry;
+mod frames;
+mod limits;
+mod metrics;
+mod replay;
+mod slow_readers;
