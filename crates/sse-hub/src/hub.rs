@@ -1,6 +1,6 @@
+use std::fmt;
 use std::hash::Hash;
 use std::ops::Range;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::Waker;
@@ -168,9 +168,8 @@ impl<K: Eq + Hash + Clone> Hub<K> {
     /// its end. A stalled client may take for ever, so bound this in time.
     pub async fn drained(&self) {
         loop {
-            let mut vacated = pin!(self.shared.vacated.notified());
-            // Registered before the count is read, or the last stream could close in between.
-            vacated.as_mut().enable();
+            // Made before the count is read: it also hears of a stream that closes in between.
+            let vacated = self.shared.vacated.notified();
             if self.shared.open.load(SeqCst) == 0 {
                 return;
             }
@@ -237,6 +236,15 @@ impl<K: Eq + Hash + Clone> Clone for Hub<K> {
         Self {
             shared: self.shared.clone(),
         }
+    }
+}
+
+impl<K: Eq + Hash + Clone> fmt::Debug for Hub<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("options", &self.shared.options)
+            .field("stats", &self.stats())
+            .finish()
     }
 }
 

@@ -119,6 +119,7 @@ impl Mailbox {
         if self.ended.is_some() {
             return;
         }
+        // In order, each finds its place at once.
         history.sort_by_key(|(id, _)| *id);
         self.items.reserve(history.len());
         for (id, frame) in history {
@@ -216,13 +217,52 @@ impl Mailbox {
         let mut at = self.items.len();
         for (index, item) in self.items.iter().enumerate().rev() {
             match item.origin {
-                Origin::Handshake => break,
                 Origin::History(other) | Origin::Live(other) if other == id => return None,
                 Origin::History(other) | Origin::Live(other) if other < id => break,
                 Origin::History(_) | Origin::Live(_) => at = index,
-                Origin::Broadcast | Origin::Last => {}
+                Origin::Handshake | Origin::Broadcast | Origin::Last => {}
             }
         }
         Some(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        queue: 64,
+        stall: Duration::from_secs(30),
+    };
+
+    fn ping() -> Frame {
+        Frame::event("heartbeat", None, "ping")
+    }
+
+    #[test]
+    fn an_emptied_queue_gives_back_the_room_of_a_backlog() {
+        let now = Instant::now();
+        let mut mailbox = Mailbox::new(now);
+        for _ in 0..LIMITS.queue {
+            mailbox.push(Origin::Broadcast, &ping(), &LIMITS, now);
+        }
+        while mailbox.pop(now).is_some() {}
+        assert!(mailbox.items.capacity() <= KEPT_CAPACITY);
+    }
+
+    #[test]
+    fn nothing_comes_after_the_last_frame() {
+        let now = Instant::now();
+        let mut mailbox = Mailbox::new(now);
+        mailbox.end(Ended::Expired, Some(ping()), Waiting::Sent);
+        assert_eq!(
+            mailbox.push(Origin::Live(1), &ping(), &LIMITS, now),
+            Push::Closed
+        );
+        mailbox.replay(vec![(1, ping())]);
+        mailbox.handshake(ping());
+        assert_eq!(mailbox.pop(now).map(|item| item.origin), Some(Origin::Last));
+        assert!(mailbox.pop(now).is_none());
     }
 }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -45,6 +46,9 @@ impl<K: Eq + Hash + Clone> Subscription<K> {
 
     /// The client has everything up to this id: neither replay nor live events send it again. Only
     /// for an id that is known to be ours, since one from the future would silence the stream.
+    ///
+    /// For a client that has seen nothing yet, give the newest id stored *before* it subscribed when
+    /// the hub may be fed old events again (catching up after a lost wake-up, for instance).
     pub fn resume_after(&mut self, id: i64) {
         self.connection
             .with_mailbox(|mailbox| mailbox.resume_after(id));
@@ -124,6 +128,14 @@ impl<K: Eq + Hash + Clone + Unpin> Stream for Subscription<K> {
                 Poll::Ready(None)
             }
         }
+    }
+}
+
+impl<K: Eq + Hash + Clone> fmt::Debug for Subscription<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("ended", &self.ended())
+            .finish_non_exhaustive()
     }
 }
 

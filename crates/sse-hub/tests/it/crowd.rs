@@ -99,7 +99,7 @@ fn an_idle_stream_costs_less_than_a_kibibyte_and_stays_there() {
         assert_eq!(hub.broadcast(ping()), STREAMS);
     }
     drain(&mut clients);
-    for _ in 0..100 {
+    for _ in 0..10 {
         hub.broadcast(ping());
         drain(&mut clients);
     }

@@ -47,8 +47,21 @@ async fn an_expired_stream_receives_no_more_though_its_end_is_unread() {
     client.read();
     client.stream.until(Instant::now(), expired());
     client.read_one();
-    assert_eq!(hub.broadcast(ping()), 0);
     assert_eq!(hub.connected_keys(), []);
+    assert_eq!(hub.broadcast(ping()), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_gave_way_before_its_deadline_does_not_expire_too() {
+    let hub = hub(|options| options.per_key = 1);
+    let mut old = Client::open(&hub, 7);
+    old.stream.until(Instant::now() + seconds(10), expired());
+    let _new = Client::open(&hub, 7);
+    tokio::time::advance(seconds(10)).await;
+    assert_eq!(old.read_to_end().await, [""; 0]);
+    assert_eq!(old.ended(), Some(Ended::GaveWay));
+    let dropped = hub.stats().dropped;
+    assert_eq!((dropped.gave_way, dropped.expired), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
