@@ -1,14 +1,30 @@
 mod builder;
+mod carry;
+mod claim;
+mod delivery;
+mod pass;
+mod project;
+mod settle;
+mod waves;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use sea_orm::DatabaseConnection;
 use serde::Serialize;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use builder::RelayBuilder;
 
+use self::{
+    claim::{Claimed, claim},
+    pass::{Halt, Pass},
+    waves::Lane,
+};
 use crate::{Destination, Guard, NoGuard, Now, RelayError};
+
+/// Claims in a row that somebody else settled first, before the run gives way.
+const STALE_CLAIMS: u32 = 3;
 
 /// A source of random numbers in `0.0..=1.0`.
 pub type Jitter = Arc<dyn Fn() -> f64 + Send + Sync>;
@@ -18,7 +34,7 @@ pub type Jitter = Arc<dyn Fn() -> f64 + Send + Sync>;
 pub struct RelayRun {
     /// Ends the run soon: what is under way outside is given up and will be delivered again.
     pub cancellation: CancellationToken,
-    /// No further batch starts after this time.
+    /// How long new work is begun; what is under way is finished.
     pub deadline: Duration,
     /// Vouches for the ownership of the run in each of its transactions.
     pub guard: Arc<dyn Guard>,
@@ -92,7 +108,53 @@ impl Relay {
     /// # Errors
     /// When the run has to end early; what it delivered before stays delivered.
     pub async fn run(&self, run: &RelayRun) -> Result<RelayReport, RelayError> {
-        let _ = run;
-        Ok(RelayReport::default())
+        let started = Instant::now();
+        // A deadline beyond the clock's range is none: a month will do.
+        let ends = started
+            .checked_add(run.deadline)
+            .unwrap_or(started + Duration::from_secs(30 * 24 * 3600));
+        let mut report = RelayReport::default();
+        let mut stale = 0;
+        while !run.cancellation.is_cancelled() && Instant::now() < ends {
+            let batch = claim(&self.db, (self.now)(), self.batch_size).await?;
+            if batch.is_empty() {
+                break;
+            }
+            let mut pass = Pass {
+                relay: self,
+                run,
+                ends,
+                report: &mut report,
+                failed: HashMap::new(),
+            };
+            match pass.process(batch).await {
+                Ok(()) => stale = 0,
+                Err(Halt::Stop) => break,
+                Err(Halt::Stale) if stale + 1 < STALE_CLAIMS => stale += 1,
+                Err(Halt::Stale) => {
+                    let reason = "somebody else settles the same events".to_owned();
+                    return Err(RelayError::Conflict(reason));
+                }
+                Err(Halt::Error(error)) => return Err(error),
+            }
+        }
+        Ok(report)
+    }
+
+    fn lane(&self, claimed: &Claimed) -> Lane {
+        if claimed.unreadable.is_some() {
+            return Lane::Unroutable;
+        }
+        self.route_of
+            .get(&claimed.event.event_type)
+            .map_or(Lane::Unroutable, |place| Lane::Route(*place))
+    }
+
+    /// The backoff after so many failures: half of it fixed, half random, never nothing.
+    fn wait_after(&self, failures: i32) -> chrono::TimeDelta {
+        let half = self.longest_wait(failures) / 2;
+        let wait = half + half.mul_f64((self.jitter)().clamp(0.0, 1.0));
+        chrono::TimeDelta::from_std(wait.max(Duration::from_millis(1)))
+            .unwrap_or(chrono::TimeDelta::days(1))
     }
 }

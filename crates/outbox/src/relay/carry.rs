@@ -1,0 +1,117 @@
+use std::collections::BTreeMap;
+
+use metrics::{counter, histogram};
+use tracing::warn;
+
+use super::{
+    delivery::Delivery,
+    pass::{Broken, Halt, Pass, rollback},
+    settle,
+    waves::rounds,
+};
+use crate::{DeliveryError, Event, Transport, sql::begin_write};
+
+impl Pass<'_> {
+    /// Delivers outside any transaction, one event of a key at a time so that a failure can stop its key, then deletes
+    /// what was confirmed.
+    pub(super) async fn carry(
+        &mut self,
+        delivery: &mut Delivery<'_>,
+        transport: &dyn Transport,
+        todo: Vec<Event>,
+    ) -> Result<(), Halt> {
+        let name = transport.name();
+        let mut confirmed = Vec::new();
+        let mut outcome = Ok(());
+        for mut round in rounds(todo) {
+            round.retain(|event| !self.held_back(event));
+            if round.is_empty() {
+                break;
+            }
+            if self.must_stop() {
+                outcome = Err(Halt::Stop);
+                break;
+            }
+            let results = match self.attempt(transport.deliver(&round)).await {
+                Ok(Ok(results)) => results,
+                Ok(Err(Broken::Panicked(reason) | Broken::TimedOut(reason))) => {
+                    vec![Err(DeliveryError::Failed(reason)); round.len()]
+                }
+                Err(halt) => {
+                    outcome = Err(halt);
+                    break;
+                }
+            };
+            let mut results = results.into_iter();
+            for event in round {
+                let silent = || Err(DeliveryError::Failed("gave no result".to_owned()));
+                match results.next().unwrap_or_else(silent) {
+                    Ok(()) => confirmed.push(event),
+                    Err(DeliveryError::Failed(reason)) => {
+                        self.fail(delivery, &event, name, &reason, false);
+                    }
+                    Err(DeliveryError::Refused(reason)) => {
+                        self.fail(delivery, &event, name, &reason, true);
+                    }
+                }
+            }
+        }
+        self.settle_confirmed(delivery, Some(name), &confirmed)
+            .await?;
+        outcome
+    }
+
+    /// Deletes what every destination has confirmed and remembers the rest. Events that are gone meanwhile were settled
+    /// by somebody else: the others were delivered all the same, and keeping them would deliver them twice.
+    pub(super) async fn settle_confirmed(
+        &mut self,
+        delivery: &mut Delivery<'_>,
+        destination: Option<&str>,
+        confirmed: &[Event],
+    ) -> Result<(), Halt> {
+        if confirmed.is_empty() {
+            return Ok(());
+        }
+        let (finished, unfinished) = delivery.after(destination, confirmed);
+        let ids: Vec<i64> = finished.iter().map(|event| event.id).collect();
+        let tx = begin_write(&self.relay.db).await?;
+        let settled = async {
+            Ok(settle::delete(&tx, &ids).await? + settle::progress(&tx, &unfinished).await?)
+        }
+        .await;
+        match settled {
+            Ok(settled) => {
+                let gone = (confirmed.len() as u64).saturating_sub(settled);
+                if gone > 0 {
+                    warn!(
+                        gone,
+                        destination, "delivered events were settled by somebody else meanwhile"
+                    );
+                }
+            }
+            Err(error) => {
+                rollback(tx).await;
+                return Err(error);
+            }
+        }
+        self.commit(tx).await?;
+        self.count_delivered(&finished);
+        delivery.reach(destination, confirmed);
+        Ok(())
+    }
+
+    pub(super) fn count_delivered(&mut self, finished: &[&Event]) {
+        let now = (self.relay.now)();
+        let latency = histogram!("outbox_publish_to_effect_seconds");
+        let mut by_type: BTreeMap<&str, u64> = BTreeMap::new();
+        for event in finished {
+            *by_type.entry(&event.event_type).or_default() += 1;
+            let waited = (now - event.created_at).to_std().unwrap_or_default();
+            latency.record(waited.as_secs_f64());
+        }
+        for (event_type, count) in by_type {
+            counter!("outbox_delivered_total", "type" => event_type.to_owned()).increment(count);
+        }
+        self.report.delivered += finished.len() as u64;
+    }
+}

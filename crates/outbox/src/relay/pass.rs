@@ -1,0 +1,292 @@
+use std::{
+    any::Any,
+    collections::{BTreeMap, HashMap},
+    future::Future,
+    panic::AssertUnwindSafe,
+};
+
+use futures::FutureExt;
+use metrics::counter;
+use sea_orm::{DatabaseTransaction, DbErr};
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::{
+    Relay, RelayReport, RelayRun,
+    claim::Claimed,
+    delivery::{Delivery, Failure},
+    settle::{self, Mark},
+    waves::{Lane, waves},
+};
+use crate::{Destination, Event, EventStatus, GuardError, RelayError, sql::begin_write};
+
+/// Why a batch ended before its end.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// Cancelled, or the time is up. The rest stays for another run.
+    Stop,
+    /// Events that were claimed are no longer there. Claim again.
+    Stale,
+    /// The run is over.
+    Error(RelayError),
+}
+
+impl From<DbErr> for Halt {
+    fn from(error: DbErr) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl From<GuardError> for Halt {
+    fn from(error: GuardError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// One batch on its way.
+pub(super) struct Pass<'a> {
+    pub(super) relay: &'a Relay,
+    pub(super) run: &'a RelayRun,
+    pub(super) ends: Instant,
+    pub(super) report: &'a mut RelayReport,
+    /// The first event of each key that failed in this batch: what comes after it has to wait.
+    pub(super) failed: HashMap<String, i64>,
+}
+
+impl Pass<'_> {
+    pub(super) async fn process(&mut self, batch: Vec<Claimed>) -> Result<(), Halt> {
+        let relay = self.relay;
+        for wave in waves(batch, |claimed| relay.lane(claimed)) {
+            for (lane, mut claimed) in wave {
+                claimed.retain(|claimed| !self.held_back(&claimed.event));
+                match lane {
+                    Lane::Unroutable => self.give_up(claimed).await?,
+                    Lane::Route(place) => self.deliver(&relay.routes[place], claimed).await?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, route: &[Destination], claimed: Vec<Claimed>) -> Result<(), Halt> {
+        let mut delivery = Delivery::new(route);
+        let mut events = Vec::with_capacity(claimed.len());
+        for one in claimed {
+            delivery.remember(&one);
+            events.push(one.event);
+        }
+        // A route that has lost a destination since may leave nothing to do.
+        let finished: Vec<Event> = events
+            .iter()
+            .filter(|event| delivery.is_finished(event.id))
+            .cloned()
+            .collect();
+        self.settle_confirmed(&mut delivery, None, &finished)
+            .await?;
+
+        let mut outcome = Ok(());
+        for destination in route {
+            let todo: Vec<Event> = events
+                .iter()
+                .filter(|event| !delivery.has_reached(event.id, destination.name()))
+                .filter(|event| !self.held_back(event))
+                .cloned()
+                .collect();
+            if todo.is_empty() {
+                continue;
+            }
+            outcome = match destination {
+                Destination::Projection(projection) => {
+                    self.project(&mut delivery, projection.as_ref(), todo).await
+                }
+                Destination::Transport(transport) => {
+                    self.carry(&mut delivery, transport.as_ref(), todo).await
+                }
+            };
+            if outcome.is_err() {
+                break;
+            }
+        }
+        if matches!(outcome, Err(Halt::Error(_))) {
+            return outcome;
+        }
+        self.put_off(delivery.failures).await?;
+        outcome
+    }
+
+    /// Whether an earlier event of its key failed in this batch.
+    pub(super) fn held_back(&self, event: &Event) -> bool {
+        self.failed
+            .get(&event.aggregate_key)
+            .is_some_and(|failed| event.id > *failed)
+    }
+
+    pub(super) fn fail(
+        &mut self,
+        delivery: &mut Delivery<'_>,
+        event: &Event,
+        destination: &str,
+        reason: &str,
+        refused: bool,
+    ) {
+        let failed = self
+            .failed
+            .entry(event.aggregate_key.clone())
+            .or_insert(event.id);
+        *failed = event.id.min(*failed);
+        counter!("outbox_failures_total", "type" => event.event_type.clone()).increment(1);
+        delivery.fail(event, destination, reason, refused);
+    }
+
+    pub(super) fn must_stop(&self) -> bool {
+        self.run.cancellation.is_cancelled() || Instant::now() >= self.ends
+    }
+
+    /// Waits for a destination, but not past a cancellation or its timeout. The inner error says what became of it.
+    pub(super) async fn attempt<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<Result<T, Broken>, Halt> {
+        let timeout = self.relay.delivery_timeout;
+        tokio::select! {
+            biased;
+            () = self.run.cancellation.cancelled() => Err(Halt::Stop),
+            outcome = tokio::time::timeout(timeout, AssertUnwindSafe(work).catch_unwind()) => {
+                Ok(match outcome {
+                    Ok(Ok(output)) => Ok(output),
+                    Ok(Err(panic)) => Err(Broken::Panicked(panic_text(panic.as_ref()))),
+                    Err(_) => Err(Broken::TimedOut(format!("no answer within {timeout:?}"))),
+                })
+            }
+        }
+    }
+
+    /// The guard's word, then the commit.
+    pub(super) async fn commit(&self, tx: DatabaseTransaction) -> Result<(), Halt> {
+        if let Err(error) = self.run.guard.check(&tx).await {
+            rollback(tx).await;
+            return Err(error.into());
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Events that can go nowhere are kept as dead, and their keys go on.
+    async fn give_up(&mut self, claimed: Vec<Claimed>) -> Result<(), Halt> {
+        let now = (self.relay.now)();
+        let marks = claimed
+            .into_iter()
+            .map(|claimed| {
+                let Event {
+                    id,
+                    event_type,
+                    attempts,
+                    ..
+                } = claimed.event;
+                let last_error = match claimed.unreadable {
+                    Some(reason) => format!("the row cannot be read: {reason}"),
+                    None => format!("no route for event type {event_type:?}"),
+                };
+                warn!(event = id, %event_type, last_error, "event given up, an operator must replay or discard it");
+                Mark {
+                    id,
+                    seen: attempts,
+                    attempts,
+                    status: EventStatus::Dead,
+                    next_attempt_at: now,
+                    last_error,
+                }
+            })
+            .collect();
+        self.mark(marks).await
+    }
+
+    async fn put_off(&mut self, failures: BTreeMap<i64, Failure>) -> Result<(), Halt> {
+        let now = (self.relay.now)();
+        if let Some((id, first)) = failures.first_key_value() {
+            let (failures, reason) = (failures.len(), first.reasons.join("; "));
+            warn!(
+                failures,
+                event = id,
+                reason,
+                "events failed, their keys wait for the retry"
+            );
+        }
+        let marks = failures
+            .into_iter()
+            .map(|(id, failure)| {
+                let attempts = failure.seen + 1;
+                let last = failure.refused || attempts >= self.relay.max_attempts;
+                let last_error = failure.reasons.join("; ");
+                let status = if last {
+                    warn!(
+                        event = id,
+                        attempts,
+                        last_error,
+                        "event given up, an operator must replay or discard it"
+                    );
+                    EventStatus::Dead
+                } else {
+                    EventStatus::Pending
+                };
+                Mark {
+                    id,
+                    seen: failure.seen,
+                    attempts,
+                    status,
+                    next_attempt_at: now + self.relay.wait_after(attempts),
+                    last_error,
+                }
+            })
+            .collect();
+        self.mark(marks).await
+    }
+
+    async fn mark(&mut self, marks: Vec<Mark>) -> Result<(), Halt> {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let tx = begin_write(&self.relay.db).await?;
+        let marked = match settle::mark(&tx, &marks).await {
+            Ok(marked) => marked,
+            Err(error) => {
+                rollback(tx).await;
+                return Err(error.into());
+            }
+        };
+        self.commit(tx).await?;
+        let expected = marks.len();
+        if marked != expected as u64 {
+            debug!(marked, expected, "some failed events had changed meanwhile");
+        }
+        let dead = marks
+            .iter()
+            .filter(|mark| mark.status == EventStatus::Dead)
+            .count() as u64;
+        self.report.dead += dead;
+        self.report.failed += expected as u64 - dead;
+        Ok(())
+    }
+}
+
+/// How a destination broke down instead of answering.
+#[derive(Debug)]
+pub(super) enum Broken {
+    Panicked(String),
+    TimedOut(String),
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    format!("panicked: {text}")
+}
+
+/// Rolls back now, so that the one connection of SQLite is free for the next statement.
+pub(super) async fn rollback(tx: DatabaseTransaction) {
+    if let Err(error) = tx.rollback().await {
+        debug!(%error, "rollback failed, the database drops the transaction with its connection");
+    }
+}

@@ -1,0 +1,124 @@
+use sea_orm::DatabaseTransaction;
+
+use super::{
+    delivery::Delivery,
+    pass::{Broken, Halt, Pass, rollback},
+    settle,
+    waves::halves,
+};
+use crate::{
+    ApplyError, Event, Projection, RelayError, error::is_outage, is_conflict, sql::begin_write,
+};
+
+/// Why a chunk was not applied.
+struct Fault {
+    /// The event at fault, if the projection knows.
+    event: Option<i64>,
+    reason: String,
+}
+
+impl Pass<'_> {
+    /// Applies a batch whole if it can be; otherwise in ever smaller parts, each in its own transaction, until the events
+    /// at fault stand alone.
+    pub(super) async fn project(
+        &mut self,
+        delivery: &mut Delivery<'_>,
+        projection: &dyn Projection,
+        todo: Vec<Event>,
+    ) -> Result<(), Halt> {
+        let name = projection.name();
+        let mut chunks = vec![todo];
+        while let Some(mut chunk) = chunks.pop() {
+            chunk.retain(|event| !self.held_back(event));
+            if chunk.is_empty() {
+                continue;
+            }
+            if self.must_stop() {
+                return Err(Halt::Stop);
+            }
+            let Err(fault) = self.apply(delivery, projection, &chunk).await? else {
+                projection.committed(&chunk).await;
+                continue;
+            };
+            let known = match chunk.as_slice() {
+                [_] => Some(0),
+                events => events
+                    .iter()
+                    .position(|event| Some(event.id) == fault.event),
+            };
+            if let Some(place) = known {
+                let culprit = chunk.remove(place);
+                self.fail(delivery, &culprit, name, &fault.reason, false);
+                chunks.push(chunk);
+            } else {
+                let (first, second) = halves(chunk);
+                chunks.push(second);
+                chunks.push(first);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a chunk and applies it in one transaction: neither happens without the other.
+    async fn apply(
+        &mut self,
+        delivery: &mut Delivery<'_>,
+        projection: &dyn Projection,
+        chunk: &[Event],
+    ) -> Result<Result<(), Fault>, Halt> {
+        let name = Some(projection.name());
+        let (finished, unfinished) = delivery.after(name, chunk);
+        let ids: Vec<i64> = finished.iter().map(|event| event.id).collect();
+        let tx = begin_write(&self.relay.db).await?;
+        let applied = async {
+            let settled =
+                settle::delete(&tx, &ids).await? + settle::progress(&tx, &unfinished).await?;
+            if settled != chunk.len() as u64 {
+                return Err(Halt::Stale);
+            }
+            self.offer(projection, &tx, chunk).await
+        }
+        .await;
+        match applied {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => {
+                rollback(tx).await;
+                return Ok(Err(fault));
+            }
+            Err(halt) => {
+                rollback(tx).await;
+                return Err(halt);
+            }
+        }
+        self.commit(tx).await?;
+        self.count_delivered(&finished);
+        delivery.reach(name, chunk);
+        Ok(Ok(()))
+    }
+
+    async fn offer(
+        &self,
+        projection: &dyn Projection,
+        tx: &DatabaseTransaction,
+        chunk: &[Event],
+    ) -> Result<Result<(), Fault>, Halt> {
+        let conflict = |reason: String| {
+            let reason = format!("{}: {reason}", projection.name());
+            Err(Halt::Error(RelayError::Conflict(reason)))
+        };
+        let fault = |event, reason| Ok(Err(Fault { event, reason }));
+        match self.attempt(projection.apply(tx, chunk)).await? {
+            Ok(Ok(())) => Ok(Ok(())),
+            Ok(Err(ApplyError::Conflict(reason))) => conflict(reason),
+            Ok(Err(ApplyError::Database(error))) if is_conflict(&error) || is_outage(&error) => {
+                Err(error.into())
+            }
+            Ok(Err(ApplyError::Database(error))) => fault(None, error.to_string()),
+            Ok(Err(ApplyError::Event { id, reason })) => fault(Some(id), reason),
+            Ok(Err(ApplyError::Failed(reason))) => fault(None, reason),
+            Err(Broken::Panicked(reason)) => fault(None, reason),
+            // In a database, what takes so long waits for a lock: no event's fault.
+            Err(Broken::TimedOut(reason)) => conflict(reason),
+        }
+    }
+}

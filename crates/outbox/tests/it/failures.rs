@@ -1,0 +1,224 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use outbox::{
+    ApplyError, DeliveryError, Destination, Event, EventStatus, RelayError, RouteError, Transport,
+};
+use sea_orm::{DbErr, RuntimeErr};
+
+use crate::support::{Ledger, Outbox, Wire, bad_apply, bad_delivery, long_run, report, run};
+
+testkit::on_each_database! {
+    async fn a_failing_event_backs_off_exponentially_then_is_dead_and_releases_its_key(
+        db: testkit::Database,
+    ) {
+        let outbox = Outbox::new(db).await;
+        let wire = Wire::failing("wire", |event| {
+            (event.payload == serde_json::json!({}) && event.id == 1)
+                .then(|| DeliveryError::Failed("no luck".to_owned()))
+        });
+        let relay = outbox.relay().route("A", wire.to()).max_attempts(5).build().unwrap();
+        let bad = outbox.publish("A", "k").await;
+        let behind = outbox.publish("A", "k").await;
+
+        for wait in [10, 20, 40, 60] {
+            assert_eq!(run(&relay).await, report(0, 1, 0));
+            let stored = &outbox.stored().await[0];
+            let expected = outbox.now() + chrono::TimeDelta::seconds(wait);
+            assert_eq!(stored.next_attempt_at, expected);
+            outbox.advance(Duration::from_secs(wait.unsigned_abs() - 1));
+            assert_eq!(run(&relay).await, report(0, 0, 0));
+            outbox.advance(Duration::from_secs(1));
+        }
+        assert_eq!(run(&relay).await, report(1, 0, 1));
+        assert_eq!(wire.asked(), [bad, bad, bad, bad, bad, behind]);
+        let stored = outbox.stored().await;
+        assert_eq!(stored.len(), 1);
+        assert_eq!((stored[0].status, stored[0].attempts), (EventStatus::Dead, 5));
+        assert_eq!(stored[0].last_error.as_deref(), Some("wire: no luck"));
+    }
+
+    async fn half_of_a_backoff_is_random(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let wire = Wire::failing("wire", bad_delivery);
+        let relay = outbox
+            .relay()
+            .jitter(std::sync::Arc::new(|| 0.0))
+            .route("A", wire.to())
+            .build()
+            .unwrap();
+        outbox.publish("A", "bad").await;
+        run(&relay).await;
+        let stored = &outbox.stored().await[0];
+        assert_eq!(stored.next_attempt_at, outbox.now() + chrono::TimeDelta::seconds(5));
+    }
+
+    async fn a_refused_event_is_dead_at_once(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let wire =
+            Wire::failing("wire", |_| Some(DeliveryError::Refused("no such queue".to_owned())));
+        let relay = outbox.relay().route("A", wire.to()).build().unwrap();
+        outbox.publish("A", "k").await;
+        assert_eq!(run(&relay).await, report(0, 0, 1));
+        assert_eq!(outbox.stored().await[0].status, EventStatus::Dead);
+    }
+
+    async fn an_event_without_a_route_is_kept_as_dead_and_the_others_go_on(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let wire = Wire::new();
+        let relay = outbox.relay().route("A", wire.to()).build().unwrap();
+        let lost = outbox.publish("TYPO", "k").await;
+        let good = outbox.publish("A", "k").await;
+
+        assert_eq!(run(&relay).await, report(1, 0, 1));
+        assert_eq!(wire.asked(), [good]);
+        let stored = outbox.stored().await;
+        assert_eq!((stored[0].id, stored[0].status), (lost, EventStatus::Dead));
+        assert_eq!(stored[0].last_error.as_deref(), Some("no route for event type \"TYPO\""));
+    }
+
+    async fn a_batch_with_one_poisoned_event_is_applied_without_it(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let ledger = Ledger::failing("ledger", bad_apply);
+        let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
+        let mut good = Vec::new();
+        for n in 0..200 {
+            good.push(outbox.publish("A", &format!("k{}", n % 50)).await);
+            if n == 120 {
+                outbox.publish("A", "bad").await;
+            }
+        }
+        assert_eq!(run(&relay).await, report(200, 1, 0));
+        let mut effects = outbox.effects().await;
+        effects.sort_unstable();
+        assert_eq!(effects, good);
+        // Found by halving, not one by one.
+        assert!(ledger.batches.lock().unwrap().len() < 20);
+    }
+
+    async fn a_projection_that_names_the_culprit_is_asked_once_more(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let ledger = Ledger::failing("ledger", |event| {
+            event.aggregate_key.starts_with("bad").then(|| ApplyError::Event {
+                id: event.id,
+                reason: "unknown member".to_owned(),
+            })
+        });
+        let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
+        for n in 0..30 {
+            outbox.publish("A", &format!("k{n}")).await;
+        }
+        outbox.publish("A", "bad").await;
+        assert_eq!(run(&relay).await, report(30, 1, 0));
+        assert_eq!(*ledger.batches.lock().unwrap(), [31, 30]);
+    }
+
+    async fn a_broken_constraint_is_the_events_fault(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        outbox.execute("CREATE UNIQUE INDEX one_effect_per_key ON effect (key)").await;
+        let relay = outbox.relay().route("A", Ledger::new().to()).build().unwrap();
+        let first = outbox.publish("A", "k").await;
+        let second = outbox.publish("A", "k").await;
+        let other = outbox.publish("A", "other").await;
+
+        assert_eq!(run(&relay).await, report(2, 1, 0));
+        assert_eq!(outbox.effects().await, [first, other]);
+        let stored = &outbox.stored().await[0];
+        assert_eq!((stored.id, stored.attempts), (second, 1));
+        assert!(stored.last_error.as_ref().unwrap().to_lowercase().contains("unique"));
+    }
+
+    async fn a_conflict_ends_the_run_and_counts_no_attempt(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let ledger = Ledger::failing("ledger", |_| Some(ApplyError::Conflict("version".to_owned())));
+        let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
+        outbox.publish("A", "k").await;
+
+        let error = relay.run(&long_run()).await.unwrap_err();
+        assert!(error.is_conflict(), "{error:?}");
+        assert_eq!(outbox.stored().await[0].attempts, 0);
+        assert_eq!(outbox.effects().await, [0; 0]);
+    }
+
+    async fn an_outage_of_the_database_counts_no_attempt(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let ledger = Ledger::failing("ledger", |_| {
+            Some(DbErr::Conn(RuntimeErr::Internal("gone".to_owned())).into())
+        });
+        let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
+        outbox.publish("A", "k").await;
+        let error = relay.run(&long_run()).await.unwrap_err();
+        assert!(matches!(error, RelayError::Database(_)), "{error:?}");
+        assert_eq!(outbox.stored().await[0].attempts, 0);
+    }
+
+    async fn a_panic_is_the_events_fault_and_stops_nobody(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let wire = Wire::failing("wire", |event| {
+            assert!(event.aggregate_key != "bad", "cannot divide");
+            None
+        });
+        let ledger = Ledger::failing("ledger", |event| {
+            assert!(event.aggregate_key != "bad", "cannot divide");
+            None
+        });
+        let relay =
+            outbox.relay().route("OUT", wire.to()).route("IN", ledger.to()).build().unwrap();
+        outbox.publish("IN", "bad").await;
+        let good = outbox.publish("IN", "good").await;
+        run(&relay).await;
+        assert_eq!(outbox.effects().await, [good]);
+        outbox.execute("DELETE FROM outbox_event").await;
+        outbox.publish("OUT", "bad").await;
+        assert_eq!(run(&relay).await, report(0, 1, 0));
+        let error = outbox.stored().await[0].last_error.clone().unwrap();
+        assert_eq!(error, "wire: panicked: cannot divide");
+    }
+
+    async fn an_error_text_that_cannot_be_stored_does_not_stop_the_relay(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let wire = Wire::failing("wire", |_| {
+            Some(DeliveryError::Failed(format!("nul \0 and {}", "long ".repeat(10_000))))
+        });
+        let relay = outbox.relay().route("A", wire.to()).build().unwrap();
+        outbox.publish("A", "k").await;
+        assert_eq!(run(&relay).await, report(0, 1, 0));
+        let error = outbox.stored().await[0].last_error.clone().unwrap();
+        assert!(error.starts_with("wire: nul  and") && error.chars().count() == 2000);
+    }
+
+    async fn a_transport_that_answers_too_little_has_not_confirmed_the_rest(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let relay = outbox
+            .relay()
+            .route("A", Destination::Transport(std::sync::Arc::new(Terse)))
+            .build()
+            .unwrap();
+        outbox.publish("A", "k1").await;
+        let silent = outbox.publish("A", "k2").await;
+        assert_eq!(run(&relay).await, report(1, 1, 0));
+        assert_eq!(outbox.stored_ids().await, [silent]);
+    }
+
+    async fn two_destinations_of_one_name_are_a_mistake(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let built = outbox.relay().route("A", Wire::new().to()).route("B", Wire::new().to()).build();
+        assert!(matches!(built, Err(RouteError::SameName(name)) if name == "wire"));
+        let wire = Wire::new();
+        assert!(outbox.relay().route("A", wire.to()).route("B", wire.to()).build().is_ok());
+    }
+}
+
+/// Answers for the first event of a batch only.
+struct Terse;
+
+#[async_trait]
+impl Transport for Terse {
+    fn name(&self) -> &str {
+        "terse"
+    }
+
+    async fn deliver(&self, _events: &[Event]) -> Vec<Result<(), DeliveryError>> {
+        vec![Ok(())]
+    }
+}

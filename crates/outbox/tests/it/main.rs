@@ -1,0 +1,17 @@
+//! The outbox through its public doors, on SQLite and on PostgreSQL.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test has nobody to return an error to"
+)]
+
+mod dead_letters;
+mod destinations;
+mod failures;
+mod inbox;
+mod order;
+mod ownership;
+mod publishing;
+mod scripts;
+mod stopping;
+mod support;
