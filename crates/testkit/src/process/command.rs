@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::{Pullit, output};
 use crate::{http, wait};
 
-/// What the service prints when it accepts connections; the rest of the line is its address.
+/// What the service prints when it accepts connections; its address is the next word.
 const ANNOUNCEMENT: &str = "Pullit is listening on ";
 
 /// How to start a `pullit` process. Every start from one command (or a copy of it) uses the same
@@ -226,5 +226,6 @@ async fn ended(child: &mut Child) -> ExitStatus {
 fn announced_address(output: &str) -> Option<String> {
     let (_, after) = output.split_once(ANNOUNCEMENT)?;
     let (line, _) = after.split_once('\n')?;
-    Some(line.trim().trim_end_matches('/').to_owned())
+    let address = line.split_whitespace().next()?;
+    Some(address.trim_end_matches('/').to_owned())
 }

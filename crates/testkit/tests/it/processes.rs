@@ -15,7 +15,9 @@ fn shell(script: impl Into<String>) -> Command {
 /// Announces the address in two writes, like a buffer that is flushed in the middle of a line.
 fn announcing(base: &str, rest: &str) -> String {
     let (start, end) = base.split_at(12);
-    format!("echo starting; printf 'Pullit is listening on {start}'; printf '{end}\\n'; {rest}")
+    format!(
+        "echo starting; printf 'Pullit is listening on {start}'; printf '{end} (a note)\\n'; {rest}"
+    )
 }
 
 /// Sleeps in small steps, because a shell handles a signal only between two commands.
@@ -112,7 +114,10 @@ async fn a_kill_is_a_sigkill_and_a_restart_finds_the_same_folder() {
     let command = shell(script);
     let starts = command.folder().join("starts");
     let mut pullit = command.start().await;
-    testkit::wait::until("it has written", BOUND, async || starts.exists()).await;
+    testkit::wait::until("it has written", BOUND, async || {
+        fs::read_to_string(&starts).is_ok_and(|text| text == "started\n")
+    })
+    .await;
 
     pullit.kill_9();
 
