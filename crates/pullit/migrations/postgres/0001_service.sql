@@ -49,7 +49,7 @@ CREATE TABLE upload (
     completed_at    TIMESTAMPTZ,
     source_id       BIGINT
 );
-CREATE INDEX upload_open ON upload (created_at) WHERE completed_at IS NULL;
+CREATE INDEX upload_open ON upload (created_at) WHERE source_id IS NULL;
 CREATE INDEX upload_member ON upload (member_id);
 
 CREATE TABLE source (

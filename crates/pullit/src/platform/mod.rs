@@ -7,4 +7,5 @@ pub mod fence;
 pub mod http;
 pub mod migrations;
 pub mod sql;
+pub mod storage;
 pub mod telemetry;

@@ -1,0 +1,137 @@
+//! What the cleanup and the pruning may take away, and its taking away.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Value};
+
+use crate::platform::sql::{Dialects, SqlExt, id_list};
+
+// DELETED, no living question set needs it, and no reader holds its object open: the same condition thrice, so that the rows go only if
+// it still holds when they go.
+const COUNT: Dialects = Dialects {
+    sqlite: "SELECT COUNT(*) FROM source s WHERE s.status = 'DELETED' \
+             AND (s.extraction_until IS NULL OR s.extraction_until <= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00') \
+             AND NOT EXISTS (SELECT 1 FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
+               WHERE l.source_id = s.id AND q.deleted_at IS NULL)",
+    postgres: "SELECT COUNT(*) FROM source s WHERE s.status = 'DELETED' \
+               AND (s.extraction_until IS NULL OR s.extraction_until <= now()) \
+               AND NOT EXISTS (SELECT 1 FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
+                 WHERE l.source_id = s.id AND q.deleted_at IS NULL)",
+};
+const PAGE: Dialects = Dialects {
+    sqlite: "SELECT s.id, s.file_path FROM source s WHERE s.status = 'DELETED' AND s.id > $1 \
+             AND (s.extraction_until IS NULL OR s.extraction_until <= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00') \
+             AND NOT EXISTS (SELECT 1 FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
+               WHERE l.source_id = s.id AND q.deleted_at IS NULL) \
+             ORDER BY s.id LIMIT $2",
+    postgres: "SELECT s.id, s.file_path FROM source s WHERE s.status = 'DELETED' AND s.id > $1 \
+               AND (s.extraction_until IS NULL OR s.extraction_until <= now()) \
+               AND NOT EXISTS (SELECT 1 FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
+                 WHERE l.source_id = s.id AND q.deleted_at IS NULL) \
+               ORDER BY s.id LIMIT $2",
+};
+const REMOVE: Dialects = Dialects {
+    sqlite: "DELETE FROM source WHERE id IN (SELECT value FROM json_each($1)) AND status = 'DELETED' \
+             AND (extraction_until IS NULL OR extraction_until <= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00') \
+             AND NOT EXISTS (SELECT 1 FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
+               WHERE l.source_id = source.id AND q.deleted_at IS NULL) \
+             RETURNING file_path",
+    postgres: "DELETE FROM source WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint) AND status = 'DELETED' \
+               AND (extraction_until IS NULL OR extraction_until <= now()) \
+               AND NOT EXISTS (SELECT 1 FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
+                 WHERE l.source_id = source.id AND q.deleted_at IS NULL) \
+               RETURNING file_path",
+};
+const FORGET_UPLOADS: Dialects = Dialects {
+    sqlite: "DELETE FROM upload WHERE file_path IN (SELECT value FROM json_each($1)) AND source_id IS NOT NULL",
+    postgres: "DELETE FROM upload WHERE file_path = ANY (SELECT jsonb_array_elements_text($1::jsonb)) AND source_id IS NOT NULL",
+};
+
+const ABANDONED: &str = "SELECT id, file_path FROM upload \
+     WHERE source_id IS NULL AND created_at < $1 AND id > $2 ORDER BY id LIMIT $3";
+/// From here on nothing can be put to it and it cannot be completed. Completion sets both columns in one transaction, so an upload that
+/// has the first alone was given up, by this run or by one that was killed.
+const GIVE_UP: Dialects = Dialects {
+    sqlite: "UPDATE upload SET completed_at = COALESCE(completed_at, $2) \
+             WHERE id IN (SELECT value FROM json_each($1)) AND source_id IS NULL",
+    postgres: "UPDATE upload SET completed_at = COALESCE(completed_at, $2) \
+               WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)) AND source_id IS NULL",
+};
+const GIVEN_UP: Dialects = Dialects {
+    sqlite: "SELECT id, file_path FROM upload \
+             WHERE id IN (SELECT value FROM json_each($1)) AND source_id IS NULL AND completed_at IS NOT NULL",
+    postgres: "SELECT id, file_path FROM upload \
+               WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)) AND source_id IS NULL AND completed_at IS NOT NULL",
+};
+const PRUNE: Dialects = Dialects {
+    sqlite: "DELETE FROM upload \
+             WHERE id IN (SELECT value FROM json_each($1)) AND source_id IS NULL AND completed_at IS NOT NULL",
+    postgres: "DELETE FROM upload \
+               WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)) AND source_id IS NULL AND completed_at IS NOT NULL",
+};
+
+#[derive(Clone, Debug, FromQueryResult)]
+pub(in crate::source) struct Removable {
+    pub(in crate::source) id: i64,
+    pub(in crate::source) file_path: String,
+}
+
+#[derive(Clone, Debug, FromQueryResult)]
+pub(in crate::source) struct Abandoned {
+    pub(in crate::source) id: String,
+    pub(in crate::source) file_path: String,
+}
+
+pub(in crate::source) async fn count(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
+    let count = db.scalar::<i64, _>(COUNT, vec![]).await?;
+    Ok(count.unwrap_or_default().unsigned_abs())
+}
+
+pub(in crate::source) async fn page(
+    db: &impl ConnectionTrait,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Removable>, DbErr> {
+    let values = vec![after.into(), i64::from(limit).into()];
+    db.rows(PAGE, values).await
+}
+
+/// Removes the rows of those of these sources that may still go. How many went.
+pub(in crate::source) async fn remove(tx: &DatabaseTransaction, ids: &[i64]) -> Result<u64, DbErr> {
+    let paths = tx.scalars::<String, _>(REMOVE, vec![id_list(ids)]).await?;
+    let removed = paths.len() as u64;
+    tx.run(FORGET_UPLOADS, vec![text_list(&paths)]).await?;
+    Ok(removed)
+}
+
+/// Uploads asked for before `cutoff` that never became a source.
+pub(in crate::source) async fn abandoned(
+    db: &impl ConnectionTrait,
+    cutoff: DateTime<Utc>,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Abandoned>, DbErr> {
+    let values = vec![cutoff.into(), after.into(), i64::from(limit).into()];
+    db.rows(ABANDONED, values).await
+}
+
+/// Closes these uploads for ever; those that are closed and never became a source.
+pub(in crate::source) async fn give_up(
+    tx: &DatabaseTransaction,
+    ids: &[String],
+    now: DateTime<Utc>,
+) -> Result<Vec<Abandoned>, DbErr> {
+    tx.run(GIVE_UP, vec![text_list(ids), now.into()]).await?;
+    tx.rows(GIVEN_UP, vec![text_list(ids)]).await
+}
+
+pub(in crate::source) async fn prune(
+    tx: &DatabaseTransaction,
+    ids: &[String],
+) -> Result<u64, DbErr> {
+    tx.run(PRUNE, vec![text_list(ids)]).await
+}
+
+/// Texts as one parameter, like `id_list`.
+fn text_list(texts: &[String]) -> Value {
+    Value::from(serde_json::Value::from(texts.to_vec()).to_string())
+}

@@ -1,0 +1,76 @@
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+
+use crate::platform::sql::{Dialects, SqlExt, id_list};
+use crate::source::model::{ListedSource, SourceText};
+
+const OF_MEMBER: &str = "SELECT s.id, s.original_name, s.status, s.page_count, s.file_size_bytes, s.created_at, s.failure_reason, \
+       (SELECT COUNT(*) FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
+         WHERE l.source_id = s.id AND q.deleted_at IS NULL) AS question_set_count, \
+       (SELECT MAX(q.created_at) FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
+         WHERE l.source_id = s.id AND q.deleted_at IS NULL AND q.status = 'COMPLETE') AS recent_question_generated_at \
+     FROM source s WHERE s.member_id = $1 AND s.status <> 'DELETED' ORDER BY s.created_at DESC, s.id DESC";
+const MARK_DELETED: &str = "UPDATE source SET status = 'DELETED', deleted_at = $3, updated_at = $3 \
+     WHERE id = $1 AND member_id = $2 AND status <> 'DELETED'";
+const LIVING: &str = "SELECT id FROM source WHERE id = $1 AND status <> 'DELETED'";
+/// In PostgreSQL the rows are held to the end of the caller's transaction: a source that it links to cannot be deleted meanwhile, and so
+/// the cleanup, which only looks at DELETED ones, sees the link.
+const USABLE: Dialects = Dialects {
+    sqlite: "SELECT id, status, original_name, failure_reason FROM source \
+             WHERE member_id = $1 AND status <> 'DELETED' AND id IN (SELECT value FROM json_each($2)) ORDER BY id",
+    postgres: "SELECT id, status, original_name, failure_reason FROM source \
+               WHERE member_id = $1 AND status <> 'DELETED' \
+                 AND id = ANY (SELECT jsonb_array_elements_text($2::jsonb)::bigint) ORDER BY id FOR SHARE",
+};
+const TEXTS: Dialects = Dialects {
+    sqlite: "SELECT s.id, s.original_name, t.content FROM source s JOIN source_text t ON t.source_id = s.id \
+             WHERE s.status = 'READY' AND s.id IN (SELECT value FROM json_each($1))",
+    postgres: "SELECT s.id, s.original_name, t.content FROM source s JOIN source_text t ON t.source_id = s.id \
+               WHERE s.status = 'READY' AND s.id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
+};
+
+#[derive(FromQueryResult)]
+pub(in crate::source) struct StateRow {
+    pub(in crate::source) id: i64,
+    pub(in crate::source) status: String,
+    pub(in crate::source) original_name: String,
+    pub(in crate::source) failure_reason: Option<String>,
+}
+
+pub(in crate::source) async fn of_member(
+    db: &impl ConnectionTrait,
+    member_id: i64,
+) -> Result<Vec<ListedSource>, DbErr> {
+    db.rows(OF_MEMBER, vec![member_id.into()]).await
+}
+
+/// Whether there was such a source to delete.
+pub(in crate::source) async fn mark_deleted(
+    db: &impl ConnectionTrait,
+    id: i64,
+    member_id: i64,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let values = vec![id.into(), member_id.into(), now.into()];
+    Ok(db.run(MARK_DELETED, values).await? == 1)
+}
+
+pub(in crate::source) async fn living(db: &impl ConnectionTrait, id: i64) -> Result<bool, DbErr> {
+    let found = db.scalar::<i64, _>(LIVING, vec![id.into()]).await?;
+    Ok(found.is_some())
+}
+
+pub(in crate::source) async fn usable(
+    db: &impl ConnectionTrait,
+    member_id: i64,
+    ids: &[i64],
+) -> Result<Vec<StateRow>, DbErr> {
+    db.rows(USABLE, vec![member_id.into(), id_list(ids)]).await
+}
+
+pub(in crate::source) async fn texts(
+    db: &impl ConnectionTrait,
+    ids: &[i64],
+) -> Result<Vec<SourceText>, DbErr> {
+    db.rows(TEXTS, vec![id_list(ids)]).await
+}

@@ -1,0 +1,78 @@
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+
+use crate::platform::sql::SqlExt;
+use crate::platform::storage::{ObjectMeta, UploadTicket};
+use crate::source::model::{SourceStatus, Upload};
+
+const INSERT: &str = "INSERT INTO upload \
+     (id, member_id, file_path, original_name, content_type, file_size_bytes, created_at, expires_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const BY_ID: &str = "SELECT id, member_id, file_path, original_name, content_type, file_size_bytes, completed_at, source_id \
+     FROM upload WHERE id = $1";
+const CLOSE: &str = "UPDATE upload SET completed_at = $2 WHERE id = $1 AND completed_at IS NULL";
+const INSERT_SOURCE: &str = "INSERT INTO source \
+     (member_id, original_name, content_type, file_path, file_size_bytes, status, created_at, updated_at, etag) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) RETURNING id";
+const LINK: &str = "UPDATE upload SET source_id = $2 WHERE id = $1";
+
+pub(in crate::source) async fn insert(
+    db: &impl ConnectionTrait,
+    member_id: i64,
+    original_name: &str,
+    ticket: &UploadTicket,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let values = vec![
+        ticket.upload_id.to_string().into(),
+        member_id.into(),
+        ticket.key.as_str().into(),
+        original_name.into(),
+        ticket.content_type.as_str().into(),
+        bytes(ticket.size).into(),
+        now.into(),
+        ticket.expires_at.into(),
+    ];
+    db.run(INSERT, values).await.map(drop)
+}
+
+pub(in crate::source) async fn by_id(
+    db: &impl ConnectionTrait,
+    id: &str,
+) -> Result<Option<Upload>, DbErr> {
+    db.row(BY_ID, vec![id.into()]).await
+}
+
+/// Makes an open upload a source, once: `None` when somebody closed it before.
+pub(in crate::source) async fn complete(
+    tx: &DatabaseTransaction,
+    upload: &Upload,
+    object: &ObjectMeta,
+    now: DateTime<Utc>,
+) -> Result<Option<i64>, DbErr> {
+    let id = upload.id.as_str();
+    if tx.run(CLOSE, vec![id.into(), now.into()]).await? == 0 {
+        return Ok(None);
+    }
+    let values = vec![
+        upload.member_id.into(),
+        upload.original_name.as_str().into(),
+        upload.content_type.as_str().into(),
+        upload.file_path.as_str().into(),
+        upload.file_size_bytes.into(),
+        SourceStatus::Uploaded.name().into(),
+        now.into(),
+        object.etag.as_str().into(),
+    ];
+    let source_id = tx
+        .scalar::<i64, _>(INSERT_SOURCE, values)
+        .await?
+        .ok_or(DbErr::RecordNotInserted)?;
+    tx.run(LINK, vec![id.into(), source_id.into()]).await?;
+    Ok(Some(source_id))
+}
+
+/// Sizes are bounded far below what the column holds.
+fn bytes(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
