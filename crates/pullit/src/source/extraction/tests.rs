@@ -39,3 +39,39 @@ fn a_text_is_too_long_by_its_characters_not_by_its_bytes() {
         code::DOCUMENT_TOO_LONG
     );
 }
+
+/// Paragraphs of a fixture without their heading marks.
+fn paragraphs(fixture: &str) -> Vec<&str> {
+    fixture
+        .trim()
+        .split("\n\n")
+        .map(|paragraph| paragraph.trim_start_matches(['#', ' ']))
+        .collect()
+}
+
+fn assert_same_paragraphs(pdf: &[u8], fixture: &str) {
+    let extracted = extract_bytes(DocumentKind::Pdf, pdf, &Limits::default()).unwrap();
+    let expected = paragraphs(fixture);
+    let actual: Vec<&str> = extracted.text.split("\n\n").collect();
+    for (actual, expected) in actual.iter().zip(&expected) {
+        assert_eq!(actual, expected);
+    }
+    assert_eq!(actual.len(), expected.len());
+    assert_eq!(extracted.page_count, Some(2));
+}
+
+#[test]
+fn a_korean_pdf_gives_back_every_paragraph_of_its_source_exactly() {
+    assert_same_paragraphs(
+        include_bytes!("../../../../../examples/sejong.ko.pdf"),
+        include_str!("fixtures/sejong.ko.txt"),
+    );
+}
+
+#[test]
+fn an_english_pdf_gives_back_every_paragraph_of_its_source_exactly() {
+    assert_same_paragraphs(
+        include_bytes!("../../../../../examples/solar-system.en.pdf"),
+        include_str!("fixtures/solar-system.en.txt"),
+    );
+}

@@ -1,8 +1,21 @@
+//! PDF: glyph runs with positions in, paragraphs out.
+
+mod furniture;
+mod korean;
+mod line;
+mod paragraph;
+mod seam;
+mod vocabulary;
+
 use std::io::Cursor;
 
 use oxidize_pdf::parser::{ParseError, PdfDocument, PdfReader};
+use oxidize_pdf::text::{ExtractionOptions, TextExtractor};
 
 use super::{ExtractionFailure, Limits};
+
+/// Readers accept some bytes before the header; so do we.
+const HEADER_WITHIN: usize = 1024;
 
 /// What the pages of a PDF say.
 pub(super) struct PdfText {
@@ -10,40 +23,76 @@ pub(super) struct PdfText {
     pub(super) page_count: i32,
 }
 
-/// Readers accept some bytes before the header; so do we.
-const HEADER_WITHIN: usize = 1024;
-
 /// Whether the file claims to be a PDF.
 pub(super) fn is_pdf(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(HEADER_WITHIN)];
     head.windows(5).any(|window| window == b"%PDF-")
 }
 
+/// Reads the paragraphs of a PDF, an empty line between them, without running headers and footers.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<PdfText, ExtractionFailure> {
     let reader = PdfReader::new(Cursor::new(bytes)).map_err(failure)?;
     if !reader.is_unlocked() {
         return Err(ExtractionFailure::encrypted());
     }
     let document = PdfDocument::new(reader);
-    let pages = document.page_count().map_err(failure)?;
-    if pages > limits.max_pages {
-        return Err(ExtractionFailure::too_many_pages(pages, limits.max_pages));
+    let page_count = document.page_count().map_err(failure)?;
+    if page_count > limits.max_pages {
+        return Err(ExtractionFailure::too_many_pages(
+            page_count,
+            limits.max_pages,
+        ));
     }
-    let mut text = String::new();
-    for page in document.extract_text().map_err(failure)? {
-        text.push_str(&page.text);
-        text.push_str("\n\n");
-    }
-    if pages == 0 {
+    if page_count == 0 {
         return Err(ExtractionFailure::empty());
     }
-    if text.trim().is_empty() {
+    let mut pages = read_pages(&document, page_count, limits)?;
+    furniture::remove(&mut pages);
+    let text = paragraph::rebuild(&pages);
+    if text.is_empty() {
         return Err(ExtractionFailure::image_only());
     }
     Ok(PdfText {
         text,
-        page_count: i32::try_from(pages).unwrap_or(i32::MAX),
+        page_count: i32::try_from(page_count).unwrap_or(i32::MAX),
     })
+}
+
+type Document<'a> = PdfDocument<Cursor<&'a [u8]>>;
+
+fn read_pages(
+    document: &Document<'_>,
+    page_count: u32,
+    limits: &Limits,
+) -> Result<Vec<Vec<line::Line>>, ExtractionFailure> {
+    let mut budget = limits.max_chars.saturating_mul(4);
+    let mut pages = Vec::new();
+    let mut first_error = None;
+    for index in 0..page_count {
+        let mut extractor = TextExtractor::with_options(ExtractionOptions {
+            preserve_layout: true,
+            sort_by_position: false,
+            merge_hyphenated: false,
+            max_extracted_bytes: Some(budget),
+            ..ExtractionOptions::default()
+        })
+        .with_non_breaking_space_normalization(true);
+        match extractor.extract_from_page(document, index) {
+            Ok(page) if page.truncated => {
+                return Err(ExtractionFailure::too_long(limits.max_chars));
+            }
+            Ok(page) => {
+                budget = budget.saturating_sub(page.fragments.iter().map(|f| f.text.len()).sum());
+                pages.push(line::lines(&page.fragments));
+            }
+            // One damaged page does not take the others from the member.
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    match first_error {
+        Some(error) if pages.is_empty() => Err(failure(error)),
+        _ => Ok(pages),
+    }
 }
 
 fn failure(error: ParseError) -> ExtractionFailure {
