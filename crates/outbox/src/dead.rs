@@ -10,12 +10,12 @@ use crate::{
 };
 
 const REPLAY: Sql = Sql::same(
-    "UPDATE outbox_event SET status = 'PENDING', attempts = 0, next_attempt_at = $2
+    "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 0, next_attempt_at = $2
         WHERE id = $1 AND status = 'DEAD'",
 );
 
 const REPLAY_ALL: Sql = Sql::same(
-    "UPDATE outbox_event SET status = 'PENDING', attempts = 0, next_attempt_at = $1
+    "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 0, next_attempt_at = $1
         WHERE status = 'DEAD'",
 );
 

@@ -89,6 +89,10 @@ pub enum DeliveryError {
     /// It may succeed later: the event backs off.
     #[error("{0}")]
     Failed(String),
+    /// The destination cannot be reached, which is not the event's fault: the event backs off, but no attempt is counted
+    /// and it is never given up for this.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
     /// It never will: the event becomes `DEAD` at once.
     #[error("refused: {0}")]
     Refused(String),

@@ -15,6 +15,7 @@ pub const POSTGRES: &[&str] = &[
         next_attempt_at TIMESTAMPTZ NOT NULL DEFAULT now(),
         last_error TEXT,
         created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+        postponed INTEGER NOT NULL DEFAULT 0,
         delivered_to JSONB NOT NULL DEFAULT '[]'
     ) WITH (
         autovacuum_vacuum_scale_factor = 0,
@@ -26,7 +27,8 @@ pub const POSTGRES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS outbox_event_pending ON outbox_event (id) WHERE status = 'PENDING'",
     // Only events that were ever put off are in it, so that it is nearly empty.
     "CREATE INDEX IF NOT EXISTS outbox_event_put_off ON outbox_event (aggregate_key, id)
-        WHERE status = 'PENDING' AND (attempts > 0 OR next_attempt_at > created_at)",
+        WHERE status = 'PENDING'
+          AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)",
     "CREATE INDEX IF NOT EXISTS outbox_event_dead ON outbox_event (id) WHERE status = 'DEAD'",
     "CREATE TABLE IF NOT EXISTS processed_event (
         event_id UUID NOT NULL,
@@ -51,11 +53,13 @@ pub const SQLITE: &[&str] = &[
         next_attempt_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')),
         last_error TEXT,
         created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')),
+        postponed INTEGER NOT NULL DEFAULT 0,
         delivered_to TEXT NOT NULL DEFAULT '[]'
     ) STRICT",
     "CREATE INDEX IF NOT EXISTS outbox_event_pending ON outbox_event (id) WHERE status = 'PENDING'",
     "CREATE INDEX IF NOT EXISTS outbox_event_put_off ON outbox_event (aggregate_key, id)
-        WHERE status = 'PENDING' AND (attempts > 0 OR next_attempt_at > created_at)",
+        WHERE status = 'PENDING'
+          AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)",
     "CREATE INDEX IF NOT EXISTS outbox_event_dead ON outbox_event (id) WHERE status = 'DEAD'",
     "CREATE TABLE IF NOT EXISTS processed_event (
         event_id TEXT NOT NULL,

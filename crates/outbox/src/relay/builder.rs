@@ -75,7 +75,8 @@ impl RelayBuilder {
         self
     }
 
-    /// The longest wait for one answer of a destination; 10 s by default. After it the attempt has failed.
+    /// The longest wait for one answer of a destination; 10 s by default. A transport that takes longer counts as
+    /// unavailable, a projection as a conflict.
     #[must_use]
     pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
         self.delivery_timeout = timeout;

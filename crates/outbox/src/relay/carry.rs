@@ -4,12 +4,20 @@ use metrics::{counter, histogram};
 use tracing::warn;
 
 use super::{
-    delivery::Delivery,
+    delivery::{Delivery, Verdict},
     pass::{Broken, Halt, Pass, rollback},
     settle,
     waves::rounds,
 };
 use crate::{DeliveryError, Event, Transport, sql::begin_write};
+
+fn judge(error: DeliveryError) -> (Verdict, String) {
+    match error {
+        DeliveryError::Unavailable(reason) => (Verdict::Unavailable, reason),
+        DeliveryError::Failed(reason) => (Verdict::Failed, reason),
+        DeliveryError::Refused(reason) => (Verdict::Refused, reason),
+    }
+}
 
 impl Pass<'_> {
     /// Delivers outside any transaction, one event of a key at a time so that a failure can stop its key, then deletes
@@ -34,8 +42,11 @@ impl Pass<'_> {
             }
             let results = match self.attempt(transport.deliver(&round)).await {
                 Ok(Ok(results)) => results,
-                Ok(Err(Broken::Panicked(reason) | Broken::TimedOut(reason))) => {
+                Ok(Err(Broken::Panicked(reason))) => {
                     vec![Err(DeliveryError::Failed(reason)); round.len()]
+                }
+                Ok(Err(Broken::TimedOut(reason))) => {
+                    vec![Err(DeliveryError::Unavailable(reason)); round.len()]
                 }
                 Err(halt) => {
                     outcome = Err(halt);
@@ -47,11 +58,9 @@ impl Pass<'_> {
                 let silent = || Err(DeliveryError::Failed("gave no result".to_owned()));
                 match results.next().unwrap_or_else(silent) {
                     Ok(()) => confirmed.push(event),
-                    Err(DeliveryError::Failed(reason)) => {
-                        self.fail(delivery, &event, name, &reason, false);
-                    }
-                    Err(DeliveryError::Refused(reason)) => {
-                        self.fail(delivery, &event, name, &reason, true);
+                    Err(error) => {
+                        let (verdict, reason) = judge(error);
+                        self.fail(delivery, &event, name, verdict, &reason);
                     }
                 }
             }

@@ -7,7 +7,20 @@ use crate::{Destination, Event};
 pub(super) struct Delivery<'r> {
     route: &'r [Destination],
     reached: HashMap<i64, Vec<String>>,
+    /// How often each event was put off before because a destination could not be reached, where it was.
+    postponed: HashMap<i64, i32>,
     pub(super) failures: BTreeMap<i64, Failure>,
+}
+
+/// What a failure says about the event, from mild to final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verdict {
+    /// Nothing: the destination could not be reached.
+    Unavailable,
+    /// It may be at fault: the attempt counts.
+    Failed,
+    /// It will never be accepted.
+    Refused,
 }
 
 /// Why an event was not delivered, by all destinations that say so.
@@ -16,7 +29,9 @@ pub(super) struct Failure {
     /// The attempts it had when it was claimed.
     pub(super) seen: i32,
     pub(super) reasons: Vec<String>,
-    pub(super) refused: bool,
+    pub(super) postponed: i32,
+    /// The worst of all.
+    pub(super) verdict: Verdict,
 }
 
 impl<'r> Delivery<'r> {
@@ -24,11 +39,15 @@ impl<'r> Delivery<'r> {
         Self {
             route,
             reached: HashMap::new(),
+            postponed: HashMap::new(),
             failures: BTreeMap::new(),
         }
     }
 
     pub(super) fn remember(&mut self, claimed: &Claimed) {
+        if claimed.postponed > 0 {
+            self.postponed.insert(claimed.event.id, claimed.postponed);
+        }
         if !claimed.delivered_to.is_empty() {
             self.reached
                 .insert(claimed.event.id, claimed.delivered_to.clone());
@@ -87,13 +106,21 @@ impl<'r> Delivery<'r> {
         }
     }
 
-    pub(super) fn fail(&mut self, event: &Event, destination: &str, reason: &str, refused: bool) {
+    pub(super) fn fail(
+        &mut self,
+        event: &Event,
+        destination: &str,
+        verdict: Verdict,
+        reason: &str,
+    ) {
+        let postponed = self.postponed.get(&event.id).copied().unwrap_or_default();
         let failure = self.failures.entry(event.id).or_insert_with(|| Failure {
             seen: event.attempts,
             reasons: Vec::new(),
-            refused: false,
+            postponed,
+            verdict,
         });
         failure.reasons.push(format!("{destination}: {reason}"));
-        failure.refused |= refused;
+        failure.verdict = failure.verdict.max(verdict);
     }
 }

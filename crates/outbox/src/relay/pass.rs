@@ -5,6 +5,7 @@ use std::{
     panic::AssertUnwindSafe,
 };
 
+use chrono::TimeDelta;
 use futures::FutureExt;
 use metrics::counter;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -14,11 +15,14 @@ use tracing::{debug, warn};
 use super::{
     Relay, RelayReport, RelayRun,
     claim::Claimed,
-    delivery::{Delivery, Failure},
+    delivery::{Delivery, Failure, Verdict},
     settle::{self, Mark},
     waves::{Lane, waves},
 };
 use crate::{Destination, Event, EventStatus, GuardError, RelayError, sql::begin_write};
+
+/// After an outage everything should move again soon.
+const LONGEST_OUTAGE_WAIT: TimeDelta = TimeDelta::seconds(30);
 
 /// Why a batch ended before its end.
 #[derive(Debug)]
@@ -126,8 +130,8 @@ impl Pass<'_> {
         delivery: &mut Delivery<'_>,
         event: &Event,
         destination: &str,
+        verdict: Verdict,
         reason: &str,
-        refused: bool,
     ) {
         let failed = self
             .failed
@@ -135,7 +139,7 @@ impl Pass<'_> {
             .or_insert(event.id);
         *failed = event.id.min(*failed);
         counter!("outbox_failures_total", "type" => event.event_type.clone()).increment(1);
-        delivery.fail(event, destination, reason, refused);
+        delivery.fail(event, destination, verdict, reason);
     }
 
     pub(super) fn must_stop(&self) -> bool {
@@ -191,6 +195,7 @@ impl Pass<'_> {
                     id,
                     seen: attempts,
                     attempts,
+                    postponed: claimed.postponed,
                     status: EventStatus::Dead,
                     next_attempt_at: now,
                     last_error,
@@ -214,8 +219,19 @@ impl Pass<'_> {
         let marks = failures
             .into_iter()
             .map(|(id, failure)| {
-                let attempts = failure.seen + 1;
-                let last = failure.refused || attempts >= self.relay.max_attempts;
+                let counted = failure.verdict > Verdict::Unavailable;
+                let (attempts, postponed) = if counted {
+                    (failure.seen + 1, 0)
+                } else {
+                    (failure.seen, failure.postponed + 1)
+                };
+                let wait = if counted {
+                    self.relay.wait_after(attempts)
+                } else {
+                    self.relay.wait_after(postponed).min(LONGEST_OUTAGE_WAIT)
+                };
+                let last = failure.verdict == Verdict::Refused
+                    || (counted && attempts >= self.relay.max_attempts);
                 let last_error = failure.reasons.join("; ");
                 let status = if last {
                     warn!(
@@ -232,8 +248,9 @@ impl Pass<'_> {
                     id,
                     seen: failure.seen,
                     attempts,
+                    postponed,
                     status,
-                    next_attempt_at: now + self.relay.wait_after(attempts),
+                    next_attempt_at: now + wait,
                     last_error,
                 }
             })

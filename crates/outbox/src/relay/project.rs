@@ -1,7 +1,7 @@
 use sea_orm::DatabaseTransaction;
 
 use super::{
-    delivery::Delivery,
+    delivery::{Delivery, Verdict},
     pass::{Broken, Halt, Pass, rollback},
     settle,
     waves::halves,
@@ -48,7 +48,7 @@ impl Pass<'_> {
             };
             if let Some(place) = known {
                 let culprit = chunk.remove(place);
-                self.fail(delivery, &culprit, name, &fault.reason, false);
+                self.fail(delivery, &culprit, name, Verdict::Failed, &fault.reason);
                 chunks.push(chunk);
             } else {
                 let (first, second) = halves(chunk);

@@ -27,16 +27,17 @@ const PROGRESS: Sql = Sql {
 };
 
 const MARK: Sql = Sql {
-    postgres: "UPDATE outbox_event e SET attempts = r.attempts, status = r.status,
+    postgres: "UPDATE outbox_event e SET attempts = r.attempts, postponed = r.postponed, status = r.status,
             next_attempt_at = r.next_attempt_at, last_error = r.last_error
         FROM jsonb_to_recordset($1::jsonb) AS r
-            (id bigint, seen int, attempts int, status text, next_attempt_at timestamptz, last_error text)
+            (id bigint, seen int, attempts int, postponed int, status text,
+             next_attempt_at timestamptz, last_error text)
         WHERE e.id = r.id AND e.status = 'PENDING' AND e.attempts = r.seen",
-    sqlite: "UPDATE outbox_event SET attempts = r.attempts, status = r.status,
+    sqlite: "UPDATE outbox_event SET attempts = r.attempts, postponed = r.postponed, status = r.status,
             next_attempt_at = r.next_attempt_at, last_error = r.last_error
         FROM (SELECT value ->> 'id' AS id, value ->> 'seen' AS seen, value ->> 'attempts' AS attempts,
-                     value ->> 'status' AS status, value ->> 'next_attempt_at' AS next_attempt_at,
-                     value ->> 'last_error' AS last_error
+                     value ->> 'postponed' AS postponed, value ->> 'status' AS status,
+                     value ->> 'next_attempt_at' AS next_attempt_at, value ->> 'last_error' AS last_error
               FROM json_each($1)) AS r
         WHERE outbox_event.id = r.id AND outbox_event.status = 'PENDING'
           AND outbox_event.attempts = r.seen",
@@ -51,6 +52,7 @@ pub(super) struct Mark {
     /// The attempts it had when it was claimed.
     pub(super) seen: i32,
     pub(super) attempts: i32,
+    pub(super) postponed: i32,
     pub(super) status: EventStatus,
     pub(super) next_attempt_at: DateTime<Utc>,
     pub(super) last_error: String,
@@ -90,6 +92,7 @@ pub(super) async fn mark(tx: &DatabaseTransaction, marks: &[Mark]) -> Result<u64
                 "id": mark.id,
                 "seen": mark.seen,
                 "attempts": mark.attempts,
+                "postponed": mark.postponed,
                 "status": mark.status.as_str(),
                 "next_attempt_at": time_text(mark.next_attempt_at),
                 "last_error": storable(&mark.last_error),

@@ -104,7 +104,7 @@ mod tests {
                 lane => Lane::Route(*lane),
             }).collect();
             let batch = events.iter().enumerate().map(|(id, (key, _))| Claimed {
-                event: event(id, *key), delivered_to: vec![], unreadable: None,
+                event: event(id, *key), postponed: 0, delivered_to: vec![], unreadable: None,
             }).collect();
             let place = |claimed: &Claimed| usize::try_from(claimed.event.id).unwrap();
             let mut seen = Vec::new();

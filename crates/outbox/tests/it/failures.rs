@@ -1,4 +1,10 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use outbox::{
@@ -43,7 +49,7 @@ testkit::on_each_database! {
         let wire = Wire::failing("wire", bad_delivery);
         let relay = outbox
             .relay()
-            .jitter(std::sync::Arc::new(|| 0.0))
+            .jitter(Arc::new(|| 0.0))
             .route("A", wire.to())
             .build()
             .unwrap();
@@ -51,6 +57,28 @@ testkit::on_each_database! {
         run(&relay).await;
         let stored = &outbox.stored().await[0];
         assert_eq!(stored.next_attempt_at, outbox.now() + chrono::TimeDelta::seconds(5));
+    }
+
+    async fn an_outage_of_a_destination_never_makes_an_event_dead(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let down = Arc::new(AtomicBool::new(true));
+        let state = Arc::clone(&down);
+        let wire = Wire::failing("wire", move |_| {
+            state.load(Ordering::SeqCst).then(|| DeliveryError::Unavailable("refused".to_owned()))
+        });
+        let relay = outbox.relay().route("A", wire.to()).max_attempts(2).build().unwrap();
+        let ids = [outbox.publish("A", "k").await, outbox.publish("A", "k").await];
+        for wait in [10, 20, 30, 30, 30] {
+            assert_eq!(run(&relay).await, report(0, 1, 0));
+            let stored = &outbox.stored().await[0];
+            assert_eq!((stored.status, stored.attempts), (EventStatus::Pending, 0));
+            outbox.advance(Duration::from_secs(wait - 1));
+            assert_eq!(run(&relay).await, report(0, 0, 0));
+            outbox.advance(Duration::from_secs(1));
+        }
+        down.store(false, Ordering::SeqCst);
+        assert_eq!(run(&relay).await, report(2, 0, 0));
+        assert_eq!(wire.asked()[5..], ids);
     }
 
     async fn a_refused_event_is_dead_at_once(db: testkit::Database) {
@@ -191,7 +219,7 @@ testkit::on_each_database! {
         let outbox = Outbox::new(db).await;
         let relay = outbox
             .relay()
-            .route("A", Destination::Transport(std::sync::Arc::new(Terse)))
+            .route("A", Destination::Transport(Arc::new(Terse)))
             .build()
             .unwrap();
         outbox.publish("A", "k1").await;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use outbox::{NewEvent, publish};
+use outbox::{NewEvent, publish, publish_all};
 use sea_orm::TransactionTrait;
 use serde_json::json;
 
@@ -125,6 +125,40 @@ testkit::on_each_database! {
         assert_eq!(run(&relay).await, report(2, 100, 0));
         assert_eq!(outbox.effects().await, [good]);
         assert_eq!(outbox.stored().await.len(), 100);
+    }
+
+    async fn a_long_queue_behind_a_failing_event_does_not_hide_the_events_after_it(
+        db: testkit::Database,
+    ) {
+        let outbox = Outbox::new(db).await;
+        let wire = Wire::failing("wire", bad_delivery);
+        let relay = outbox.relay().route("A", wire.to()).batch_size(10).build().unwrap();
+        let bad = outbox.publish("A", "bad").await;
+        let queue = (0..3000).map(|_| NewEvent::new("A", "bad", json!({}))).collect();
+        publish_all(&outbox.db, queue, outbox.now()).await.unwrap();
+        let good = outbox.publish("A", "good").await;
+
+        assert_eq!(run(&relay).await, report(1, 1, 0));
+        assert_eq!(wire.asked(), [bad, good]);
+    }
+
+    async fn gaps_in_the_ids_are_no_end(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let wire = Wire::new();
+        let relay = outbox.relay().route("A", wire.to()).batch_size(10).build().unwrap();
+        let mut ids = vec![1_000_000, 3, -5, i64::MAX - 1, i64::MIN + 1];
+        for id in &ids {
+            let event_id = uuid::Uuid::now_v7();
+            outbox
+                .execute(&format!(
+                    "INSERT INTO outbox_event (id, event_id, event_type, aggregate_key, payload)
+                     VALUES ({id}, '{event_id}', 'A', 'k', '{{}}')"
+                ))
+                .await;
+        }
+        assert_eq!(run(&relay).await, report(5, 0, 0));
+        ids.sort_unstable();
+        assert_eq!(wire.asked(), ids);
     }
 
     async fn an_event_put_off_by_its_publisher_waits_and_holds_back_its_key(db: testkit::Database) {
