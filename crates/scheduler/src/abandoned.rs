@@ -34,6 +34,7 @@ impl Core {
     /// Looks for dead runs until the scheduler stops.
     pub(crate) async fn keep_looking(&self) {
         for look in 1_u32.. {
+            let began = self.clock.now();
             if let Err(error) = self.abandon_dead().await {
                 tracing::warn!(
                     error = chain(&error),
@@ -47,7 +48,7 @@ impl Core {
                 tracing::warn!(error = chain(&error), "could not renew this node's name");
             }
             tokio::select! {
-                () = self.clock.sleep_until(self.clock.now() + EVERY) => {}
+                () = self.clock.sleep_until(began + EVERY) => {}
                 () = self.stopping.cancelled() => return,
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use shedlock::{LockConfiguration, LockProvider};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -61,7 +62,15 @@ impl Core {
     }
 }
 
+/// How far back a newest slot is looked for: beyond the longest cron cycle, 29 February around a century.
+const HORIZON: TimeDelta = TimeDelta::days(366 * 9);
+
 impl Registered {
+    /// The newest slot that is due, however long ago.
+    pub(crate) fn newest_slot(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.job.trigger.newest_due(now - HORIZON, now)
+    }
+
     pub(crate) fn new(job: Job, lock: LockConfiguration) -> Self {
         Self {
             job,

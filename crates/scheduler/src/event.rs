@@ -17,6 +17,15 @@ pub enum Event {
         /// Why.
         cause: Cause,
     },
+    /// A run met a conflict and waits to be tried again.
+    Retrying {
+        /// The job.
+        job: String,
+        /// How many conflicts it has met.
+        retries: u32,
+        /// When it is tried again.
+        at: DateTime<Utc>,
+    },
     /// A run ended and its lock is given back.
     Finished(Run),
     /// A slot is behind us without a run by this node.

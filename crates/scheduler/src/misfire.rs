@@ -13,8 +13,6 @@ use crate::run::claim::{Ask, Claim};
 const ATTEMPTS: u32 = 3;
 /// How far apart they are.
 const APART: TimeDelta = TimeDelta::minutes(5);
-/// How far back a newest slot is looked for: beyond the longest cron cycle, 29 February around a century.
-const HORIZON: TimeDelta = TimeDelta::days(366 * 9);
 
 impl Core {
     /// Runs the newest slot if it is owed, and only that one.
@@ -37,7 +35,7 @@ impl Core {
         waiting: Option<DateTime<Utc>>,
     ) -> Result<(), SchedulerError> {
         let now = self.clock.now();
-        let Some(slot) = registered.job.trigger.newest_due(now - HORIZON, now) else {
+        let Some(slot) = registered.newest_slot(now) else {
             return Ok(());
         };
         if waiting == Some(slot) {
@@ -90,6 +88,10 @@ impl Core {
             return Ok(next_attempt(&runs, now));
         }
         let job = self.store.job(name).await?.unwrap_or_default();
+        // Judged in one reading of the row: a resume that comes between two would turn what was skipped into a debt.
+        if job.paused || job.foreign_slot.is_some_and(|foreign| slot <= foreign) {
+            return Ok(None);
+        }
         let skipped_on_purpose = job.resumed_at.is_some_and(|resumed| slot <= resumed);
         let before_its_time = job.created_at.is_some_and(|created| slot <= created);
         let owed =

@@ -1,15 +1,20 @@
 //! The operator's hand: what command line, HTTP and console share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::core::Registered;
 use crate::error::{RunNowError, SchedulerError};
-use crate::job::Scope;
+use crate::job::{Record, Scope};
 use crate::model::{Cause, JobStatus, LockView, Run};
 use crate::run::claim::{Ask, Claim, lock_error};
 use crate::scheduler::Scheduler;
+
+/// How a run by hand waits for a job that ticks too often to be recorded.
+const BRIEF_LOOKS: u32 = 20;
+const BRIEF_PAUSE: Duration = Duration::from_millis(50);
 
 impl Scheduler {
     /// Every job, in the order it was registered.
@@ -93,7 +98,16 @@ impl Scheduler {
             cause: Cause::Manual,
             attempt: 1,
         };
-        match self.core.claim(registered, ask).await? {
+        let mut claim = self.core.claim(registered, ask).await?;
+        // What ticks every second or so holds its lock for a moment only.
+        for _ in 0..BRIEF_LOOKS {
+            if registered.job.record == Record::Always || !matches!(claim, Claim::Held { .. }) {
+                break;
+            }
+            tokio::time::sleep(BRIEF_PAUSE).await;
+            claim = self.core.claim(registered, ask).await?;
+        }
+        match claim {
             Claim::Won(claimed) => Ok(self.core.execute(registered, *claimed).await),
             Claim::Held { holder, until } => Err(RunNowError::Locked {
                 job: name.to_owned(),

@@ -20,6 +20,9 @@ use crate::store::Store;
 /// How many announcements a slow listener may lag behind.
 const EVENTS_KEPT: usize = 256;
 
+/// How long a run that is cut off may take to be dropped and recorded.
+const CUT_OFF: Duration = Duration::from_secs(5);
+
 /// The jobs and what an operator can do with them. Runs nothing by itself until it is started. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct Scheduler {
@@ -238,7 +241,14 @@ impl RunningScheduler {
         {
             tracing::warn!("jobs still ran at the shutdown's deadline; they are cut off");
             core.deadline.cancel();
-            core.tasks.wait().await;
+            if tokio::time::timeout(CUT_OFF, core.tasks.wait())
+                .await
+                .is_err()
+            {
+                tracing::error!(
+                    "a run could not be ended or recorded in time; it will be found dead once its lease has run out"
+                );
+            }
         }
         tracing::info!(node = core.node, "scheduler stopped");
     }

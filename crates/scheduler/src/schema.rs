@@ -6,7 +6,8 @@ pub const POSTGRES: &[&str] = &[
         name VARCHAR(64) PRIMARY KEY,
         paused BOOLEAN NOT NULL DEFAULT FALSE,
         created_at TIMESTAMPTZ,
-        resumed_at TIMESTAMPTZ
+        resumed_at TIMESTAMPTZ,
+        foreign_slot TIMESTAMPTZ
     )",
     "CREATE TABLE IF NOT EXISTS job_node (
         node VARCHAR(255) PRIMARY KEY,
@@ -41,7 +42,8 @@ pub const SQLITE: &[&str] = &[
         name VARCHAR(64) PRIMARY KEY,
         paused BOOLEAN NOT NULL DEFAULT FALSE,
         created_at TEXT,
-        resumed_at TEXT
+        resumed_at TEXT,
+        foreign_slot TEXT
     )",
     "CREATE TABLE IF NOT EXISTS job_node (
         node VARCHAR(255) PRIMARY KEY,

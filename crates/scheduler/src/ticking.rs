@@ -36,12 +36,14 @@ impl Core {
             tokio::pin!(ended);
             ended.as_mut().enable();
 
-            if let Some(slot) = trigger.newest_due(seen, self.clock.now()) {
+            // Read once: what comes next counts from here, however long the steps below take.
+            let now = self.clock.now();
+            if let Some(slot) = trigger.newest_due(seen, now) {
                 seen = slot;
                 if let Some(superseded) = waiting.take() {
                     self.passed(registered, superseded, Passed::Superseded);
                 }
-                if self.clock.now() - slot <= IN_TIME {
+                if now - slot <= IN_TIME {
                     waiting = Some(slot);
                 } else {
                     self.passed(registered, slot, Passed::TooLate);
@@ -55,14 +57,14 @@ impl Core {
                 // The run may have outlived the next slot.
                 continue;
             }
-            if run_once && look_back <= self.clock.now() {
+            if run_once && look_back <= now {
                 self.catch_up(registered, waiting).await;
-                look_back = self.clock.now() + LOOK_BACK;
+                look_back = now + LOOK_BACK;
                 continue;
             }
             let times = [
                 trigger.next_after(seen),
-                waiting.map(|_| self.clock.now() + ASK_AGAIN),
+                waiting.map(|_| now + ASK_AGAIN),
                 run_once.then_some(look_back),
             ];
             let next = times

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
-use shedlock::LockGuard;
+use shedlock::{LockGuard, LockInfo};
 
 use crate::context::lock_check;
 use crate::core::{Core, Registered};
@@ -60,14 +60,12 @@ impl Core {
     ) -> Result<Claim, SchedulerError> {
         let job = &registered.job;
         let by_hand = ask.cause == Cause::Manual;
-        if !by_hand
-            && self
-                .store
-                .job(&job.name)
-                .await?
-                .is_some_and(|row| row.paused)
-        {
+        let row = self.store.job(&job.name).await?.unwrap_or_default();
+        if !by_hand && row.paused {
             return Ok(Claim::Settled(Passed::Paused));
+        }
+        if !by_hand && row.foreign_slot.is_some_and(|slot| slot >= ask.slot) {
+            return Ok(Claim::Settled(Passed::RanElsewhere));
         }
         match job.scope {
             Scope::None => Ok(self.won(ask, None, None)),
@@ -107,7 +105,7 @@ impl Core {
             .map_err(lock_error)?;
         let mut over = None;
         if let Some(info) = &info {
-            if ask.cause != Cause::Manual && self.ran_elsewhere(info, ask.slot).await? {
+            if self.note_foreign_run(registered, info, ask).await? && ask.cause != Cause::Manual {
                 return Ok(Claim::Settled(Passed::RanElsewhere));
             }
             if ask.cause != Cause::Schedule {
@@ -141,6 +139,31 @@ impl Core {
                 Err(error.into())
             }
         }
+    }
+
+    /// Whether a foreign holder ran the slot, or before a run by hand the newest one: remembered before our own lock
+    /// covers its trace.
+    async fn note_foreign_run(
+        &self,
+        registered: &Registered,
+        info: &LockInfo,
+        ask: Ask,
+    ) -> Result<bool, DbErr> {
+        let slot = if ask.cause == Cause::Manual {
+            registered.newest_slot(self.clock.now())
+        } else {
+            Some(ask.slot)
+        };
+        let Some(slot) = slot else {
+            return Ok(false);
+        };
+        let foreign = self.ran_elsewhere(info, slot).await?;
+        if foreign {
+            self.store
+                .ran_elsewhere(&info.name, slot, self.clock.now())
+                .await?;
+        }
+        Ok(foreign)
     }
 
     async fn enter(

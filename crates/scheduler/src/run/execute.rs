@@ -140,6 +140,11 @@ impl Core {
                         .now()
                         .checked_add_signed(backoff)
                         .unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC);
+                    self.announce(Event::Retrying {
+                        job: registered.job.name.clone(),
+                        retries: *retries,
+                        at,
+                    });
                     tokio::select! {
                         () = self.clock.sleep_until(at) => {}
                         () = lost.cancelled() => return abandoned(),

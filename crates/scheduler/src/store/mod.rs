@@ -24,6 +24,8 @@ pub(crate) struct JobRow {
     pub(crate) paused: bool,
     pub(crate) created_at: Option<DateTime<Utc>>,
     pub(crate) resumed_at: Option<DateTime<Utc>>,
+    /// The newest slot that a foreign holder is known to have run.
+    pub(crate) foreign_slot: Option<DateTime<Utc>>,
 }
 
 impl Store {
@@ -114,6 +116,20 @@ impl Store {
             .map(|_| ())
     }
 
+    pub(crate) async fn ran_elsewhere(
+        &self,
+        name: &str,
+        slot: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        self.execute(
+            sql::RAN_ELSEWHERE,
+            [name.into(), self.time(slot), self.time(now)],
+        )
+        .await
+        .map(|_| ())
+    }
+
     pub(crate) async fn job(&self, name: &str) -> Result<Option<JobRow>, DbErr> {
         let row = self.one(sql::JOB, [name.into()]).await?;
         row.map(|row| {
@@ -121,6 +137,7 @@ impl Store {
                 paused: row.try_get("", "paused")?,
                 created_at: row.try_get("", "created_at")?,
                 resumed_at: row.try_get("", "resumed_at")?,
+                foreign_slot: row.try_get("", "foreign_slot")?,
             })
         })
         .transpose()

@@ -26,8 +26,13 @@ pub(crate) const PAUSE: &str = "INSERT INTO job (name, paused, created_at) VALUE
 pub(crate) const RESUME: &str = "INSERT INTO job (name, paused, created_at) VALUES ($1, FALSE, $2) \
      ON CONFLICT (name) DO UPDATE SET paused = FALSE, resumed_at = $2 WHERE job.paused";
 
+/// $1 name, $2 slot, $3 now. The lock row remembers its last holder only; that a foreign one ran the slot must outlast it.
+pub(crate) const RAN_ELSEWHERE: &str = "INSERT INTO job (name, paused, foreign_slot, created_at) VALUES ($1, FALSE, $2, $3) \
+     ON CONFLICT (name) DO UPDATE SET foreign_slot = $2 WHERE job.foreign_slot IS NULL OR job.foreign_slot < $2";
+
 /// $1 name.
-pub(crate) const JOB: &str = "SELECT paused, created_at, resumed_at FROM job WHERE name = $1";
+pub(crate) const JOB: &str =
+    "SELECT paused, created_at, resumed_at, foreign_slot FROM job WHERE name = $1";
 
 /// $1 name. The row stays as read until the transaction ends, so that a pause comes wholly before a run or wholly after.
 pub(crate) const PAUSED_POSTGRES: &str = "SELECT paused FROM job WHERE name = $1 FOR SHARE";

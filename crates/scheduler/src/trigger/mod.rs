@@ -131,12 +131,12 @@ impl Trigger {
     }
 }
 
-/// As an operator writes it: `cron 0 */10 * * * *`, `every 1s after the last run`, `every 3s`.
+/// As an operator writes it: `cron 0 */10 * * * *`, `every 3s`.
 impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Cron(cron) => write!(f, "cron {cron}"),
-            Kind::FixedDelay(delay) => write!(f, "every {} after the last run", Human(*delay)),
+            Kind::FixedDelay(delay) => write!(f, "every {}", Human(*delay)),
             Kind::FixedRate(rate) => write!(f, "every {}", Human(*rate)),
         }
     }

@@ -1,0 +1,15 @@
+//! The scheduler's behaviour, through its public doors, on SQLite and PostgreSQL.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests, which clippy does not take for tests"
+)]
+
+mod foreign;
+mod missed;
+mod operator;
+mod runs;
+mod slots;
+mod support;
+mod triggers;
+mod writes;
