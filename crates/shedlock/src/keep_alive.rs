@@ -168,8 +168,11 @@ async fn keep(
             continue;
         }
         // Not interrupted by a stop: an extension that lands after the unlock would lengthen its tail.
-        let limit = guard.trusted_until().since(now).min(guard.call_limit());
-        match guard.extend_within(lease, limit).await {
+        let left = guard.trusted_until().since(now);
+        match guard
+            .extend_within(lease, patience(left, guard.call_limit()))
+            .await
+        {
             Ok(()) => {
                 trust.renew(guard.trusted_until());
                 next = guard.half_time();
@@ -187,4 +190,10 @@ async fn keep(
     }
     drop(unwatched);
     guard
+}
+
+/// How long to wait for one extension when `left` of the trust remains. A third of it: with a hung
+/// connection there is time for others, without sending one after the other to wait behind a locked row.
+fn patience(left: Duration, call_limit: Duration) -> Duration {
+    call_limit.max(left / 3).min(left)
 }

@@ -55,7 +55,6 @@
 //! # Metrics
 //! `shedlock_acquire_total{result="acquired"|"held"|"error"}` counts attempts.
 
-mod check;
 mod clock;
 mod configuration;
 mod core;

@@ -3,6 +3,9 @@
 //! SQLite has no Java counterpart, so the format is ours: see [`crate::schema::SQLITE`]. Its clock has
 //! milliseconds; the microseconds of its times are zero, and durations are rounded up to milliseconds.
 
+mod check;
+mod statements;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -14,6 +17,7 @@ use crate::{
     core::{Core, Store, Taken, provider_from_core},
     database::{lock_error, millis, time_text},
 };
+use statements::{COUNT, EXTEND, LOCK_INFO, LOCKS, RELEASE, TAKE, TAKE_OVER};
 
 /// Locks in a table of an SQLite database. See [`crate::schema::SQLITE`].
 #[derive(Debug, Clone)]
@@ -39,74 +43,6 @@ impl SqliteLockProvider {
         self
     }
 }
-
-/// The database clock. Within one statement it stands still.
-macro_rules! now {
-    () => {
-        "strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00'"
-    };
-}
-
-/// The database clock and `$3` milliseconds.
-macro_rules! lease_end {
-    () => {
-        "strftime('%Y-%m-%dT%H:%M:%f', 'now', printf('+%d.%03d seconds', $3 / 1000, $3 % 1000)) || '000+00:00'"
-    };
-}
-
-const TAKE: &str = concat!(
-    "INSERT INTO shedlock (name, lock_until, locked_at, locked_by)
-VALUES ($1, ", lease_end!(), ", ", now!(), ", $2)
-ON CONFLICT (name) DO UPDATE
-   SET lock_until = excluded.lock_until, locked_at = excluded.locked_at, locked_by = excluded.locked_by
- WHERE shedlock.lock_until <= excluded.locked_at
-RETURNING locked_at"
-);
-
-const TAKE_OVER: &str = concat!(
-    "UPDATE shedlock SET lock_until = ",
-    lease_end!(),
-    ", locked_at = ",
-    now!(),
-    ", locked_by = $2
- WHERE name = $1 AND locked_by = $4 AND lock_until = $5 AND lock_until > ",
-    now!(),
-    "
-RETURNING locked_at"
-);
-
-const COUNT: &str = "INSERT INTO shedlock_fence (name, token) VALUES ($1, 1)
-ON CONFLICT (name) DO UPDATE SET token = token + 1
-RETURNING token";
-
-const EXTEND: &str = concat!(
-    "UPDATE shedlock SET lock_until = ",
-    lease_end!(),
-    "
- WHERE name = $1 AND locked_by = $2 AND lock_until > ",
-    now!()
-);
-
-const RELEASE: &str = concat!(
-    "UPDATE shedlock SET lock_until = max(",
-    now!(),
-    ", $3)
- WHERE name = $1 AND locked_by = $2 AND lock_until > ",
-    now!()
-);
-
-macro_rules! select_info {
-    () => {
-        concat!(
-            "SELECT name, locked_by, locked_at, lock_until, lock_until > ",
-            now!(),
-            " AS held FROM shedlock"
-        )
-    };
-}
-
-const LOCKS: &str = concat!(select_info!(), " ORDER BY name");
-const LOCK_INFO: &str = concat!(select_info!(), " WHERE name = $1");
 
 #[derive(Debug)]
 struct Sqlite {
@@ -248,6 +184,6 @@ impl Store for Sqlite {
     }
 
     async fn schema_problems(&self) -> Result<Vec<String>, LockError> {
-        crate::check::sqlite(&self.pool).await.map_err(lock_error)
+        check::problems(&self.pool).await.map_err(lock_error)
     }
 }

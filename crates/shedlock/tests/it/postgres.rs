@@ -51,7 +51,7 @@ async fn nobody_takes_the_lock_while_a_fenced_transaction_is_open() {
     // The lease runs out within the transaction, but the next holder has to wait for its end.
     let other = stage.provider("b");
     let config = lock("job", MINUTE, NO_TIME);
-    let next = tokio::spawn(async move { other.lock(&config, MINUTE).await });
+    let next = tokio::spawn(async move { other.try_lock(&config).await });
     until("the next holder at the row", || async {
         let sql = "SELECT count(*) > 0 FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -63,9 +63,12 @@ async fn nobody_takes_the_lock_while_a_fenced_transaction_is_open() {
     })
     .await;
     assert!(!next.is_finished());
+    let clock = sqlx::query_scalar::<_, chrono::DateTime<chrono::Utc>>("SELECT clock_timestamp()");
+    let before_commit = clock.fetch_one(&stage.pool).await.unwrap();
     writer.commit().await.unwrap();
+    // It was refused when it came; what counts is what it found after the wait.
     let next = next.await.unwrap().unwrap().unwrap();
-    // It waited for longer than its predecessor's lease; its own is whole all the same.
+    assert!(next.locked_at() >= before_commit);
     let left = row(&*provider, "job").await.lock_until - next.locked_at();
     assert_eq!(left, chrono::TimeDelta::minutes(1));
     next.unlock().await.unwrap();
@@ -86,7 +89,15 @@ async fn an_acquisition_without_an_answer_is_not_held_and_is_given_back() {
     let error = hasty.try_lock(&lock("job", HOUR, HOUR)).await.unwrap_err();
     assert!(matches!(error, LockError::Timeout(_)), "{error:?}");
     assert!(error.is_transient());
-    // The statement still stands in line, and takes the row for a holder that nobody knows.
+    // The statement still stands in line, and takes the row for a holder that nobody knows: after the
+    // first attempt to give it back.
+    until("an attempt to give it back", || async {
+        let sql = "SELECT count(*) > 0 FROM pg_stat_activity
+            WHERE datname = current_database() AND state = 'idle' AND query LIKE 'UPDATE shedlock%'";
+        let tried = sqlx::query_scalar(sql).fetch_one(&stage.pool).await;
+        tried.unwrap()
+    })
+    .await;
     blocker.commit().await.unwrap();
     let provider = stage.provider("b");
     until("the row of the unknown holder, given back", || async {
@@ -94,6 +105,29 @@ async fn an_acquisition_without_an_answer_is_not_held_and_is_given_back() {
         row.locked_by.starts_with("hasty:") && !row.held
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_statement_that_was_given_up_does_not_keep_its_connection() {
+    let stage = PostgresStage::new().await;
+    let pool = stage.pool_with(1, "SELECT 1").await;
+    let config = lock("job", MINUTE, NO_TIME);
+    let guard = taken(&PostgresLockProvider::new(pool.clone(), "a"), &config).await;
+    let mut blocker = stage.pool.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM shedlock FOR UPDATE")
+        .fetch_one(&mut *blocker)
+        .await
+        .unwrap();
+    let hasty = PostgresLockProvider::new(pool, "a").with_timeout(Duration::from_millis(300));
+    for _ in 0..3 {
+        let error = hasty.try_lock(&config).await.unwrap_err();
+        assert!(matches!(error, LockError::Timeout(_)), "{error:?}");
+        // The only connection of this pool would still wait for the row.
+        let patient = hasty.clone().with_timeout(Duration::from_secs(20));
+        assert!(row(&patient, "job").await.held);
+    }
+    blocker.rollback().await.unwrap();
+    guard.unlock().await.unwrap();
 }
 
 #[tokio::test]
