@@ -1,24 +1,21 @@
-//! What all providers share: owner names, time limits, metrics, and giving back what nobody will hold.
+//! What all providers share: owner names, time limits and metrics.
 
 use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use tracing::{debug, info};
+use tracing::debug;
 use uuid::Uuid;
 
 use crate::{
-    LockConfiguration, LockError, LockGuard, LockInfo, SchemaError, clock::BootInstant,
-    guard::Acquisition,
+    LockConfiguration, LockError, LockGuard, LockInfo, SchemaError, attempt::Attempt,
+    clock::BootInstant, guard::Acquisition,
 };
 
 /// Characters in the `locked_by` column.
 const MAX_OWNER_LENGTH: usize = 255;
 /// Characters of a simple UUID and the colon before it.
 const TAIL_LENGTH: usize = 33;
-/// The pauses before each attempt to give back an unconfirmed acquisition: its statement may still stand
-/// in line behind somebody's transaction, and land after the first.
-const GIVE_BACK_PAUSES: [u64; 7] = [0, 100, 400, 1_500, 5_000, 15_000, 40_000];
 /// How long one statement may take, waiting for a connection included.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -83,6 +80,7 @@ impl Core {
         }
     }
 
+    #[tracing::instrument(name = "shedlock.try_lock", level = "debug", skip_all, fields(lock = c.name()))]
     pub(crate) async fn try_lock(
         &self,
         c: &LockConfiguration,
@@ -90,6 +88,7 @@ impl Core {
         counted(c, self.attempt(c, None).await)
     }
 
+    #[tracing::instrument(name = "shedlock.try_lock", level = "debug", skip_all, fields(lock = c.name()))]
     pub(crate) async fn try_lock_over(
         &self,
         c: &LockConfiguration,
@@ -216,47 +215,6 @@ fn counted(
         debug!(lock = c.name(), %error, "lock not acquired");
     }
     result
-}
-
-/// An acquisition whose outcome may never be known: the answer is lost, or the caller stops waiting.
-/// Nobody will then hold what the database may have written, so it is given back.
-struct Attempt<'a> {
-    core: &'a Core,
-    name: &'a str,
-    locked_by: String,
-    not_before: DateTime<Utc>,
-    undecided: bool,
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if !self.undecided {
-            return;
-        }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return;
-        };
-        let (core, name) = (self.core.clone(), self.name.to_owned());
-        let (locked_by, not_before) = (std::mem::take(&mut self.locked_by), self.not_before);
-        runtime.spawn(async move {
-            for pause in GIVE_BACK_PAUSES {
-                tokio::time::sleep(Duration::from_millis(pause)).await;
-                let release = core.store.release(&name, &locked_by, not_before);
-                if let Ok(true) = bounded(core.timeout, release).await {
-                    info!(
-                        lock = name,
-                        locked_by, "gave back a lock whose acquisition was not confirmed"
-                    );
-                    return;
-                }
-            }
-            debug!(
-                lock = name,
-                locked_by,
-                "an acquisition was not confirmed; if it was made after all, the lock stays taken until its lease runs out"
-            );
-        });
-    }
 }
 
 /// Makes a newtype around [`Core`] a provider.

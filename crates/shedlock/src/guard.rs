@@ -46,6 +46,7 @@ pub(crate) struct Acquisition {
 pub struct LockGuard {
     core: Core,
     held: Acquisition,
+    since: BootInstant,
     over: bool,
 }
 
@@ -53,6 +54,7 @@ impl LockGuard {
     pub(crate) fn new(core: Core, held: Acquisition) -> Self {
         Self {
             core,
+            since: held.sent,
             held,
             over: false,
         }
@@ -117,6 +119,7 @@ impl LockGuard {
         self.extend_within(at_most, self.core.timeout).await
     }
 
+    #[tracing::instrument(name = "shedlock.extend", level = "debug", skip_all, fields(lock = self.held.name))]
     pub(crate) async fn extend_within(
         &mut self,
         at_most: Duration,
@@ -144,6 +147,7 @@ impl LockGuard {
     /// [`LockError::Lost`] when the row was not ours any more or the lease had run out: nothing is
     /// changed, and somebody else may have worked meanwhile. Anything else: the lock may stay taken
     /// until its lease runs out.
+    #[tracing::instrument(name = "shedlock.unlock", level = "debug", skip_all, fields(lock = self.held.name))]
     pub async fn unlock(mut self) -> Result<(), LockError> {
         let not_before = self.not_before();
         let mut attempt = 1;
@@ -169,6 +173,8 @@ impl LockGuard {
             }
         }
         self.over = true;
+        let held = BootInstant::now().since(self.since);
+        metrics::histogram!("shedlock_hold_seconds").record(held.as_secs_f64());
         debug!(
             lock = self.held.name,
             locked_by = self.held.locked_by,

@@ -53,13 +53,17 @@
 //! always there.
 //!
 //! # Metrics
-//! `shedlock_acquire_total{result="acquired"|"held"|"error"}` counts attempts.
+//! `shedlock_acquire_total{result="acquired"|"held"|"error"}` counts attempts; `shedlock_wait_seconds` is
+//! how long [`LockProvider::lock`] took to acquire, `shedlock_hold_seconds` the time from an acquisition to
+//! its unlock.
 
+mod attempt;
 mod clock;
 mod configuration;
 mod core;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod database;
+mod duration;
 mod error;
 pub mod fence;
 mod guard;
@@ -73,6 +77,7 @@ pub mod schema;
 mod sqlite;
 
 pub use configuration::{ConfigurationError, LockConfiguration, MAX_NAME_LENGTH};
+pub use duration::{DurationError, parse_duration};
 pub use error::{LockError, SchemaError};
 pub use guard::LockGuard;
 pub use keep_alive::KeptLock;

@@ -49,7 +49,11 @@ pub trait LockProvider: Send + Sync + Debug + 'static {
         loop {
             match self.try_lock(c).await {
                 Ok(None) | Err(LockError::Contended(_)) => {}
-                decided => return decided,
+                decided => {
+                    let waited = BootInstant::now().since(start);
+                    metrics::histogram!("shedlock_wait_seconds").record(waited.as_secs_f64());
+                    return decided;
+                }
             }
             let left = wait.saturating_sub(BootInstant::now().since(start));
             if left.is_zero() {

@@ -6,9 +6,11 @@
 
 mod configuration;
 mod conformance;
+mod duration;
 mod keep_alive;
 mod metrics;
 mod postgres;
 mod postgres_columns;
 mod sqlite;
 mod stage;
+mod stopped;

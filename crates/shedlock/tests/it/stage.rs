@@ -202,6 +202,10 @@ impl PostgresStage {
         }
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Another pool on the same database, whose sessions are set up by `setup`.
     pub(crate) async fn pool_with(&self, connections: u32, setup: &'static str) -> PgPool {
         PgPoolOptions::new()
