@@ -1,16 +1,11 @@
 //! What is particular to PostgreSQL.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use shedlock::{LockError, LockProvider, PostgresLockProvider, SchemaError, fence};
 use sqlx::{PgConnection, PgPool};
 
+use crate::conformance::fuzz::eight_tasks;
 use crate::stage::{HOUR, MINUTE, PostgresStage, Stage, lock, row, taken, until};
 
 const NO_TIME: Duration = Duration::ZERO;
@@ -238,33 +233,22 @@ async fn eight_tasks_inside_open_transactions_never_meet() {
     let stage = PostgresStage::new().await;
     run(&stage.pool, "CREATE TABLE work (name TEXT, n BIGINT)").await;
     let pool = stage.pool_with(16, "SELECT 1").await;
-    let counters = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
-    let tasks: Vec<_> = (0..8)
-        .map(|task| {
-            let (pool, counters) = (pool.clone(), counters.clone());
-            tokio::spawn(async move {
-                let provider = PostgresLockProvider::new(pool.clone(), "a").with_timeout(MINUTE);
-                let config = lock(["even", "odd"][task % 2], MINUTE, NO_TIME);
-                for _ in 0..100 {
-                    let mut open = pool.begin().await.unwrap();
-                    let insert = "INSERT INTO work VALUES ($1, 1)";
-                    let insert = sqlx::query(insert).bind(config.name());
-                    insert.execute(&mut *open).await.unwrap();
-                    let guard = provider.lock(&config, 2 * MINUTE).await.unwrap().unwrap();
-                    let seen = counters[task % 2].load(Ordering::Relaxed);
-                    tokio::task::yield_now().await;
-                    counters[task % 2].store(seen + 1, Ordering::Relaxed);
-                    guard.unlock().await.unwrap();
-                    open.commit().await.unwrap();
-                }
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    assert_eq!(counters[0].load(Ordering::Relaxed), 400);
-    assert_eq!(counters[1].load(Ordering::Relaxed), 400);
+    eight_tasks(|task, name, counters| {
+        let pool = pool.clone();
+        async move {
+            let provider = PostgresLockProvider::new(pool.clone(), "a").with_timeout(MINUTE);
+            let config = lock(name, MINUTE, NO_TIME);
+            for _ in 0..100 {
+                let mut open = pool.begin().await.unwrap();
+                let insert = sqlx::query("INSERT INTO work VALUES ($1, 1)").bind(name);
+                insert.execute(&mut *open).await.unwrap();
+                let guard = provider.lock(&config, 2 * MINUTE).await.unwrap().unwrap();
+                counters.count(task, guard).await;
+                open.commit().await.unwrap();
+            }
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
