@@ -2,6 +2,7 @@
 //!
 //! Each heading of the owner's guide is a room here; `schedulers` shows all jobs on one screen, and `app` puts everything together.
 
+pub mod admin;
 pub mod auth;
 pub mod member;
 pub mod platform;
