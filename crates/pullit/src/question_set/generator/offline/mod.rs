@@ -1,11 +1,39 @@
 //! The generator that needs nothing but the text: no network, no dictionary, no model.
 //!
-//! The same request always gives the same questions, on every machine.
+//! The same request always gives the same questions, on every machine. The way of a text:
+//! [`lines`] finds the prose, [`sentences`] the statements that stand alone, [`facts`] what can be
+//! asked about, [`document`] puts it together, [`candidate`] weighs what to ask, [`selection`]
+//! chooses, and [`multiple_choice`], [`true_false`] and [`short_answer`] write.
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{GeneratedQuestion, GenerationError, GenerationRequest, QuestionGenerator};
+use self::{dice::Dice, document::Document, selection::Selection};
+use super::{
+    GeneratedQuestion, GenerationError, GenerationRequest, QuestionGenerator, QuestionKind,
+    validate,
+};
+
+mod candidate;
+mod cloze;
+mod definition;
+mod dice;
+mod distractor;
+mod document;
+mod facts;
+mod josa;
+mod language;
+mod lines;
+mod multiple_choice;
+mod score;
+mod selection;
+mod sentences;
+mod short_answer;
+#[cfg(test)]
+mod tests;
+mod true_false;
+mod wording;
+mod words;
 
 /// Makes questions from the text alone, deterministically.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,16 +60,69 @@ impl QuestionGenerator for OfflineGenerator {
 }
 
 fn compose(
-    _request: &GenerationRequest,
+    request: &GenerationRequest,
     cancel: &CancellationToken,
 ) -> Result<Vec<GeneratedQuestion>, GenerationError> {
-    if cancel.is_cancelled() {
-        return Err(cancelled());
+    let document = Document::read(&request.text, cancel)?;
+    if document.sentences.is_empty() {
+        return Err(GenerationError::Permanent {
+            code: "TEXT_TOO_SHORT",
+            message: "자료에 문제로 만들 만한 문장이 없습니다. 완전한 문장으로 된 글이 필요합니다."
+                .to_owned(),
+        });
     }
-    Err(GenerationError::Permanent {
-        code: "TEXT_TOO_SHORT",
-        message: "자료의 글이 너무 짧아 문제를 만들 수 없습니다.".to_owned(),
-    })
+    let mut dice = Dice::new(request.seed);
+    let candidates = candidate::all(&document, request.kind, request.difficulty, &mut dice);
+    let mut selection = Selection::new(&document, request.count);
+    match request.kind {
+        QuestionKind::MultipleChoice => selection.fill(&candidates, cancel, |candidate| {
+            multiple_choice::write(&document, candidate, request.difficulty, &mut dice)
+        })?,
+        QuestionKind::ShortAnswer => selection.fill(&candidates, cancel, |candidate| {
+            short_answer::write(&document, candidate)
+        })?,
+        QuestionKind::TrueFalse => {
+            let mut falsehoods = request.count / 2 + request.count % 2 * dice.below(2);
+            let mut truths = request.count - falsehoods;
+            selection.fill(&candidates, cancel, |candidate| {
+                let lie = dice.below(falsehoods + truths) < falsehoods;
+                let lied = (lie || truths == 0)
+                    .then(|| {
+                        true_false::write_false(&document, candidate, request.difficulty, &mut dice)
+                    })
+                    .flatten();
+                if lied.is_some() {
+                    falsehoods -= 1;
+                    return lied;
+                }
+                truths = truths.checked_sub(1)?;
+                Some(true_false::write_true(&document, candidate))
+            })?;
+        }
+    }
+    let mut questions = selection.finish();
+    if questions.len() < request.count {
+        return Err(not_enough(questions.len(), request.count));
+    }
+    for (question, position) in questions.iter_mut().zip(dice.positions(request.count)) {
+        multiple_choice::place(question, position);
+    }
+    validate(request, &questions)?;
+    Ok(questions)
+}
+
+fn not_enough(possible: usize, wanted: usize) -> GenerationError {
+    let message = if possible == 0 {
+        "자료의 글이 너무 짧거나 물을 만한 내용이 부족하여 문제를 만들 수 없습니다.".to_owned()
+    } else {
+        format!(
+            "요청한 문제는 {wanted}개이지만 이 자료로는 {possible}개까지 만들 수 있습니다. 문제 수를 줄이거나 자료를 더해 주세요."
+        )
+    };
+    GenerationError::Permanent {
+        code: "NOT_ENOUGH_MATERIAL",
+        message,
+    }
 }
 
 fn cancelled() -> GenerationError {

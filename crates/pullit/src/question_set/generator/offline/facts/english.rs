@@ -1,0 +1,458 @@
+//! Facts of English sentences.
+//!
+//! Nouns are found by the company they keep: after an article and before a verb, a preposition or
+//! a full stop. [`Lexicon::learn`] reads all sentences once for that.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
+
+use super::{Definition, FactKind, Facts, Found, Part, english_words as lists};
+
+pub(in super::super) use super::english_words::{is_function, is_plural};
+
+/// One word of a sentence.
+#[derive(Debug, Clone)]
+struct Word {
+    range: Range<usize>,
+    lower: String,
+    capital: bool,
+    /// Punctuation or a bracket stands between this word and the next.
+    stops: bool,
+}
+
+/// What one document taught about its words.
+#[derive(Debug, Default)]
+pub(in super::super) struct Lexicon {
+    nouns: HashMap<String, u32>,
+    pairs: HashMap<String, u32>,
+    /// Words that are capitals in the middle of a sentence.
+    proper: HashSet<String>,
+    /// Words that are small in the middle of a sentence.
+    common: HashSet<String>,
+}
+
+fn words(text: &str) -> Vec<Word> {
+    let mut words: Vec<Word> = Vec::new();
+    let mut start = None;
+    let inner = |c: char| matches!(c, '-' | '\'' | '’' | '+');
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        let part = c.is_alphanumeric() || (start.is_some() && inner(c));
+        match (part, start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                let raw = &text[from..at];
+                let raw = raw
+                    .strip_suffix("'s")
+                    .or(raw.strip_suffix("’s"))
+                    .unwrap_or(raw);
+                let raw = raw.trim_end_matches(['-', '\'', '’']);
+                words.push(Word {
+                    range: from..from + raw.len(),
+                    lower: raw.to_lowercase(),
+                    capital: raw.starts_with(char::is_uppercase),
+                    stops: !c.is_whitespace() || from + raw.len() < at,
+                });
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    words
+}
+
+const DETERMINERS: &[&str] = &[
+    "the", "a", "an", "each", "every", "its", "their", "his", "her", "no",
+];
+
+const AFTER_NOUN: &[&str] = &[
+    "of", "in", "from", "to", "by", "for", "with", "on", "at", "into", "between", "through", "is",
+    "are", "was", "were", "has", "have", "had", "can", "could", "may", "must", "will", "would",
+    "that", "which", "who", "and", "or", "as", "when", "where", "because", "does", "do", "during",
+    "than",
+];
+
+const BEFORE_NOUN: &[&str] = &[
+    "of", "in", "from", "into", "by", "with", "and", "or", "between", "through",
+];
+
+impl Lexicon {
+    /// Reads the English sentences of a document.
+    pub(in super::super) fn learn<'a>(sentences: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let mut lexicon = Self::default();
+        for text in sentences {
+            let words = words(text);
+            for (index, word) in words.iter().enumerate() {
+                if index > 0 {
+                    let kept = if word.capital {
+                        &mut lexicon.proper
+                    } else {
+                        &mut lexicon.common
+                    };
+                    if !kept.contains(&word.lower) {
+                        kept.insert(word.lower.clone());
+                    }
+                }
+                if lists::is_no_noun(&word.lower) || word.lower.len() < 3 {
+                    continue;
+                }
+                let next = words.get(index + 1).filter(|_| !word.stops);
+                let ends = next.is_none_or(|next| AFTER_NOUN.contains(&next.lower.as_str()));
+                let before = index
+                    .checked_sub(1)
+                    .map(|i| &words[i])
+                    .filter(|before| !before.stops);
+                let introduced = before.is_some_and(|before| {
+                    DETERMINERS.contains(&before.lower.as_str())
+                        || (BEFORE_NOUN.contains(&before.lower.as_str())
+                            && !word.lower.ends_with("ing"))
+                });
+                let subject = index == 0
+                    && next.is_some_and(|next| matches!(next.lower.as_str(), "is" | "are"));
+                if (introduced && ends) || subject {
+                    *lexicon.nouns.entry(word.lower.clone()).or_default() += 1;
+                }
+                if let Some(next) = next
+                    && !lists::is_no_noun(&next.lower)
+                {
+                    *lexicon
+                        .pairs
+                        .entry(format!("{} {}", word.lower, next.lower))
+                        .or_default() += 1;
+                }
+            }
+        }
+        lexicon
+    }
+
+    fn is_noun(&self, lower: &str) -> bool {
+        self.nouns.contains_key(lower) && !lists::is_no_noun(lower)
+    }
+
+    fn is_proper(&self, words: &[Word], index: usize) -> bool {
+        let word = &words[index];
+        if !word.capital || lists::is_function(&word.lower) {
+            return false;
+        }
+        index > 0 || (self.proper.contains(&word.lower) && !self.common.contains(&word.lower))
+    }
+
+    /// The facts of one sentence, in their order.
+    pub(in super::super) fn facts(&self, text: &str) -> Facts {
+        let words = words(text);
+        let definition = definition(text, &words);
+        let mut found = Vec::new();
+        let mut index = 0;
+        if let Some(definition) = &definition {
+            let subject = definition.subject.clone();
+            index = words
+                .iter()
+                .position(|w| w.range.start >= subject.end)
+                .unwrap_or(words.len());
+            let kind = self.defined_kind(text, &words, &subject);
+            found.push(fact(text, subject, kind, Part::Defined));
+        }
+        while index < words.len() {
+            let (end, kind) = self
+                .name_at(text, &words, index)
+                .unwrap_or((index, FactKind::Term));
+            if end > index {
+                let range = words[index].range.start..words[end - 1].range.end;
+                let part = part(text, &words, index, end);
+                found.push(fact(text, range, kind, part));
+                index = end;
+                continue;
+            }
+            let end = self.term_at(&words, index);
+            if end > index {
+                let range = words[index].range.start..words[end - 1].range.end;
+                found.push(fact(
+                    text,
+                    range,
+                    FactKind::Term,
+                    part(text, &words, index, end),
+                ));
+                index = end;
+            } else {
+                index += 1;
+            }
+        }
+        Facts { found, definition }
+    }
+
+    fn defined_kind(&self, text: &str, words: &[Word], subject: &Range<usize>) -> FactKind {
+        let name = &text[subject.clone()];
+        if is_acronym(name) {
+            return FactKind::Acronym;
+        }
+        let first = words
+            .iter()
+            .position(|w| w.range.start == subject.start)
+            .unwrap_or(0);
+        let inside: Vec<&Word> = words[first..]
+            .iter()
+            .take_while(|w| w.range.end <= subject.end)
+            .collect();
+        let capitals = inside
+            .iter()
+            .all(|w| w.capital || NAME_PARTICLES.contains(&w.lower.as_str()));
+        let common = inside.iter().any(|w| self.common.contains(&w.lower));
+        if capitals
+            && inside.len() > 1
+            && !common
+            && !inside
+                .iter()
+                .any(|w| lists::is_no_person(&text[w.range.clone()]))
+        {
+            FactKind::Person
+        } else {
+            FactKind::Term
+        }
+    }
+
+    /// A proper name that starts at `index`: where it ends, and its kind.
+    fn name_at(&self, text: &str, words: &[Word], index: usize) -> Option<(usize, FactKind)> {
+        let word = |i: usize| &text[words[i].range.clone()];
+        if is_acronym(word(index)) {
+            return Some((index + 1, FactKind::Acronym));
+        }
+        let starts = self.is_proper(words, index)
+            || (index == 0
+                && words[0].capital
+                && !lists::is_function(&words[0].lower)
+                && words.get(1).is_some_and(|w| {
+                    !words[0].stops && (w.capital || NAME_PARTICLES.contains(&w.lower.as_str()))
+                })
+                && !self.common.contains(&words[0].lower));
+        if !starts || lists::is_calendar(word(index)) {
+            return None;
+        }
+        let mut end = index + 1;
+        while end < words.len() && !words[end - 1].stops {
+            let initial = words[end].capital && !lists::is_function(&words[end].lower);
+            let particle = NAME_PARTICLES.contains(&words[end].lower.as_str())
+                && words
+                    .get(end + 1)
+                    .is_some_and(|w| w.capital && !words[end].stops);
+            if !initial && !particle {
+                break;
+            }
+            end += 1;
+        }
+        let full = end - index > 1;
+        let organisation = (index..end).any(|i| lists::is_no_person(word(i)));
+        let before = index
+            .checked_sub(1)
+            .map(|i| words[i].lower.as_str())
+            .unwrap_or_default();
+        let next = words
+            .get(end)
+            .filter(|_| !words[end - 1].stops)
+            .map(|w| w.lower.as_str())
+            .unwrap_or_default();
+        let kind = if organisation {
+            FactKind::Name
+        } else if lists::is_person_verb(next) || lists::is_role(before) || (full && before == "by")
+        {
+            FactKind::Person
+        } else if matches!(before, "in" | "at" | "near" | "from") {
+            FactKind::Place
+        } else {
+            FactKind::Name
+        };
+        if !full
+            && kind == FactKind::Name
+            && (next.is_empty() || !lists::is_function(next))
+            && !words[end - 1].stops
+        {
+            // `Calvin` in `Calvin cycle` is half a term.
+            return None;
+        }
+        Some((end, kind))
+    }
+
+    /// The longest term that starts at `index`: where it ends, or `index` when there is none.
+    fn term_at(&self, words: &[Word], index: usize) -> usize {
+        let mut end = index;
+        while end < words.len() && end - index < 3 {
+            let word = &words[end];
+            if lists::is_no_noun(&word.lower)
+                || word.lower.starts_with(|c: char| c.is_ascii_digit())
+            {
+                break;
+            }
+            if end > index {
+                let pair = format!("{} {}", words[end - 1].lower, word.lower);
+                let repeated = self.pairs.get(&pair).copied().unwrap_or(0) >= 2;
+                let nouns = self.is_noun(&words[end - 1].lower) && self.is_noun(&word.lower);
+                if words[end - 1].stops || !(repeated || nouns) {
+                    break;
+                }
+            }
+            end += 1;
+        }
+        // A term ends in a noun.
+        while end > index && !self.is_noun(&words[end - 1].lower) {
+            end -= 1;
+        }
+        let lone = end == index + 1;
+        if lone {
+            let word = &words[index];
+            let compound_before = index > 0
+                && !words[index - 1].stops
+                && self
+                    .pairs
+                    .get(&format!("{} {}", words[index - 1].lower, word.lower))
+                    .is_some_and(|n| *n >= 2);
+            if word.lower.len() < 4 || lists::is_general(&word.lower) || compound_before {
+                return index;
+            }
+        }
+        end
+    }
+}
+
+const NAME_PARTICLES: &[&str] = &[
+    "van", "von", "de", "der", "du", "da", "al", "bin", "la", "le",
+];
+
+fn is_acronym(word: &str) -> bool {
+    let capitals = word.chars().filter(char::is_ascii_uppercase).count();
+    capitals >= 2 && word.len() <= 8 && !word.contains(['-', ' '])
+}
+
+fn fact(text: &str, answer: Range<usize>, kind: FactKind, part: Part) -> Found {
+    let rest = &text[answer.end..];
+    let gloss = rest
+        .strip_prefix(" (")
+        .and_then(|inner| inner.find(')'))
+        .map_or(0, |length| length + 3);
+    Found {
+        blank: answer.start..answer.end + gloss,
+        answer,
+        kind,
+        unit: String::new(),
+        part,
+    }
+}
+
+fn part(text: &str, words: &[Word], start: usize, end: usize) -> Part {
+    let before = start
+        .checked_sub(1)
+        .map(|i| words[i].lower.as_str())
+        .unwrap_or_default();
+    let before_that = start
+        .checked_sub(2)
+        .map(|i| words[i].lower.as_str())
+        .unwrap_or_default();
+    let called = matches!(before, "called" | "termed" | "named")
+        || (before == "as" && before_that == "known")
+        || (matches!(before, "a" | "an" | "the") && matches!(before_that, "called" | "termed"));
+    let after = &text[words[end - 1].range.end..];
+    let listed = matches!(before, "and" | "or")
+        || after.starts_with(" and ")
+        || after.starts_with(" or ")
+        || (after.starts_with(", ") && start > 1);
+    if called {
+        Part::Called
+    } else if listed {
+        Part::Listed
+    } else if start == 0 || (start == 1 && matches!(before, "the" | "a" | "an")) {
+        Part::Topic
+    } else {
+        Part::Other
+    }
+}
+
+/// `X is a Y …`, `X refers to …`.
+fn definition(text: &str, words: &[Word]) -> Option<Definition> {
+    let first = usize::from(matches!(words.first()?.lower.as_str(), "the" | "a" | "an"));
+    let verb = words.iter().take(first + 6).position(|w| {
+        matches!(
+            w.lower.as_str(),
+            "is" | "are" | "was" | "were" | "refers" | "means" | "denotes" | "describes"
+        )
+    })?;
+    if verb <= first || verb - first > 5 || words[first..verb].iter().any(|w| w.stops) {
+        return None;
+    }
+    let subject_words = &words[first..verb];
+    let of_inside = |w: &Word| w.lower == "of";
+    if subject_words
+        .iter()
+        .any(|w| lists::is_no_noun(&w.lower) && !of_inside(w) && subject_words.len() > 1)
+        || lists::is_function(&subject_words[0].lower)
+        || subject_words
+            .iter()
+            .any(|w| w.lower.starts_with(|c: char| c.is_ascii_digit()))
+    {
+        return None;
+    }
+    let name = subject_words
+        .iter()
+        .map(|w| w.lower.as_str())
+        .collect::<Vec<_>>()
+        .join(" ");
+    if lists::is_general(&name)
+        || name.len() < 3
+        || subject_words.iter().any(|w| of_inside(w) && w.stops)
+    {
+        return None;
+    }
+    let next = words.get(verb + 1)?;
+    let plural = words[verb].lower == "are" || words[verb].lower == "were";
+    let to = words[verb].lower == "refers";
+    let article = matches!(next.lower.as_str(), "a" | "an" | "the" | "any");
+    let plural_noun = plural
+        && words[verb + 1..]
+            .iter()
+            .take(5)
+            .any(|w| w.lower.ends_with('s') && !w.stops)
+        && !next.lower.ends_with("ed")
+        && !lists::is_function(&next.lower)
+        && next.lower != "found"
+        && next.lower != "needed";
+    let says = matches!(
+        words[verb].lower.as_str(),
+        "means" | "denotes" | "describes"
+    );
+    if !(article || plural_noun || to || says) {
+        return None;
+    }
+    let predicate = if to { words.get(verb + 2)? } else { next };
+    let genus = genus(&words[verb + 1..])?;
+    Some(Definition {
+        subject: subject_words[0].range.start..subject_words.last()?.range.end,
+        predicate: predicate.range.start..text.len(),
+        genus,
+    })
+}
+
+/// The noun before the first word that goes on to explain it.
+fn genus(words: &[Word]) -> Option<String> {
+    let end = words.iter().skip(1).position(|w| {
+        matches!(
+            w.lower.as_str(),
+            "that"
+                | "which"
+                | "who"
+                | "of"
+                | "by"
+                | "in"
+                | "on"
+                | "with"
+                | "at"
+                | "to"
+                | "for"
+                | "from"
+                | "where"
+                | "whose"
+                | "when"
+        )
+    });
+    let end = end.map_or(words.len(), |end| end + 1);
+    words[..end]
+        .last()
+        .map(|w| w.lower.trim_end_matches('s').to_owned())
+}
