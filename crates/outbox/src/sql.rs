@@ -54,10 +54,20 @@ pub(crate) fn id_list(ids: impl IntoIterator<Item = i64>) -> Value {
 
 /// A transaction that writes. In SQLite it takes the write lock at once: one that upgrades later fails with "busy"
 /// without waiting.
+///
+/// It begins in a task of its own. A caller that is dropped while PostgreSQL's BEGIN is under way would give the
+/// connection back to the pool with the transaction open and unknown to the driver (sqlx 0.9), and what the next user
+/// of the connection believes to be committed would be lost.
 pub(crate) async fn begin_write(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    db.begin_with_options(TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    })
-    .await
+    let db = db.clone();
+    let begin = tokio::spawn(async move {
+        db.begin_with_options(TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        })
+        .await
+    });
+    begin
+        .await
+        .unwrap_or_else(|error| Err(DbErr::Custom(format!("begin did not finish: {error}"))))
 }

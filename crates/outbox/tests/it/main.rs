@@ -8,6 +8,7 @@
 mod dead_letters;
 mod destinations;
 mod failures;
+mod faults;
 mod inbox;
 mod order;
 mod ownership;
