@@ -116,6 +116,11 @@ impl ExtractionLoop {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn shorten_lease(&mut self, lease: Duration) {
+        self.options.lease = lease;
+    }
+
     /// Works until cancelled; then stops its readings, gives their sources back, and returns.
     pub async fn run(&self, cancel: CancellationToken) {
         let mut readings = JoinSet::new();

@@ -22,3 +22,6 @@ pub use model::{
     CompleteUpload, ListedSource, NewUpload, SourceState, SourceStatus, SourceText, Upload,
 };
 pub use service::{SourceLimits, Sources};
+
+#[cfg(test)]
+mod tests;
