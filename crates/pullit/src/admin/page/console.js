@@ -149,7 +149,8 @@ function span(seconds) {
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
   if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+  if (s < 7 * 86400) return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+  return `${numbers.format(Math.floor(s / 86400))} d`;
 }
 
 function relative(at) {
@@ -239,7 +240,15 @@ function lastRun(job) {
 function nextRun(job) {
   if (!job.enabled) return [badge("switched off", "warn")];
   if (job.paused) return [badge("paused", "warn")];
-  return job.nextRun ? [time(job.nextRun), make("span", { class: "sub" }, shortClock.format(Date.parse(job.nextRun)))] : ["never"];
+  if (!job.nextRun) return ["never"];
+  // Of a job that ticks every few seconds the exact time says nothing.
+  return [time(job.nextRun), job.zone && make("span", { class: "sub" }, shortClock.format(Date.parse(job.nextRun)))];
+}
+
+function trigger(job) {
+  const where = [job.zone, job.scope === "node" && "on each node"].filter(Boolean).join(" · ");
+  const cron = job.trigger.startsWith("cron ") ? job.trigger.slice(5) : null;
+  return [cron ? make("code", {}, cron) : job.trigger, make("span", { class: "sub" }, where)];
 }
 
 function jobRow(job) {
@@ -248,7 +257,7 @@ function jobRow(job) {
     make("td", {},
       make("button", { class: "name", type: "button", "data-act": "open", "aria-expanded": String(opened === job.name), onclick: () => open(job.name) }, job.name),
       make("span", { class: "sub" }, job.purpose ?? "")),
-    cell("Trigger", make("code", {}, job.trigger), make("span", { class: "sub" }, [job.zone, job.scope === "node" && "on each node"].filter(Boolean).join(" · "))),
+    cell("Trigger", ...trigger(job)),
     cell("Next run", ...nextRun(job)),
     cell("Last run", ...lastRun(job)),
     cell("Lock", ...(job.lock
