@@ -37,14 +37,14 @@ pub enum Event {
         /// Why.
         because: Passed,
     },
-    /// A slot waits for a lock that stands in its way.
+    /// A slot waits, and is tried again while it is the newest.
     Delayed {
         /// The job.
         job: String,
         /// Its slot.
         slot: DateTime<Utc>,
-        /// Who holds the lock.
-        holder: String,
+        /// Who holds the lock in its way; nobody when the lock slipped away or the database failed.
+        holder: Option<String>,
     },
     /// A run was found dead.
     Abandoned(Run),

@@ -66,12 +66,7 @@ impl Core {
                     because,
                 });
             }
-            Claim::Held { holder, .. } => self.announce(Event::Delayed {
-                job: registered.job.name.clone(),
-                slot,
-                holder,
-            }),
-            Claim::LostLock => {}
+            Claim::Held { .. } | Claim::Slipped => {}
         }
         Ok(())
     }
@@ -83,20 +78,22 @@ impl Core {
         slot: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Option<u32>, DbErr> {
+        // A schedule that was changed may look back to before what the old one has run.
+        if self.store.ran_since(name, slot).await? {
+            return Ok(None);
+        }
         let runs = self.store.slot_runs(name, slot).await?;
         if !runs.is_empty() {
             return Ok(next_attempt(&runs, now));
         }
-        let job = self.store.job(name).await?.unwrap_or_default();
         // Judged in one reading of the row: a resume that comes between two would turn what was skipped into a debt.
-        if job.paused || job.foreign_slot.is_some_and(|foreign| slot <= foreign) {
+        let job = self.store.job(name).await?.unwrap_or_default();
+        let reached = |t: Option<DateTime<Utc>>| t.is_some_and(|t| slot <= t);
+        if job.paused || reached(job.resumed_at) || reached(job.foreign_slot) {
             return Ok(None);
         }
-        let skipped_on_purpose = job.resumed_at.is_some_and(|resumed| slot <= resumed);
-        let before_its_time = job.created_at.is_some_and(|created| slot <= created);
-        let owed =
-            !skipped_on_purpose && (!before_its_time || self.store.ran_before(name, slot).await?);
-        Ok(owed.then_some(1))
+        let before_its_time = reached(job.created_at);
+        Ok((!before_its_time || self.store.ran_before(name, slot).await?).then_some(1))
     }
 }
 

@@ -12,9 +12,9 @@ use crate::model::{Cause, JobStatus, LockView, Run};
 use crate::run::claim::{Ask, Claim, lock_error};
 use crate::scheduler::Scheduler;
 
-/// How a run by hand waits for a job that ticks too often to be recorded.
-const BRIEF_LOOKS: u32 = 20;
-const BRIEF_PAUSE: Duration = Duration::from_millis(50);
+/// How a run by hand waits for a lock that is free in a moment.
+const LOOKS: u32 = 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Scheduler {
     /// Every job, in the order it was registered.
@@ -98,25 +98,26 @@ impl Scheduler {
             cause: Cause::Manual,
             attempt: 1,
         };
-        let mut claim = self.core.claim(registered, ask).await?;
-        // What ticks every second or so holds its lock for a moment only.
-        for _ in 0..BRIEF_LOOKS {
-            if registered.job.record == Record::Always || !matches!(claim, Claim::Held { .. }) {
-                break;
+        for look in 1.. {
+            match self.core.claim(registered, ask).await? {
+                Claim::Won(claimed) => return Ok(self.core.execute(registered, *claimed).await),
+                // What ticks every second or so holds its lock for a moment only.
+                Claim::Held { .. }
+                    if look < LOOKS && registered.job.record == Record::FailuresAndManual => {}
+                Claim::Slipped if look < LOOKS => {}
+                Claim::Held { holder, until } => {
+                    return Err(RunNowError::Locked {
+                        job: name.to_owned(),
+                        holder,
+                        until,
+                    });
+                }
+                // A run by hand is neither paused nor keyed by its slot: only the lock can be in its way.
+                Claim::Slipped | Claim::Settled(_) => break,
             }
-            tokio::time::sleep(BRIEF_PAUSE).await;
-            claim = self.core.claim(registered, ask).await?;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
-        match claim {
-            Claim::Won(claimed) => Ok(self.core.execute(registered, *claimed).await),
-            Claim::Held { holder, until } => Err(RunNowError::Locked {
-                job: name.to_owned(),
-                holder,
-                until,
-            }),
-            // A run by hand is neither paused nor keyed by its slot: only the lock can be in its way.
-            Claim::LostLock | Claim::Settled(_) => Err(RunNowError::LostLock(name.to_owned())),
-        }
+        Err(RunNowError::LostLock(name.to_owned()))
     }
 
     /// Pauses a job in the whole cluster, until [`resume`](Self::resume). A run under way goes on.

@@ -122,11 +122,7 @@ impl Core {
             }
             Ok(Claim::Held { holder, .. }) => {
                 tracing::debug!(job = job.name, %slot, holder, "the slot waits for the lock");
-                self.announce(Event::Delayed {
-                    job: job.name.clone(),
-                    slot,
-                    holder,
-                });
+                self.delayed(registered, slot, Some(holder));
                 // What ticks often enough to go unrecorded does not queue up behind a lock.
                 if job.scope == Scope::Cluster && job.record == Record::Always {
                     Slot::Waits
@@ -134,12 +130,21 @@ impl Core {
                     Slot::Settled
                 }
             }
-            Ok(Claim::LostLock) => Slot::Waits,
+            Ok(Claim::Slipped) => {
+                self.delayed(registered, slot, None);
+                Slot::Waits
+            }
             Err(error) => {
                 tracing::warn!(job = job.name, %slot, error = chain(&error), "the slot could not be taken; will be tried again while it is the newest");
+                self.delayed(registered, slot, None);
                 Slot::Waits
             }
         }
+    }
+
+    fn delayed(&self, registered: &Registered, slot: DateTime<Utc>, holder: Option<String>) {
+        let job = registered.job.name.clone();
+        self.announce(Event::Delayed { job, slot, holder });
     }
 
     fn passed(&self, registered: &Registered, slot: DateTime<Utc>, because: Passed) {

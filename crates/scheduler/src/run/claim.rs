@@ -41,8 +41,8 @@ pub(crate) enum Claim {
         holder: String,
         until: DateTime<Utc>,
     },
-    /// The lock was lost before the run was written.
-    LostLock,
+    /// The lock was lost before the run was written, or set free while we looked: worth another try.
+    Slipped,
 }
 
 /// How the claiming transaction ended.
@@ -132,7 +132,7 @@ impl Core {
             }
             Ok(Entry::LostLock) => {
                 give_back_unused(guard).await;
-                Ok(Claim::LostLock)
+                Ok(Claim::Slipped)
             }
             Err(error) => {
                 give_back_unused(guard).await;
@@ -249,12 +249,11 @@ impl Core {
             .await
             .map_err(lock_error)?;
         Ok(match info {
-            Some(info) => Claim::Held {
+            Some(info) if info.held => Claim::Held {
                 holder: info.locked_by,
                 until: info.lock_until,
             },
-            // The row vanished between two looks at it.
-            None => Claim::LostLock,
+            _ => Claim::Slipped,
         })
     }
 }

@@ -168,11 +168,20 @@ impl Store {
             .await
     }
 
+    /// Whether an older slot of the job has a run.
     pub(crate) async fn ran_before(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr> {
-        Ok(self
+        let older = self
             .one(sql::OLDER_SLOT, [name.into(), self.time(slot)])
-            .await?
-            .is_some())
+            .await?;
+        Ok(older.is_some())
+    }
+
+    /// Whether a newer slot of the job has a run.
+    pub(crate) async fn ran_since(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr> {
+        let newer = self
+            .one(sql::NEWER_SLOT, [name.into(), self.time(slot)])
+            .await?;
+        Ok(newer.is_some())
     }
 
     /// The status of the run that took the lock under this owner.

@@ -84,6 +84,9 @@ pub(crate) const SLOT_RUNS: &str = concat!(
 /// $1 job, $2 slot.
 pub(crate) const OLDER_SLOT: &str = "SELECT 1 AS older FROM job_run WHERE job_name = $1 AND scheduled_at < $2 AND cause <> 'MANUAL' LIMIT 1";
 
+/// $1 job, $2 slot.
+pub(crate) const NEWER_SLOT: &str = "SELECT 1 AS newer FROM job_run WHERE job_name = $1 AND scheduled_at > $2 AND cause <> 'MANUAL' LIMIT 1";
+
 /// $1 job, $2 lock owner.
 pub(crate) const OWNER: &str = "SELECT status, cause FROM job_run WHERE job_name = $1 AND lock_owner = $2 ORDER BY id DESC LIMIT 1";
 

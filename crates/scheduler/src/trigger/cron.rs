@@ -11,7 +11,7 @@ use super::{TriggerError, dst, spring};
 /// A Spring cron expression read in a zone. Wall-clock matching is croner's; what happens where the
 /// zone's clock jumps is ours (`dst`).
 #[derive(Debug)]
-pub struct Cron {
+pub(super) struct Cron {
     written: String,
     pattern: croner::Cron,
     zone: Tz,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-pub use self::cron::Cron;
+use self::cron::Cron;
 
 /// When a job is due. Its slots are a function of the trigger alone, so every node computes the same ones.
 #[derive(Debug, Clone)]

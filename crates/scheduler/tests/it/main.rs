@@ -6,6 +6,7 @@
 )]
 
 mod foreign;
+mod meddling;
 mod missed;
 mod operator;
 mod runs;

@@ -59,6 +59,24 @@ impl World {
         self.node_at(name, self.clock.clone(), jobs).await
     }
 
+    /// A node whose lock provider is `wrap`ped.
+    pub(crate) async fn node_with_locks(
+        &self,
+        name: &str,
+        wrap: impl FnOnce(Arc<dyn LockProvider>) -> Arc<dyn LockProvider>,
+        jobs: impl IntoIterator<Item = Job>,
+    ) -> Scheduler {
+        let db = self.database.connect().await;
+        Scheduler::builder()
+            .cluster_locks(wrap(self.locks(&db, name)))
+            .database(db)
+            .clock(Arc::new(self.clock.clone()))
+            .node_id(name)
+            .jobs(jobs)
+            .build()
+            .unwrap()
+    }
+
     pub(crate) async fn node_at(
         &self,
         name: &str,
@@ -118,6 +136,20 @@ impl World {
         }
     }
 
+    pub(crate) fn lock_statement(
+        &self,
+        name: &str,
+        locked_by: &str,
+        locked_at: DateTime<Utc>,
+        lock_until: DateTime<Utc>,
+    ) -> String {
+        let (locked_at, lock_until) = (self.lock_time(locked_at), self.lock_time(lock_until));
+        format!(
+            "INSERT INTO shedlock (name, lock_until, locked_at, locked_by) VALUES ('{name}', {lock_until}, {locked_at}, '{locked_by}') \
+             ON CONFLICT (name) DO UPDATE SET lock_until = excluded.lock_until, locked_at = excluded.locked_at, locked_by = excluded.locked_by"
+        )
+    }
+
     /// Writes the lock row as another process would.
     pub(crate) async fn lock_row(
         &self,
@@ -126,13 +158,9 @@ impl World {
         locked_at: DateTime<Utc>,
         lock_until: DateTime<Utc>,
     ) {
-        let (locked_at, lock_until) = (self.lock_time(locked_at), self.lock_time(lock_until));
         self.execute(
-            &format!(
-                "INSERT INTO shedlock (name, lock_until, locked_at, locked_by) VALUES ($1, {lock_until}, {locked_at}, $2) \
-                 ON CONFLICT (name) DO UPDATE SET lock_until = excluded.lock_until, locked_at = excluded.locked_at, locked_by = excluded.locked_by"
-            ),
-            [name.into(), locked_by.into()],
+            &self.lock_statement(name, locked_by, locked_at, lock_until),
+            [],
         )
         .await;
     }
@@ -150,6 +178,23 @@ impl World {
         );
     }
 
+    pub(crate) fn run_statement(
+        &self,
+        name: &str,
+        slot: DateTime<Utc>,
+        status: &str,
+        finished_at: Option<DateTime<Utc>>,
+    ) -> String {
+        let (slot, finished) = (
+            self.sql_time(slot),
+            finished_at.map_or("NULL".to_owned(), |t| self.sql_time(t)),
+        );
+        format!(
+            "INSERT INTO job_run (job_name, scheduled_at, started_at, finished_at, node, attempt, status, cause, affected, retries, error) \
+             VALUES ('{name}', {slot}, {slot}, {finished}, 'script', 1, '{status}', 'SCHEDULE', 0, 0, NULL)"
+        )
+    }
+
     /// Writes a run in the contract's columns, as an operator's script would.
     pub(crate) async fn run_row(
         &self,
@@ -158,18 +203,8 @@ impl World {
         status: &str,
         finished_at: Option<DateTime<Utc>>,
     ) {
-        let (slot, finished) = (
-            self.sql_time(slot),
-            finished_at.map_or("NULL".to_owned(), |t| self.sql_time(t)),
-        );
-        self.execute(
-            &format!(
-                "INSERT INTO job_run (job_name, scheduled_at, started_at, finished_at, node, attempt, status, cause, affected, retries, error) \
-                 VALUES ($1, {slot}, {slot}, {finished}, 'script', 1, $2, 'SCHEDULE', 0, 0, NULL)"
-            ),
-            [name.into(), status.into()],
-        )
-        .await;
+        self.execute(&self.run_statement(name, slot, status, finished_at), [])
+            .await;
     }
 
     /// Scheduled time, cause, attempt and status of every run, oldest first.
@@ -275,7 +310,7 @@ pub(crate) async fn passed(signals: &mut Signals, clock: &ManualClock) -> (DateT
 pub(crate) async fn delayed(signals: &mut Signals) -> String {
     signals
         .next("a slot that waits", |event| match event {
-            Event::Delayed { holder, .. } => Some(holder),
+            Event::Delayed { holder, .. } => Some(holder.unwrap_or_default()),
             _ => None,
         })
         .await

@@ -1,0 +1,128 @@
+//! What comes between the looks, the lock and the row of a slot that is being taken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use scheduler::Passed;
+use scheduler::testkit::Signals;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use shedlock::{LockConfiguration, LockError, LockGuard, LockInfo, LockProvider, SchemaError};
+
+use crate::support::*;
+
+/// Executes a statement right before or right after the lock is taken, the first time.
+#[derive(Debug)]
+struct Meddler {
+    inner: Arc<dyn LockProvider>,
+    db: DatabaseConnection,
+    before: tokio::sync::Mutex<Option<String>>,
+    after: tokio::sync::Mutex<Option<String>>,
+}
+
+impl Meddler {
+    async fn meddle(&self, with: &tokio::sync::Mutex<Option<String>>) {
+        if let Some(statement) = with.lock().await.take() {
+            self.db.execute_unprepared(&statement).await.unwrap();
+        }
+    }
+}
+
+#[async_trait]
+impl LockProvider for Meddler {
+    async fn try_lock(&self, c: &LockConfiguration) -> Result<Option<LockGuard>, LockError> {
+        self.meddle(&self.before).await;
+        let guard = self.inner.try_lock(c).await;
+        self.meddle(&self.after).await;
+        guard
+    }
+
+    async fn try_lock_over(
+        &self,
+        c: &LockConfiguration,
+        owner: &str,
+    ) -> Result<Option<LockGuard>, LockError> {
+        self.inner.try_lock_over(c, owner).await
+    }
+
+    async fn locks(&self) -> Result<Vec<LockInfo>, LockError> {
+        self.inner.locks().await
+    }
+
+    async fn lock_info(&self, name: &str) -> Result<Option<LockInfo>, LockError> {
+        self.inner.lock_info(name).await
+    }
+
+    async fn check_schema(&self) -> Result<(), SchemaError> {
+        self.inner.check_schema().await
+    }
+}
+
+/// A node whose job is meddled with, at its slot.
+async fn meddled(world: &World, before: Option<String>, after: Option<String>) -> Signals {
+    let db = world.database.connect().await;
+    let wrap = |inner| -> Arc<dyn LockProvider> {
+        Arc::new(Meddler {
+            inner,
+            db,
+            before: before.into(),
+            after: after.into(),
+        })
+    };
+    let node = world
+        .node_with_locks(
+            "a",
+            wrap,
+            [quick(daily("job").at_least(Duration::from_secs(36_000)))],
+        )
+        .await;
+    let signals = Signals::of(&node);
+    node.start().await.unwrap();
+    world.clock.set(four());
+    signals
+}
+
+testkit::on_each_database! {
+    async fn a_slot_that_another_node_ran_between_look_and_lock_is_not_run_again(db: testkit::Database) {
+        let world = World::new(db).await;
+        let row = world.run_statement("job", four(), "SUCCEEDED", Some(four()));
+        let mut signals = meddled(&world, Some(row), None).await;
+        assert_eq!(passed(&mut signals, &world.clock).await, (four(), Passed::AlreadyRan));
+        assert_eq!(world.runs("job").await.len(), 1);
+        assert_eq!(world.held_by("job").await, None, "nobody shall wait for a lock under which nothing ran");
+    }
+
+    async fn a_pause_between_look_and_lock_keeps_the_slot_from_running(db: testkit::Database) {
+        let world = World::new(db).await;
+        let mut signals = meddled(&world, Some("UPDATE job SET paused = TRUE".to_owned()), None).await;
+        assert_eq!(passed(&mut signals, &world.clock).await, (four(), Passed::Paused));
+        assert_eq!(world.runs("job").await, []);
+        assert_eq!(world.held_by("job").await, None);
+    }
+
+    async fn a_lock_that_was_lost_before_the_run_was_written_runs_nothing(db: testkit::Database) {
+        let world = World::new(db).await;
+        let stolen = world.lock_statement("job", "java", four(), far());
+        let mut signals = meddled(&world, None, Some(stolen)).await;
+        assert_eq!(delayed(&mut signals).await, "", "the lock slipped away");
+        world.clock.advance(TimeDelta::seconds(1));
+        assert_eq!(passed(&mut signals, &world.clock).await, (four(), Passed::RanElsewhere));
+        assert_eq!(world.runs("job").await, []);
+        assert_eq!(world.held_by("job").await.as_deref(), Some("java"));
+    }
+
+    async fn a_changed_schedule_does_not_look_back_to_before_what_the_old_one_ran(db: testkit::Database) {
+        let world = World::new(db).await;
+        let job = || quick(daily("job").misfire(scheduler::Misfire::RunOnce));
+        world.node("a", [job()]).await.start().await.unwrap().stop(Duration::ZERO).await;
+        // The old schedule ran at a quarter past four; the new one's newest slot is four.
+        world.clock.set(four() + TimeDelta::hours(1));
+        world.run_row("job", four() + TimeDelta::minutes(15), "SUCCEEDED", Some(four() + TimeDelta::minutes(16))).await;
+        let node = world.node("b", [job()]).await;
+        let mut signals = Signals::of(&node);
+        node.start().await.unwrap();
+        looked_back(&mut signals).await;
+        assert_eq!(world.runs("job").await.len(), 1);
+    }
+}
