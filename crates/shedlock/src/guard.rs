@@ -147,9 +147,23 @@ impl LockGuard {
     /// [`LockError::Lost`] when the row was not ours any more or the lease had run out: nothing is
     /// changed, and somebody else may have worked meanwhile. Anything else: the lock may stay taken
     /// until its lease runs out.
-    #[tracing::instrument(name = "shedlock.unlock", level = "debug", skip_all, fields(lock = self.held.name))]
-    pub async fn unlock(mut self) -> Result<(), LockError> {
+    pub async fn unlock(self) -> Result<(), LockError> {
         let not_before = self.not_before();
+        self.release(not_before).await
+    }
+
+    /// Gives the lock back as if it had not been taken: nothing was done under it, so its `at_least` does
+    /// not count. The end of a tail that it was taken over still does.
+    ///
+    /// # Errors
+    /// As [`unlock`](Self::unlock).
+    pub async fn unlock_unused(self) -> Result<(), LockError> {
+        let not_before = self.held.tail_end.unwrap_or(DateTime::UNIX_EPOCH);
+        self.release(not_before).await
+    }
+
+    #[tracing::instrument(name = "shedlock.unlock", level = "debug", skip_all, fields(lock = self.held.name))]
+    async fn release(mut self, not_before: DateTime<Utc>) -> Result<(), LockError> {
         let mut attempt = 1;
         loop {
             let release =

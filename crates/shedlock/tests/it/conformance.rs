@@ -33,6 +33,7 @@ macro_rules! conformance {
                     a_lock_can_be_taken_again_right_after_its_unlock_ten_times_over,
                     a_lock_whose_lease_ran_out_is_free,
                     a_lock_stays_taken_for_its_at_least_time_even_beyond_its_lease,
+                    a_lock_that_was_not_used_leaves_no_tail_of_its_own,
                     an_extension_counts_from_now_and_can_be_repeated,
                     the_at_least_time_counts_from_the_acquisition_after_an_extension_too,
                     an_extension_after_the_lease_ran_out_changes_nothing,

@@ -9,7 +9,7 @@ use crate::stage::{
 };
 
 /// Short enough to wait for, long enough for a busy machine.
-const LEASE: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_secs(3);
 
 async fn moves_on(provider: &Arc<dyn LockProvider>) {
     let before = row(&**provider, "job").await.lock_until;

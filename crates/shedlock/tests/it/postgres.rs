@@ -48,13 +48,10 @@ async fn nobody_takes_the_lock_while_a_fenced_transaction_is_open() {
     let config = lock("job", MINUTE, NO_TIME);
     let next = tokio::spawn(async move { other.try_lock(&config).await });
     until("the next holder at the row", || async {
-        let sql = "SELECT count(*) > 0 FROM pg_stat_activity
-            WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        let waiting = sqlx::query_scalar(sql).fetch_one(&stage.pool).await;
         let free = sqlx::query_scalar::<_, bool>(
             "SELECT lock_until < timezone('utc', clock_timestamp()) FROM shedlock",
         );
-        waiting.unwrap() && free.fetch_one(&stage.pool).await.unwrap()
+        stage.somebody_waits().await && free.fetch_one(&stage.pool).await.unwrap()
     })
     .await;
     assert!(!next.is_finished());
@@ -69,9 +66,9 @@ async fn nobody_takes_the_lock_while_a_fenced_transaction_is_open() {
     next.unlock().await.unwrap();
 }
 
-#[tokio::test]
-async fn an_acquisition_without_an_answer_is_not_held_and_is_given_back() {
-    let stage = PostgresStage::new().await;
+/// Lets `attempt` wait behind a locked row until it gives up, and sees that what the database then takes
+/// for nobody is given back.
+async fn taken_for_nobody(stage: &PostgresStage, attempt: impl Future<Output = ()>) {
     stage.take_away("job").await;
     stage.expire("job").await;
     let mut blocker = stage.pool.begin().await.unwrap();
@@ -79,11 +76,7 @@ async fn an_acquisition_without_an_answer_is_not_held_and_is_given_back() {
         .fetch_one(&mut *blocker)
         .await
         .unwrap();
-    let hasty = PostgresLockProvider::new(stage.pool.clone(), "hasty")
-        .with_timeout(Duration::from_millis(300));
-    let error = hasty.try_lock(&lock("job", HOUR, HOUR)).await.unwrap_err();
-    assert!(matches!(error, LockError::Timeout(_)), "{error:?}");
-    assert!(error.is_transient());
+    attempt.await;
     // The statement still stands in line, and takes the row for a holder that nobody knows: after the
     // first attempt to give it back.
     until("an attempt to give it back", || async {
@@ -98,6 +91,33 @@ async fn an_acquisition_without_an_answer_is_not_held_and_is_given_back() {
     until("the row of the unknown holder, given back", || async {
         let row = row(&*provider, "job").await;
         row.locked_by.starts_with("hasty:") && !row.held
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_acquisition_without_an_answer_is_not_held_and_is_given_back() {
+    let stage = PostgresStage::new().await;
+    let hasty = PostgresLockProvider::new(stage.pool.clone(), "hasty")
+        .with_timeout(Duration::from_millis(300));
+    taken_for_nobody(&stage, async {
+        let error = hasty.try_lock(&lock("job", HOUR, HOUR)).await.unwrap_err();
+        assert!(matches!(error, LockError::Timeout(_)), "{error:?}");
+        assert!(error.is_transient());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_acquisition_whose_caller_stopped_waiting_is_given_back() {
+    let stage = PostgresStage::new().await;
+    let hasty = stage.provider("hasty");
+    let config = lock("job", HOUR, HOUR);
+    taken_for_nobody(&stage, async {
+        tokio::select! {
+            _ = hasty.try_lock(&config) => panic!("the row is locked"),
+            () = until("the attempt in line", || stage.somebody_waits()) => {}
+        }
     })
     .await;
 }
@@ -170,13 +190,7 @@ async fn a_serialization_failure_is_not_acquired_and_may_be_tried_again() {
         .await
         .unwrap();
     let (attempt, ()) = tokio::join!(provider.try_lock(&config), async {
-        until("the attempt in line", || async {
-            let sql = "SELECT count(*) > 0 FROM pg_stat_activity
-                WHERE datname = current_database() AND wait_event_type = 'Lock'";
-            let waiting = sqlx::query_scalar(sql).fetch_one(&stage.pool).await;
-            waiting.unwrap()
-        })
-        .await;
+        until("the attempt in line", || stage.somebody_waits()).await;
         other.commit().await.unwrap();
     });
     let error = attempt.unwrap_err();

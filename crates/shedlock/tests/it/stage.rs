@@ -221,6 +221,14 @@ impl PostgresStage {
             .unwrap()
     }
 
+    /// Whether a session of this database waits for a row.
+    pub(crate) async fn somebody_waits(&self) -> bool {
+        let sql = "SELECT count(*) > 0 FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waiting = sqlx::query_scalar(sql).fetch_one(&self.pool).await;
+        waiting.unwrap()
+    }
+
     /// `(lock_until - locked_at, lock_until - now)` as the database sees them in a UTC session, in
     /// microseconds.
     pub(crate) async fn spans(&self, name: &str) -> (i64, i64) {

@@ -12,7 +12,7 @@ use tokio::{
 use crate::stage::{HOUR, PostgresStage, Stage, lock, row, taken, until};
 
 const URL_FOR_HOLDER: &str = "SHEDLOCK_TEST_HOLDER_URL";
-const LEASE: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_secs(3);
 
 async fn signal(name: &str, pid: u32) {
     let kill = Command::new("sh")

@@ -30,6 +30,23 @@ pub(super) async fn a_lock_stays_taken_for_its_at_least_time_even_beyond_its_lea
     taken(&*provider, &config).await.unlock().await.unwrap();
 }
 
+pub(super) async fn a_lock_that_was_not_used_leaves_no_tail_of_its_own(stage: impl Stage) {
+    let provider = stage.provider("a");
+    let config = lock("job", MINUTE, 10 * MINUTE);
+    let unused = taken(&*provider, &config).await;
+    unused.unlock_unused().await.unwrap();
+    let used = taken(&*provider, &config).await;
+    let (owner, tail) = (
+        used.locked_by().to_owned(),
+        used.locked_at() + TimeDelta::minutes(10),
+    );
+    used.unlock().await.unwrap();
+    let longer = lock("job", MINUTE, HOUR);
+    let over = provider.try_lock_over(&longer, &owner).await;
+    over.unwrap().unwrap().unlock_unused().await.unwrap();
+    assert_eq!(row(&*provider, "job").await.lock_until, tail);
+}
+
 pub(super) async fn an_extension_counts_from_now_and_can_be_repeated(stage: impl Stage) {
     let provider = stage.provider("a");
     let mut guard = taken(&*provider, &lock("job", MINUTE, NO_TIME)).await;
