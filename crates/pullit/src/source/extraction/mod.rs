@@ -12,6 +12,7 @@ mod kind;
 mod limits;
 mod markdown;
 mod pdf;
+mod plain;
 mod tidy;
 mod wire;
 
@@ -54,7 +55,7 @@ pub fn extract_bytes(
             (document.text, Some(document.page_count))
         }
         DocumentKind::Markdown => (markdown::to_prose(&decode::decode(bytes, limits)?), None),
-        DocumentKind::PlainText => (decode::decode(bytes, limits)?, None),
+        DocumentKind::PlainText => (plain::unwrap(&decode::decode(bytes, limits)?), None),
     };
     let text = tidy::tidy(&text);
     if text.is_empty() {

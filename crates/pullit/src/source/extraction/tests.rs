@@ -75,3 +75,52 @@ fn an_english_pdf_gives_back_every_paragraph_of_its_source_exactly() {
         include_str!("fixtures/solar-system.en.txt"),
     );
 }
+
+#[test]
+fn the_other_examples_are_read_in_whole_sentences() {
+    let extract = |kind, bytes: &[u8]| extract_bytes(kind, bytes, &Limits::default()).unwrap().text;
+    let markdown = extract(
+        DocumentKind::Markdown,
+        include_bytes!("../../../../../examples/operating-systems.ko.md"),
+    );
+    let english = extract(
+        DocumentKind::PlainText,
+        include_bytes!("../../../../../examples/cells-and-heredity.en.txt"),
+    );
+    let cp949 = extract(
+        DocumentKind::PlainText,
+        include_bytes!("../../../../../examples/geography.ko.cp949.txt"),
+    );
+    for (text, sentence) in [
+        (
+            &markdown,
+            "초기의 컴퓨터에서는 작업을 모아 한꺼번에 처리하는 일괄 처리 방식이 쓰였다.",
+        ),
+        (
+            &markdown,
+            "1991년에는 헬싱키 대학교의 학생이던 리누스 토르발스가 리눅스 커널을 공개하였다.",
+        ),
+        (
+            &english,
+            "Virchow made the principle popular in 1855 that every cell comes from another cell.",
+        ),
+        (
+            &cp949,
+            "‘한국의 갯벌’은 2021년에 유네스코 세계자연유산으로 등재되었다.",
+        ),
+    ] {
+        assert!(text.contains(sentence), "{sentence}");
+    }
+    for absent in [
+        "sem_wait",
+        "---",
+        "|",
+        "title:",
+        "network.png",
+        "https:",
+        "**",
+        "다음 판에는",
+    ] {
+        assert!(!markdown.contains(absent), "{absent}");
+    }
+}

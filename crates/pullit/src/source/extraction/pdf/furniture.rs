@@ -5,11 +5,22 @@ use super::line::Line;
 /// How many lines from the edge of a page may be running headers or footers.
 const DEPTH: usize = 2;
 
-/// Removes running headers and footers and page numbers from the pages' edges.
+/// The pages without running headers and footers and page numbers at their edges.
 ///
 /// A line goes when it recurs (but for its digits) at the same height of another page, always
 /// among the outermost lines; or when it is nothing but a page number, set apart from the body.
-pub(super) fn remove(pages: &mut [Vec<Line>]) {
+/// A document that would lose all its lines so (slides that all say the same) keeps them.
+pub(super) fn without(pages: Vec<Vec<Line>>) -> Vec<Vec<Line>> {
+    let mut kept = pages.clone();
+    remove(&mut kept);
+    if kept.iter().all(Vec::is_empty) {
+        pages
+    } else {
+        kept
+    }
+}
+
+fn remove(pages: &mut [Vec<Line>]) {
     let mut seen: HashMap<(String, i64), usize> = HashMap::new();
     for page in pages.iter() {
         for index in edges(page) {
@@ -134,6 +145,12 @@ mod tests {
                 ["둘째 쪽.", "더.", "끝이다."]
             ]
         );
+    }
+
+    #[test]
+    fn a_document_of_nothing_but_repetition_keeps_its_lines() {
+        let pages = vec![page(&[("같은 말", 700.0)]), page(&[("같은 말", 700.0)])];
+        assert_eq!(without(pages.clone()), pages);
     }
 
     #[test]

@@ -46,12 +46,15 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<PdfText, ExtractionF
     if page_count == 0 {
         return Err(ExtractionFailure::empty());
     }
-    let mut pages = read_pages(&document, page_count, limits)?;
-    furniture::remove(&mut pages);
-    let text = paragraph::rebuild(&pages);
-    if text.is_empty() {
-        return Err(ExtractionFailure::image_only());
+    let pages = read_pages(&document, page_count, limits)?;
+    if pages.iter().all(Vec::is_empty) {
+        return Err(if draws_something(&document, page_count) {
+            ExtractionFailure::image_only()
+        } else {
+            ExtractionFailure::empty()
+        });
     }
+    let text = paragraph::rebuild(&furniture::without(pages));
     Ok(PdfText {
         text,
         page_count: i32::try_from(page_count).unwrap_or(i32::MAX),
@@ -93,6 +96,15 @@ fn read_pages(
         Some(error) if pages.is_empty() => Err(failure(error)),
         _ => Ok(pages),
     }
+}
+
+/// Whether any page holds drawing operators at all.
+fn draws_something(document: &Document<'_>, page_count: u32) -> bool {
+    (0..page_count).any(|index| {
+        let page = document.get_page(index);
+        let content = page.and_then(|page| document.get_combined_page_content_stream(&page));
+        content.is_ok_and(|content| content.iter().any(|byte| byte.is_ascii_graphic()))
+    })
 }
 
 fn failure(error: ParseError) -> ExtractionFailure {
