@@ -29,7 +29,9 @@ provider_from_core!(SqliteLockProvider);
 
 impl SqliteLockProvider {
     /// Uses one connection of `pool` at a time. `node` begins the `locked_by` of its locks; make it
-    /// unique per process. With several processes on one file set a busy timeout, and WAL.
+    /// unique per process. With several processes on one file set a busy timeout, and WAL. A pool of one
+    /// connection will do, but whoever keeps that connection for longer than half a lease keeps its
+    /// extension out.
     pub fn new(pool: SqlitePool, node: impl Into<String>) -> Self {
         Self {
             core: Core::new(Arc::new(Sqlite { pool }), node),
