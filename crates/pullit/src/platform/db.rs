@@ -91,10 +91,17 @@ impl Db {
 
     /// A transaction that will write: in SQLite it takes the write lock at once, so that it cannot fail half-way for want of it.
     ///
+    /// It begins in a task of its own: a caller that is dropped while PostgreSQL's BEGIN is under way (a member who goes away) would give
+    /// the connection back with the transaction open and unknown to the driver (sqlx 0.9), and what its next user believes to be
+    /// committed would be lost.
+    ///
     /// # Errors
     /// When no connection is free in time or the database does not answer.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.write.begin_with_options(write_transaction()).await
+        let write = self.write.clone();
+        tokio::spawn(async move { write.begin_with_options(write_transaction()).await })
+            .await
+            .unwrap_or_else(|error| Err(DbErr::Custom(format!("begin did not finish: {error}"))))
     }
 
     /// Closes the pools.
@@ -139,4 +146,43 @@ fn sqlite_options(url: &str, max_connections: u32) -> ConnectOptions {
             .pragma("journal_size_limit", "16777216")
     });
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::*;
+    use crate::platform::sql::SqlExt;
+
+    /// Polls a future so many times and then drops it, as a member who goes away does.
+    async fn dropped_after<F: Future>(polls: u32, future: F) {
+        let mut future = pin!(future);
+        let mut left = polls;
+        std::future::poll_fn(|context| {
+            if left == 0 {
+                return Poll::Ready(());
+            }
+            left -= 1;
+            future.as_mut().poll(context).map(drop)
+        })
+        .await;
+    }
+
+    testkit::on_each_database! {
+        async fn a_caller_dropped_while_it_begins_costs_the_next_one_nothing(database: testkit::Database) {
+            let url = database.url().split('?').next().unwrap();
+            let db = Db::connect(url, 1).await.unwrap();
+            db.write().run("CREATE TABLE kept (n BIGINT)", vec![]).await.unwrap();
+            for polls in 0..40 {
+                dropped_after(polls, db.begin()).await;
+                let insert = db.write().run("INSERT INTO kept (n) VALUES ($1)", vec![i64::from(polls).into()]);
+                insert.await.unwrap();
+            }
+            let other = Db::connect(url, 1).await.unwrap();
+            let kept = other.read().scalar::<i64, _>("SELECT COUNT(*) FROM kept", vec![]).await.unwrap();
+            assert_eq!(kept, Some(40));
+        }
+    }
 }

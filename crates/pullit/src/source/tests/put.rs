@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use futures::stream;
+use tokio::net::TcpListener;
 
 use super::*;
 
@@ -100,4 +101,44 @@ testkit::on_each_database! {
         let kept = std::fs::read_to_string(world.object(asked.text("filePath"))).unwrap();
         assert_eq!(kept, "first");
     }
+}
+
+/// Over a real connection: a sender who is refused half-way must still hear why.
+#[tokio::test]
+async fn a_sender_of_too_much_is_answered_and_not_cut_off() {
+    const MIB: usize = 1024 * 1024;
+    let world = World::on(testkit::Database::sqlite()).await;
+    let asked = world.ask(ALICE, "a.txt", "text/plain", MIB).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = world.router.clone();
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    let client = reqwest::Client::new();
+    let url = format!("http://{address}{}", asked.url());
+    let forged = url.replace("signature=", "signature=0");
+    let big = Bytes::from(vec![b'x'; 20 * MIB]);
+    let streamed =
+        stream::iter((0..20).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; MIB]))));
+    for (url, body, code) in [
+        (&url, reqwest::Body::from(big.clone()), "S_006"),
+        (&url, reqwest::Body::wrap_stream(streamed), "S_006"),
+        (&forged, reqwest::Body::from(big), "S_009"),
+    ] {
+        let request = client
+            .put(url)
+            .header("content-type", "text/plain")
+            .body(body);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert_eq!(answer.json::<Value>().await.unwrap()["code"], code);
+    }
+    let right = vec![b'x'; MIB];
+    let request = client
+        .put(&url)
+        .header("content-type", "text/plain")
+        .body(right);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.headers()["etag"].to_str().unwrap().len() > 64);
+    server.abort();
 }
