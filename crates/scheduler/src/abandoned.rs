@@ -17,7 +17,7 @@ const WHY: &str = "its node died or lost its lease: the lock ran out or belongs 
 impl Core {
     /// Marks every RUNNING row whose lock is not its own any more.
     pub(crate) async fn abandon_dead(&self) -> Result<(), DbErr> {
-        for run in self.store.abandon_dead(self.clock.now(), WHY).await? {
+        for run in self.store.abandon_dead(self.now(), WHY).await? {
             tracing::warn!(
                 job = run.job_name,
                 run_id = run.id,
@@ -34,7 +34,7 @@ impl Core {
     /// Looks for dead runs until the scheduler stops.
     pub(crate) async fn keep_looking(&self) {
         for look in 1_u32.. {
-            let began = self.clock.now();
+            let began = self.now();
             if let Err(error) = self.abandon_dead().await {
                 tracing::warn!(
                     error = chain(&error),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use shedlock::{LockConfiguration, LockProvider};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,11 @@ impl Core {
         self.jobs
             .iter()
             .find(|registered| registered.job.name == name)
+    }
+
+    /// The time, as exactly as the tables keep it.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now().trunc_subsecs(6)
     }
 
     pub(crate) fn locks(&self, scope: Scope) -> &Arc<dyn LockProvider> {

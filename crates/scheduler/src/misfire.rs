@@ -34,7 +34,7 @@ impl Core {
         registered: &Registered,
         waiting: Option<DateTime<Utc>>,
     ) -> Result<(), SchedulerError> {
-        let now = self.clock.now();
+        let now = self.now();
         let Some(slot) = registered.newest_slot(now) else {
             return Ok(());
         };

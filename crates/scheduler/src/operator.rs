@@ -1,6 +1,5 @@
 //! The operator's hand: what command line, HTTP and console share.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -55,7 +54,7 @@ impl Scheduler {
                 .is_some_and(|row| row.paused),
             next_run: job
                 .trigger
-                .next_after(self.core.clock.now())
+                .next_after(self.core.now())
                 .filter(|_| job.enabled),
             last_run: self.core.store.last_run(&job.name).await?,
             lock: lock.filter(|info| info.held).map(|info| LockView {
@@ -94,7 +93,7 @@ impl Scheduler {
         self.core.introduce().await?;
         self.core.abandon_dead().await?;
         let ask = Ask {
-            slot: self.core.clock.now(),
+            slot: self.core.now(),
             cause: Cause::Manual,
             attempt: 1,
         };
@@ -126,7 +125,7 @@ impl Scheduler {
     /// [`SchedulerError::UnknownJob`] or [`SchedulerError::Store`].
     pub async fn pause(&self, name: &str) -> Result<(), SchedulerError> {
         self.known(name)?;
-        self.core.store.pause(name, self.core.clock.now()).await?;
+        self.core.store.pause(name, self.core.now()).await?;
         tracing::info!(
             job = name,
             "paused: no node runs it by schedule until it is resumed"
@@ -140,7 +139,7 @@ impl Scheduler {
     /// [`SchedulerError::UnknownJob`] or [`SchedulerError::Store`].
     pub async fn resume(&self, name: &str) -> Result<(), SchedulerError> {
         self.known(name)?;
-        self.core.store.resume(name, self.core.clock.now()).await?;
+        self.core.store.resume(name, self.core.now()).await?;
         tracing::info!(job = name, "resumed: its next slot runs");
         Ok(())
     }
@@ -185,7 +184,7 @@ impl Scheduler {
         let registered = self.known(name)?;
         let trigger = &registered.job.trigger;
         Ok(
-            std::iter::successors(trigger.next_after(self.core.clock.now()), |slot| {
+            std::iter::successors(trigger.next_after(self.core.now()), |slot| {
                 trigger.next_after(*slot)
             })
             .take(count)
@@ -194,8 +193,8 @@ impl Scheduler {
     }
 
     pub(crate) fn known(&self, name: &str) -> Result<&Registered, SchedulerError> {
-        let core: &Arc<_> = &self.core;
-        core.job(name)
+        self.core
+            .job(name)
             .ok_or_else(|| SchedulerError::UnknownJob(name.to_owned()))
     }
 }

@@ -174,7 +174,7 @@ impl Scheduler {
     /// [`SchedulerError::Store`] when the tables cannot be written.
     pub async fn start(&self) -> Result<RunningScheduler, SchedulerError> {
         let core = &self.core;
-        let began = core.clock.now();
+        let began = core.now();
         core.introduce().await?;
         for registered in &core.jobs {
             core.store.register_job(&registered.job.name, began).await?;

@@ -37,7 +37,7 @@ impl Core {
             ended.as_mut().enable();
 
             // Read once: what comes next counts from here, however long the steps below take.
-            let now = self.clock.now();
+            let now = self.now();
             if let Some(slot) = trigger.newest_due(seen, now) {
                 seen = slot;
                 if let Some(superseded) = waiting.take() {
@@ -89,11 +89,11 @@ impl Core {
             let next = registered
                 .job
                 .trigger
-                .next_after(self.clock.now())
+                .next_after(self.now())
                 .unwrap_or(DateTime::<Utc>::MAX_UTC);
             tokio::select! {
                 () = self.clock.sleep_until(next) => slot = next,
-                () = registered.wake.notified() => slot = self.clock.now(),
+                () = registered.wake.notified() => slot = self.now(),
                 () = self.stopping.cancelled() => {}
             }
         }

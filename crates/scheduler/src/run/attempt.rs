@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use crate::context::JobContext;
 use crate::error::JobError;
@@ -30,7 +31,9 @@ pub(crate) async fn attempt(
     deadline: &CancellationToken,
 ) -> Ended {
     let cancellation = context.cancellation.clone();
-    let mut task = AbortOnDropHandle::new(tokio::spawn(async move { work(context).await }));
+    let mut task = AbortOnDropHandle::new(tokio::spawn(
+        async move { work(context).await }.in_current_span(),
+    ));
     tokio::select! {
         ended = &mut task => of(ended),
         () = lost.cancelled() => {

@@ -68,14 +68,14 @@ impl Core {
             return Ok(Claim::Settled(Passed::RanElsewhere));
         }
         match job.scope {
-            Scope::None => Ok(self.won(ask, None, None)),
+            Scope::None => Ok(won(ask, None, None, self.now())),
             Scope::Node => match self
                 .node_locks
                 .try_lock(&registered.lock)
                 .await
                 .map_err(lock_error)?
             {
-                Some(guard) => Ok(self.won(ask, Some(guard), None)),
+                Some(guard) => Ok(won(ask, Some(guard), None, self.now())),
                 None => self.held(registered).await,
             },
             Scope::Cluster if by_hand || job.record == Record::Always => {
@@ -87,7 +87,7 @@ impl Core {
                 .await
                 .map_err(lock_error)?
             {
-                Some(guard) => Ok(self.won(ask, Some(guard), None)),
+                Some(guard) => Ok(won(ask, Some(guard), None, self.now())),
                 None => self.held(registered).await,
             },
         }
@@ -112,10 +112,10 @@ impl Core {
                 over = self.finished_owner(info).await?;
             }
         }
-        let taken = match over {
+        let taken = match &over {
             Some(owner) => {
                 self.cluster_locks
-                    .try_lock_over(&registered.lock, &owner)
+                    .try_lock_over(&registered.lock, owner)
                     .await
             }
             None => self.cluster_locks.try_lock(&registered.lock).await,
@@ -123,21 +123,15 @@ impl Core {
         let Some(guard) = taken.map_err(lock_error)? else {
             return self.held(registered).await;
         };
-        let started_at = self.clock.now();
-        match self.enter(name, &guard, ask, started_at).await {
-            Ok(Entry::Row(id)) => Ok(self.won(ask, Some(guard), Some(id))),
-            Ok(Entry::Settled(why)) => {
-                give_back_unused(guard).await;
-                Ok(Claim::Settled(why))
-            }
-            Ok(Entry::LostLock) => {
-                give_back_unused(guard).await;
-                Ok(Claim::Slipped)
-            }
-            Err(error) => {
-                give_back_unused(guard).await;
-                Err(error.into())
-            }
+        let started_at = self.now();
+        let entry = self.enter(name, &guard, ask, started_at).await;
+        if let Ok(Entry::Row(id)) = entry {
+            return Ok(won(ask, Some(guard), Some(id), started_at));
+        }
+        give_back_unused(guard, over.is_some()).await;
+        match entry? {
+            Entry::Settled(why) => Ok(Claim::Settled(why)),
+            Entry::Row(_) | Entry::LostLock => Ok(Claim::Slipped),
         }
     }
 
@@ -150,7 +144,7 @@ impl Core {
         ask: Ask,
     ) -> Result<bool, DbErr> {
         let slot = if ask.cause == Cause::Manual {
-            registered.newest_slot(self.clock.now())
+            registered.newest_slot(self.now())
         } else {
             Some(ask.slot)
         };
@@ -160,7 +154,7 @@ impl Core {
         let foreign = self.ran_elsewhere(info, slot).await?;
         if foreign {
             self.store
-                .ran_elsewhere(&info.name, slot, self.clock.now())
+                .ran_elsewhere(&info.name, slot, self.now())
                 .await?;
         }
         Ok(foreign)
@@ -233,15 +227,6 @@ impl Core {
         Ok(Entry::Row(row.try_get("", "id")?))
     }
 
-    fn won(&self, ask: Ask, guard: Option<LockGuard>, row: Option<i64>) -> Claim {
-        Claim::Won(Box::new(Claimed {
-            ask,
-            guard,
-            row,
-            started_at: self.clock.now(),
-        }))
-    }
-
     async fn held(&self, registered: &Registered) -> Result<Claim, SchedulerError> {
         let info = self
             .locks(registered.job.scope)
@@ -258,10 +243,20 @@ impl Core {
     }
 }
 
-/// Gives a lock back at once: nothing ran under it, so nobody shall wait for its minimum hold.
-async fn give_back_unused(mut guard: LockGuard) {
+fn won(ask: Ask, guard: Option<LockGuard>, row: Option<i64>, started_at: DateTime<Utc>) -> Claim {
+    Claim::Won(Box::new(Claimed {
+        ask,
+        guard,
+        row,
+        started_at,
+    }))
+}
+
+/// Gives a lock back at once: nothing ran under it, so nobody shall wait for its minimum hold. Only the tail that it was
+/// taken over from is left behind, for other processes to see.
+async fn give_back_unused(mut guard: LockGuard, over_tail: bool) {
     const SHORTEST: Duration = Duration::from_millis(1);
-    if guard.extend(SHORTEST).await.is_ok() {
+    if !over_tail && guard.extend(SHORTEST).await.is_ok() {
         tokio::time::sleep(5 * SHORTEST).await;
     }
     // Expected to say that the lease has run out.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use shedlock::KeptLock;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::attempt::{Ended, attempt};
 use super::claim::Claimed;
@@ -55,12 +56,14 @@ impl Core {
         registered.set_progress(Some(progress.clone()));
 
         let context = self.context(registered, &run, row, kept.as_ref(), progress);
+        let span = tracing::info_span!("run", job = job.name, run_id = row, slot = %ask.slot, cause = ask.cause.as_str());
         let outcome = self
             .call_until_settled(registered, context, &mut run.retries)
+            .instrument(span)
             .await;
 
         registered.set_progress(None);
-        run.finished_at = Some(self.clock.now());
+        run.finished_at = Some(self.now());
         run.status = outcome.status;
         run.affected = outcome.affected;
         run.error = outcome.error;
@@ -136,7 +139,6 @@ impl Core {
                     );
                     let backoff = TimeDelta::from_std(retry.backoff).unwrap_or(TimeDelta::MAX);
                     let at = self
-                        .clock
                         .now()
                         .checked_add_signed(backoff)
                         .unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC);

@@ -50,6 +50,6 @@ impl Core {
     /// Lets the cluster know this node's name.
     pub(crate) async fn introduce(&self) -> Result<(), DbErr> {
         let node: String = self.node.chars().take(NODE_LENGTH).collect();
-        self.store.register_node(&node, self.clock.now()).await
+        self.store.register_node(&node, self.now()).await
     }
 }

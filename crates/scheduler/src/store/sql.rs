@@ -103,7 +103,7 @@ pub(crate) const HISTORY: &str = concat!(
 pub(crate) const ABANDON_POSTGRES: &str = concat!(
     "UPDATE job_run SET status = 'ABANDONED', finished_at = $1, error = $2 \
      WHERE status = 'RUNNING' AND NOT EXISTS (SELECT 1 FROM shedlock s WHERE s.name = job_run.job_name \
-       AND s.lock_until > timezone('utc', clock_timestamp()) \
+       AND extract(epoch FROM s.lock_until) > extract(epoch FROM clock_timestamp()) \
        AND (s.locked_by = job_run.lock_owner OR (job_run.lock_owner IS NULL AND NOT EXISTS \
          (SELECT 1 FROM job_run other WHERE other.job_name = s.name AND other.lock_owner = s.locked_by)))) \
      RETURNING ",

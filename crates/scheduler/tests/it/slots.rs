@@ -1,8 +1,13 @@
 //! One run per slot.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use scheduler::testkit::{ManualClock, Signals};
-use scheduler::{Cause, Passed};
+use scheduler::{Cause, Job, JobError, Passed, RunStatus, SystemClock, Trigger};
 
 use crate::support::*;
 
@@ -72,7 +77,7 @@ testkit::on_each_database! {
 
     async fn the_minimum_hold_of_a_manual_run_delays_the_slot_and_does_not_swallow_it(db: testkit::Database) {
         let world = World::new(db).await;
-        let node = world.node("a", [quick(daily("job").at_least(std::time::Duration::from_secs(3600)))]).await;
+        let node = world.node("a", [quick(daily("job").at_least(Duration::from_secs(3600)))]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
         node.run_now("job").await.unwrap();
@@ -98,5 +103,41 @@ testkit::on_each_database! {
         let run = signals.finished("job").await;
         assert_eq!(run.scheduled_at, four() + TimeDelta::days(1));
         assert_eq!(world.runs("job").await.len(), 1);
+    }
+
+    async fn three_nodes_on_the_computers_clock_share_the_slots_and_never_overlap(db: testkit::Database) {
+        let world = World::new(db).await;
+        let inside = Arc::new(AtomicU32::new(0));
+        let job = || {
+            let inside = inside.clone();
+            Job::new("job", Trigger::cron("* * * * * *", chrono_tz::Tz::UTC).unwrap()).run(move |_| {
+                let inside = inside.clone();
+                async move {
+                    let alone = inside.fetch_add(1, Ordering::SeqCst) == 0;
+                    tokio::task::yield_now().await;
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    if alone { Ok(1) } else { Err(JobError::failed("overlap")) }
+                }
+            })
+        };
+        let mut running = Vec::new();
+        let (finished, mut done) = tokio::sync::mpsc::unbounded_channel();
+        for name in ["a", "b", "c"] {
+            let node = world.node_on(name, Arc::new(SystemClock), [job()]).await;
+            let mut signals = Signals::of(&node);
+            let finished = finished.clone();
+            tokio::spawn(async move { while finished.send(signals.finished("job").await).is_ok() {} });
+            running.push(node.start().await.unwrap());
+        }
+        for _ in 0..4 {
+            assert_eq!(done.recv().await.unwrap().status, RunStatus::Succeeded);
+        }
+        drop(done);
+        for node in running {
+            node.stop(Duration::from_secs(5)).await;
+        }
+        let slots: Vec<_> = world.runs("job").await.into_iter().map(|run| run.0).collect();
+        let distinct: HashSet<_> = slots.iter().collect();
+        assert_eq!(distinct.len(), slots.len());
     }
 }

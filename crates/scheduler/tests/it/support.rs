@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduler::testkit::{ManualClock, Signals};
 use scheduler::{
-    Event, Job, JobBuilder, JobContext, JobError, Passed, Run, RunStatus, Scheduler, Trigger,
+    Clock, Event, Job, JobBuilder, JobContext, JobError, Passed, Run, RunStatus, Scheduler, Trigger,
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement, Value};
 use shedlock::{LockProvider, PostgresLockProvider, SqliteLockProvider};
@@ -83,11 +83,20 @@ impl World {
         clock: ManualClock,
         jobs: impl IntoIterator<Item = Job>,
     ) -> Scheduler {
+        self.node_on(name, Arc::new(clock), jobs).await
+    }
+
+    pub(crate) async fn node_on(
+        &self,
+        name: &str,
+        clock: Arc<dyn Clock>,
+        jobs: impl IntoIterator<Item = Job>,
+    ) -> Scheduler {
         let db = self.database.connect().await;
         Scheduler::builder()
             .cluster_locks(self.locks(&db, name))
             .database(db)
-            .clock(Arc::new(clock))
+            .clock(clock)
             .node_id(name)
             .jobs(jobs)
             .build()
