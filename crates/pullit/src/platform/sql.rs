@@ -121,7 +121,7 @@ pub trait SqlExt: ConnectionTrait {
         self.query_all_raw(statement)
             .await?
             .iter()
-            .map(|row| row.try_get_by_index(0).map_err(DbErr::from))
+            .map(|row| row.try_get_by_index(0))
             .collect()
     }
 }
