@@ -1,3 +1,4 @@
+use super::pdf::samples;
 use super::{DocumentKind, Limits, code, extract_bytes};
 
 fn rejected(kind: DocumentKind, bytes: &[u8], limits: &Limits) -> &'static str {
@@ -123,4 +124,121 @@ fn the_other_examples_are_read_in_whole_sentences() {
     ] {
         assert!(!markdown.contains(absent), "{absent}");
     }
+}
+
+const SENTENCE: &str = "The nucleus was named by Robert Brown.";
+
+fn pdf_of(
+    contents: &[&str],
+    trailer: &str,
+    limits: &Limits,
+) -> Result<super::Extracted, &'static str> {
+    extract_bytes(DocumentKind::Pdf, &samples::pdf(contents, trailer), limits)
+        .map_err(|failure| failure.code)
+}
+
+#[test]
+fn a_pdf_may_have_as_many_pages_as_the_limit_says_and_no_more() {
+    let limits = Limits {
+        max_pages: 3,
+        ..Limits::default()
+    };
+    let page = samples::page(&[(700.0, SENTENCE)]);
+    let extracted = pdf_of(&[page.as_str(); 3], "", &limits).unwrap();
+    assert_eq!(extracted.page_count, Some(3));
+    assert_eq!(
+        pdf_of(&[page.as_str(); 4], "", &limits),
+        Err(code::DOCUMENT_TOO_MANY_PAGES)
+    );
+}
+
+#[test]
+fn a_pdf_is_too_long_by_the_text_of_all_its_pages() {
+    let limits = Limits {
+        max_chars: SENTENCE.len() + 5,
+        ..Limits::default()
+    };
+    let (one, other) = (
+        samples::page(&[(700.0, SENTENCE)]),
+        samples::page(&[(690.0, "More of it.")]),
+    );
+    assert!(pdf_of(&[&one], "", &limits).is_ok());
+    assert_eq!(
+        pdf_of(&[&one, &other], "", &limits),
+        Err(code::DOCUMENT_TOO_LONG)
+    );
+    let endless = samples::page(&[(700.0, SENTENCE); 200]);
+    assert_eq!(
+        pdf_of(&[&endless], "", &limits),
+        Err(code::DOCUMENT_TOO_LONG)
+    );
+}
+
+#[test]
+fn a_pdf_that_needs_a_password_is_encrypted() {
+    let key = "00".repeat(32);
+    let encrypt = format!(
+        "/ID[<00><00>]/Encrypt<</Filter/Standard/V 2/R 3/Length 128/P -4/O<{key}>/U<{key}>>>"
+    );
+    let page = samples::page(&[(700.0, SENTENCE)]);
+    assert_eq!(
+        pdf_of(&[&page], &encrypt, &Limits::default()),
+        Err(code::DOCUMENT_ENCRYPTED)
+    );
+}
+
+#[test]
+fn pages_that_draw_without_text_are_images_and_pages_that_draw_nothing_are_empty() {
+    let limits = Limits::default();
+    assert_eq!(
+        pdf_of(&["q 9 0 0 9 0 0 cm /Im Do Q"], "", &limits),
+        Err(code::DOCUMENT_IMAGE_ONLY)
+    );
+    assert_eq!(pdf_of(&[" "], "", &limits), Err(code::DOCUMENT_EMPTY));
+    assert_eq!(pdf_of(&[], "", &limits), Err(code::DOCUMENT_EMPTY));
+}
+
+#[test]
+fn damaged_files_are_broken_and_other_files_are_mismatched() {
+    let limits = Limits::default();
+    let whole = samples::pdf(&[&samples::page(&[(700.0, SENTENCE)])], "");
+    let head = &whole[..60];
+    assert_eq!(
+        rejected(DocumentKind::Pdf, head, &limits),
+        code::DOCUMENT_BROKEN
+    );
+    assert_eq!(
+        rejected(DocumentKind::Pdf, b"%PDF-1.4\n\x00\xff garbage", &limits),
+        code::DOCUMENT_BROKEN
+    );
+    assert_eq!(
+        rejected(DocumentKind::Pdf, SENTENCE.as_bytes(), &limits),
+        code::DOCUMENT_TYPE_MISMATCH
+    );
+    for kind in [DocumentKind::Markdown, DocumentKind::PlainText] {
+        assert_eq!(
+            rejected(kind, &whole, &limits),
+            code::DOCUMENT_TYPE_MISMATCH
+        );
+    }
+}
+
+#[test]
+fn hyphenated_words_are_whole_again_and_hyphens_of_their_own_stay() {
+    let page = samples::page(&[
+        (
+            700.0,
+            "The well-known process by which green plants use the light is photo-",
+        ),
+        (
+            686.0,
+            "synthesis, and it was studied by many people before it became well-",
+        ),
+        (672.0, "known. Sugar and oxygen are what it gives."),
+    ]);
+    assert_eq!(
+        pdf_of(&[&page], "", &Limits::default()).unwrap().text,
+        "The well-known process by which green plants use the light is photosynthesis, and it was \
+         studied by many people before it became well-known. Sugar and oxygen are what it gives."
+    );
 }

@@ -12,7 +12,7 @@ const BOUND: &str = "\
     로부터 으로부터 에만 에서의 이던 과의 와의 로의 으로의 인데";
 
 /// Syllables with which hardly any Korean word begins.
-const NEVER_FIRST: &str = "었았였렸겼켰혔렀랐겠셨녔녁뎠졌째씩쯤릅늡릴린륻";
+const NEVER_FIRST: &str = "었았였렸겼켰혔렀랐겠셨녔녁뎠졌져째씩쯤릅늡릴린륻";
 
 /// What may be a particle or an ending, or a word of its own: it goes on with a word that is not
 /// complete yet.

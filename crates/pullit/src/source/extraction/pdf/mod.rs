@@ -4,6 +4,8 @@ mod furniture;
 mod korean;
 mod line;
 mod paragraph;
+#[cfg(test)]
+pub(super) mod samples;
 mod seam;
 mod vocabulary;
 
@@ -68,24 +70,26 @@ fn read_pages(
     page_count: u32,
     limits: &Limits,
 ) -> Result<Vec<Vec<line::Line>>, ExtractionFailure> {
-    let mut budget = limits.max_chars.saturating_mul(4);
+    let longest = limits.max_chars.saturating_mul(4);
+    // One extractor for all pages: it keeps the fonts that it has parsed.
+    let mut extractor = TextExtractor::with_options(ExtractionOptions {
+        preserve_layout: true,
+        sort_by_position: false,
+        merge_hyphenated: false,
+        max_extracted_bytes: Some(longest),
+        ..ExtractionOptions::default()
+    })
+    .with_non_breaking_space_normalization(true);
+    let mut extracted = 0;
     let mut pages = Vec::new();
     let mut first_error = None;
     for index in 0..page_count {
-        let mut extractor = TextExtractor::with_options(ExtractionOptions {
-            preserve_layout: true,
-            sort_by_position: false,
-            merge_hyphenated: false,
-            max_extracted_bytes: Some(budget),
-            ..ExtractionOptions::default()
-        })
-        .with_non_breaking_space_normalization(true);
         match extractor.extract_from_page(document, index) {
-            Ok(page) if page.truncated => {
-                return Err(ExtractionFailure::too_long(limits.max_chars));
-            }
             Ok(page) => {
-                budget = budget.saturating_sub(page.fragments.iter().map(|f| f.text.len()).sum());
+                extracted += page.fragments.iter().map(|f| f.text.len()).sum::<usize>();
+                if page.truncated || extracted > longest {
+                    return Err(ExtractionFailure::too_long(limits.max_chars));
+                }
                 pages.push(line::lines(&page.fragments));
             }
             // One damaged page does not take the others from the member.

@@ -126,7 +126,9 @@ fn continues(line: &Line, next: &Line, edge: f64, leading: &HashMap<i64, f64>) -
     if ends_sentence(&line.text) && (indented || starts_numbered(&next.text)) {
         return false;
     }
-    is_full(line, next, edge)
+    let within = line.text.ends_with(',') || next.text.starts_with(|c: char| c.is_lowercase());
+    let long = line.right - line.left > (edge - line.left) * 0.6;
+    (within && long && !ends_sentence(&line.text)) || is_full(line, next, edge)
 }
 
 /// Whether the first word of the next line would not have fitted before `edge`.

@@ -5,6 +5,10 @@ use super::vocabulary::{Vocabulary, bare};
 /// So many line ends within Korean words at least show whether a document breaks words at all.
 const ENOUGH: usize = 20;
 
+/// What a missing space says for one word, where the file draws spaces at line ends. Some programs
+/// leave out one that would reach over the margin, so it does not settle the matter.
+const MISSING: f64 = 3.0;
+
 /// Decides how the words at two lines' edges belong together.
 pub(super) struct Seams {
     vocabulary: Vocabulary,
@@ -41,17 +45,16 @@ impl Seams {
                 .filter(|(_, goes_on)| **goes_on)
                 .map(|(pair, _)| pair)
         };
-        let total = wrapped().count();
-        let drawn = wrapped().filter(|pair| pair[0].trailing_space).count();
         let hangul = || {
             wrapped().filter(|pair| {
                 pair[0].text.ends_with(is_hangul) && pair[1].text.starts_with(is_hangul)
             })
         };
-        let broken = hangul().any(|pair| korean::is_bound(bare(first_token(&pair[1].text))));
-        let habit = if drawn * 4 > total {
+        let bound = |pair: &&[&Line]| korean::is_bound(bare(first_token(&pair[1].text)));
+        let broken = hangul().filter(bound).count();
+        let habit = if draws_spaces(wrapped) {
             Habit::DrawsSpaces
-        } else if !broken && hangul().count() >= ENOUGH {
+        } else if hangul().count() >= ENOUGH && broken * 50 < hangul().count() {
             Habit::KeepsWords
         } else {
             Habit::BreaksWords
@@ -109,12 +112,16 @@ impl Seams {
             _ if !end.is_alphanumeric() || !start.is_alphanumeric() => false,
             _ if !is_hangul(end) && !is_hangul(start) => is_han(end) && is_han(start),
             _ => match self.habit {
-                Habit::DrawsSpaces => true,
-                Habit::KeepsWords => false,
-                Habit::BreaksWords if is_hangul(end) && is_hangul(start) => {
-                    self.one_korean_word(line, left, right)
+                Habit::KeepsWords if is_hangul(end) && is_hangul(start) => false,
+                _ if is_hangul(end) && is_hangul(start) => {
+                    let missing = if self.habit == Habit::DrawsSpaces {
+                        MISSING
+                    } else {
+                        0.0
+                    };
+                    missing + self.one_korean_word(line, left, right) > 0.0
                 }
-                Habit::BreaksWords => {
+                _ => {
                     let joined = format!("{left}{}", bare(right));
                     self.vocabulary.reaches_into(&joined, left.len())
                         || korean::is_bound(bare(right))
@@ -126,11 +133,11 @@ impl Seams {
         }
     }
 
-    /// Weighs what speaks for one word against what speaks for two.
-    fn one_korean_word(&self, line: &str, left: &str, right: &str) -> bool {
+    /// What speaks for one word less what speaks for two.
+    fn one_korean_word(&self, line: &str, left: &str, right: &str) -> f64 {
         let (a, b) = (bare(left), bare(right));
         let (Some(end), Some(start)) = (a.chars().next_back(), b.chars().next()) else {
-            return false;
+            return 0.0;
         };
         let syllables = |word: &str| word.chars().filter(|c| is_hangul(*c)).count();
         let (long_a, long_b) = (syllables(a), syllables(b));
@@ -138,7 +145,7 @@ impl Seams {
             || (b == "데" && right.ends_with(',') && a.ends_with(['는', '은', '던', '인', '한']))
             || (b == "나" && a.ends_with('이') && long_a > 2);
         if ending || korean::is_bound(b) {
-            return true;
+            return f64::INFINITY;
         }
         let words = &self.vocabulary;
         let joined = format!("{a}{b}");
@@ -188,8 +195,21 @@ impl Seams {
         } else if long_b == 1 {
             one += 1.0;
         }
-        one > 0.0
+        one
     }
+}
+
+/// Whether the file draws the spaces at line ends, to judge by where one must be: after a stop.
+fn draws_spaces<'a, I>(wrapped: impl Fn() -> I) -> bool
+where
+    I: Iterator<Item = &'a [&'a Line]>,
+{
+    let stops = || wrapped().filter(|pair| pair[0].text.ends_with(['.', ',']));
+    let drawn = stops().filter(|pair| pair[0].trailing_space).count();
+    if stops().count() > 3 {
+        return drawn * 5 > stops().count() * 4;
+    }
+    wrapped().filter(|pair| pair[0].trailing_space).count() * 4 > wrapped().count()
 }
 
 fn is_han(c: char) -> bool {
