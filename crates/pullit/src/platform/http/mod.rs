@@ -2,10 +2,12 @@
 
 mod error;
 mod extract;
+mod openapi;
 mod validation;
 
 pub use error::{ApiError, Code, FieldError, codes};
 pub use extract::{Caller, Identify, Identity, Json, PathId, Query, Role};
+pub use openapi::describe_problems;
 pub use validation::Fields;
 
 /// The largest JSON body that is read, in bytes.

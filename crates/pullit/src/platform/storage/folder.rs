@@ -203,11 +203,16 @@ impl Storage for FolderStorage {
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
+        let (object, side) = (self.object(key), self.side_file(key));
+        let (objects, sides) = (self.root.clone(), self.root.join(".meta"));
         let _together = self.placing.lock().await;
-        for path in [self.object(key), self.side_file(key)] {
-            present(fs::remove_file(path).await).map_err(failed("delete an object"))?;
-        }
-        Ok(())
+        blocking(move || {
+            // The object first: a side file alone is nothing.
+            remove(&object, &objects)?;
+            remove(&side, &sides)
+        })
+        .await
+        .map_err(failed("delete an object"))
     }
 
     async fn check(&self) -> Result<(), StorageError> {
@@ -228,13 +233,40 @@ fn place(staged: Staged, waiting: &Path, object: &Path, side: &Path) -> io::Resu
     io::Write::write_all(&mut side_file, &content)?;
     side_file.as_file().sync_all()?;
     // The object last: without it there is nothing, whatever the side file says.
-    for (file, target) in [(side_file.into_temp_path(), side), (staged.file, object)] {
-        let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        std::fs::create_dir_all(folder)?;
-        file.persist(target).map_err(|error| error.error)?;
-        std::fs::File::open(folder)?.sync_all()?;
-    }
+    move_to(side_file.into_temp_path(), side)?;
+    move_to(staged.file, object)?;
     Ok(staged.meta)
+}
+
+fn move_to(mut file: TempPath, target: &Path) -> io::Result<()> {
+    let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    loop {
+        std::fs::create_dir_all(folder)?;
+        match file.persist(target) {
+            Ok(()) => return std::fs::File::open(folder)?.sync_all(),
+            // Another process took the folder away for being empty.
+            Err(error) if error.error.kind() == io::ErrorKind::NotFound && error.path.exists() => {
+                file = error.path;
+            }
+            Err(error) => return Err(error.error),
+        }
+    }
+}
+
+/// Removes a file, and the folders that this leaves empty, up to `root`.
+fn remove(file: &Path, root: &Path) -> io::Result<()> {
+    present(std::fs::remove_file(file))?;
+    let emptied = file
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| *folder != root);
+    for folder in emptied {
+        // Not empty, or gone already: then so are those above.
+        if std::fs::remove_dir(folder).is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn fingerprint(path: &Path) -> io::Result<String> {

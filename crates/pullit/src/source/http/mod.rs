@@ -102,7 +102,7 @@ struct SourceItem {
 }
 
 /// Asks for a URL to upload a file to.
-#[utoipa::path(post, path = "/api/learning/source/upload", tag = "source", request_body = UploadRequest,
+#[utoipa::path(post, path = "/api/learning/source/upload", tag = "source", security(("bearer" = [])), request_body = UploadRequest,
     responses((status = 200, body = UploadAnswer), (status = 400, description = "C_002, C_003, S_002: type, S_003: size"),
         (status = 401, description = "A_001, A_002")))]
 async fn upload(
@@ -123,7 +123,7 @@ async fn upload(
 }
 
 /// Says that the bytes are uploaded: from now on there is a source, and its text is read. Said again, it answers the same.
-#[utoipa::path(post, path = "/api/learning/source/upload-complete", tag = "source", request_body = CompleteRequest,
+#[utoipa::path(post, path = "/api/learning/source/upload-complete", tag = "source", security(("bearer" = [])), request_body = CompleteRequest,
     responses((status = 200, body = SourceId), (status = 400, description = "C_002, C_003"),
         (status = 401, description = "A_001, A_002"), (status = 404, description = "S_004: no such upload of the caller"),
         (status = 409, description = "S_005: nothing uploaded, S_006: not what was announced, S_007: deleted since")))]
@@ -138,7 +138,7 @@ async fn complete(
 }
 
 /// The caller's sources, newest first.
-#[utoipa::path(get, path = "/api/learning/source", tag = "source",
+#[utoipa::path(get, path = "/api/learning/source", tag = "source", security(("bearer" = [])),
     responses((status = 200, body = Vec<SourceItem>), (status = 401, description = "A_001, A_002")))]
 async fn list(
     State(sources): State<Arc<Sources>>,
@@ -150,7 +150,7 @@ async fn list(
 }
 
 /// Deletes a source: it is listed no more at once; its file goes when no question set needs it.
-#[utoipa::path(delete, path = "/api/learning/source/{id}", tag = "source", params(("id" = i64, Path)),
+#[utoipa::path(delete, path = "/api/learning/source/{id}", tag = "source", security(("bearer" = [])), params(("id" = i64, Path)),
     responses((status = 204), (status = 401, description = "A_001, A_002"), (status = 404, description = "S_001")))]
 async fn delete(
     State(sources): State<Arc<Sources>>,

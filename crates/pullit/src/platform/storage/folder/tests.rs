@@ -107,6 +107,22 @@ async fn deleting_twice_is_as_good_as_once() {
 }
 
 #[tokio::test]
+async fn a_deletion_takes_the_folders_that_it_leaves_empty_and_no_others() {
+    let root = tempfile::tempdir().unwrap();
+    let storage = storage(root.path());
+    let [one, two]: [ObjectKey; 2] = ["a/b/one.txt", "a/two.txt"].map(|key| key.parse().unwrap());
+    put(&storage, &one, &["one"]).await;
+    put(&storage, &two, &["two"]).await;
+    storage.delete(&one).await.unwrap();
+    assert!(!root.path().join("a/b").exists());
+    assert!(storage.head(&two).await.unwrap().is_some());
+    storage.delete(&two).await.unwrap();
+    assert!(!root.path().join("a").exists());
+    put(&storage, &one, &["one"]).await;
+    assert!(storage.head(&one).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn many_are_deleted_each_for_itself() {
     let root = tempfile::tempdir().unwrap();
     let storage = storage(root.path());

@@ -3,49 +3,25 @@
 //! A source is taken by a lease that is extended while its text is read. Whoever dies loses it to the next; whoever loses it, or whose
 //! source is deleted meanwhile, stops, and whatever it still found out is not kept.
 
-use std::path::Path;
+mod extract;
+mod reading;
+mod record;
+
+pub use extract::Extract;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use sea_orm::DbErr;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::extraction::{DocumentKind, Extracted, ExtractionError, Extractor};
+use super::extraction::Extracted;
 use super::service::Sources;
 use super::store::leases::{self, Taken};
 use crate::platform::config::Config;
-use crate::platform::storage::StorageError;
-
-/// Readings that the machine may bring down before the source has FAILED.
-const MAX_ATTEMPTS: i32 = 3;
-
-/// Takes the text out of a document.
-#[async_trait]
-pub trait Extract: Send + Sync {
-    /// Reads a file as a document of a kind; stops when cancelled.
-    async fn extract(
-        &self,
-        file: &Path,
-        kind: DocumentKind,
-        cancel: &CancellationToken,
-    ) -> Result<Extracted, ExtractionError>;
-}
-
-#[async_trait]
-impl Extract for Extractor {
-    async fn extract(
-        &self,
-        file: &Path,
-        kind: DocumentKind,
-        cancel: &CancellationToken,
-    ) -> Result<Extracted, ExtractionError> {
-        Extractor::extract(self, file, kind, cancel).await
-    }
-}
 
 /// How the loop goes.
 #[derive(Clone, Debug)]
@@ -208,36 +184,6 @@ impl ExtractionLoop {
         }
     }
 
-    async fn read(&self, claim: &Claim, stop: &CancellationToken) -> Outcome {
-        let source = &claim.source;
-        let Some(kind) = DocumentKind::from_content_type(&source.content_type) else {
-            return rejected("DOCUMENT_TYPE_UNKNOWN", "지원하지 않는 파일 형식입니다.");
-        };
-        let Ok(key) = source.file_path.parse() else {
-            return missing();
-        };
-        let opened = self.sources.storage.open(&key, source.etag.as_deref());
-        let object = match opened.await {
-            Ok(object) => object,
-            Err(StorageError::Missing) => return missing(),
-            Err(StorageError::Changed) => {
-                return rejected(
-                    "OBJECT_CHANGED",
-                    "업로드가 완료된 뒤 파일이 바뀌었습니다. 다시 올려 주세요.",
-                );
-            }
-            Err(error @ StorageError::Unavailable { .. }) => {
-                return Outcome::Unavailable(error.to_string());
-            }
-        };
-        match self.extract.extract(object.path(), kind, stop).await {
-            Ok(extracted) => Outcome::Read(extracted),
-            Err(ExtractionError::Rejected(failure)) => rejected(failure.code, &failure.message),
-            Err(ExtractionError::Unavailable(reason)) => Outcome::Unavailable(reason),
-            Err(ExtractionError::Cancelled) => Outcome::Stopped,
-        }
-    }
-
     /// Extends the lease; returns when it is lost, or may be.
     async fn keep(&self, claim: &Claim) {
         let lease = self.options.lease;
@@ -255,80 +201,6 @@ impl ExtractionLoop {
             }
         }
     }
-
-    async fn record(&self, claim: &Claim, outcome: Outcome) -> Result<(), DbErr> {
-        let (id, owner) = (claim.source.id, claim.owner.as_str());
-        let (db, now) = (&self.sources.db, self.sources.now());
-        let attempts = claim.source.attempts;
-        let kept = match outcome {
-            Outcome::Read(Extracted { text, page_count }) => {
-                let tx = db.begin().await?;
-                let kept = leases::ready(&tx, id, owner, &text, page_count, now).await?;
-                tx.commit().await?;
-                if kept {
-                    let characters = text.chars().count();
-                    tracing::info!(source_id = id, characters, "a source is ready");
-                    counted("ready");
-                }
-                kept
-            }
-            Outcome::Rejected { code, reason } => {
-                let kept = leases::failed(db.write(), id, owner, code, &reason, now).await?;
-                if kept {
-                    tracing::info!(source_id = id, code, "a source cannot be read");
-                    counted("rejected");
-                }
-                kept
-            }
-            Outcome::Unavailable(reason) if attempts + 1 >= MAX_ATTEMPTS => {
-                tracing::error!(source_id = id, reason, "gave up reading a source");
-                let told = "지금은 문서를 읽을 수 없습니다. 잠시 후 다시 올려 주세요.";
-                counted("unavailable");
-                leases::failed(db.write(), id, owner, "EXTRACTION_UNAVAILABLE", told, now).await?
-            }
-            Outcome::Unavailable(reason) => {
-                let attempts = attempts + 1;
-                tracing::warn!(
-                    source_id = id,
-                    attempts,
-                    reason,
-                    "reading a source is tried again"
-                );
-                let after = self.options.backoff * attempts.unsigned_abs();
-                leases::give_back(db.write(), id, owner, attempts, after, now).await?
-            }
-            Outcome::Stopped => {
-                leases::give_back(db.write(), id, owner, attempts, Duration::ZERO, now).await?
-            }
-            Outcome::Lost => false,
-        };
-        if !kept {
-            tracing::info!(
-                source_id = id,
-                "what was read is dropped: the source was deleted or taken over"
-            );
-            leases::release(db.write(), id, owner).await?;
-        }
-        Ok(())
-    }
-}
-
-fn rejected(code: &'static str, reason: &str) -> Outcome {
-    Outcome::Rejected {
-        code,
-        reason: reason.to_owned(),
-    }
-}
-
-fn missing() -> Outcome {
-    rejected(
-        "OBJECT_MISSING",
-        "업로드한 파일이 저장소에 없습니다. 다시 올려 주세요.",
-    )
-}
-
-fn counted(outcome: &'static str) {
-    metrics::counter!("pullit_source_extractions_total", "outcome" => outcome).increment(1);
 }
 
 fn notice(ended: Result<(), tokio::task::JoinError>) {

@@ -1,0 +1,30 @@
+use std::path::Path;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::source::extraction::{DocumentKind, Extracted, ExtractionError, Extractor};
+
+/// Takes the text out of a document.
+#[async_trait]
+pub trait Extract: Send + Sync {
+    /// Reads a file as a document of a kind; stops when cancelled.
+    async fn extract(
+        &self,
+        file: &Path,
+        kind: DocumentKind,
+        cancel: &CancellationToken,
+    ) -> Result<Extracted, ExtractionError>;
+}
+
+#[async_trait]
+impl Extract for Extractor {
+    async fn extract(
+        &self,
+        file: &Path,
+        kind: DocumentKind,
+        cancel: &CancellationToken,
+    ) -> Result<Extracted, ExtractionError> {
+        Extractor::extract(self, file, kind, cancel).await
+    }
+}
