@@ -138,7 +138,8 @@ fn fitness(
         Part::Defined => 0.4,
         Part::Topic => 0.2,
         Part::Listed => -0.8,
-        Part::Other if term => -0.7,
+        Part::Other if term && kind == QuestionKind::TrueFalse => -1.4,
+        Part::Other if term => -0.9,
         Part::Other => 0.0,
     };
     let determined = distractor::is_determined(document, mention);

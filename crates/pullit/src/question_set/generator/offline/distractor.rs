@@ -59,7 +59,10 @@ pub(super) fn three(
     None
 }
 
-/// All facts that could stand in the place of a mention and make the sentence wrong, the most
+/// More rivals than this do not make a question better.
+const ENOUGH: usize = 80;
+
+/// The facts that could stand in the place of a mention and make the sentence wrong, the most
 /// similar first.
 pub(super) fn rivals(
     document: &Document,
@@ -70,8 +73,8 @@ pub(super) fn rivals(
     let kinds: &[&[FactKind]] = match fact.kind {
         FactKind::Acronym => &[&[FactKind::Acronym], &[FactKind::Term]],
         FactKind::Term => &[&[FactKind::Term], &[FactKind::Acronym]],
-        FactKind::Name => &[&[FactKind::Name], &[FactKind::Place]],
-        FactKind::Place => &[&[FactKind::Place], &[FactKind::Name]],
+        FactKind::Name => &[&[FactKind::Name]],
+        FactKind::Place => &[&[FactKind::Place]],
         FactKind::Person => &[&[FactKind::Person]],
         FactKind::Title => &[&[FactKind::Title]],
         FactKind::Year => &[&[FactKind::Year]],
@@ -85,6 +88,9 @@ pub(super) fn rivals(
                 let other = &document.facts[index];
                 if index != mention.fact && fits(document, sentence, mention, fact, other) {
                     rivals.push((index, similarity(fact, other)));
+                }
+                if rivals.len() == ENOUGH {
+                    break;
                 }
             }
         }
@@ -112,7 +118,7 @@ fn fits(
         return !in_sentence
             && fact.comparable != other.comparable
             && numbers_compare(fact, other)
-            && !makes_it_true(document, sentence, mention, other);
+            && !makes_it_true(document, sentence, mention, other, 12);
     }
     let related = fact.comparable.contains(&other.comparable)
         || other.comparable.contains(&fact.comparable)
@@ -120,19 +126,20 @@ fn fits(
     !related
         && length_compares(&fact.surface, &other.surface)
         && grammar_compares(fact, other, sentence.language)
-        && !makes_it_true(document, sentence, mention, other)
+        && !makes_it_true(document, sentence, mention, other, 12)
 }
 
-/// Whether another sentence says of `other` what this sentence says of the mention.
-fn makes_it_true(
+/// Whether one of the first `most` sentences about `other` says of it what this sentence says of
+/// the mention.
+pub(super) fn makes_it_true(
     document: &Document,
     sentence: &Sentence,
     mention: &Mention,
     other: &Fact,
+    most: usize,
 ) -> bool {
     let own = document.fact(mention);
-    // The answer's own words are those that all its sentences share with it; its surface is enough.
-    other.sentences.iter().take(40).any(|index| {
+    other.sentences.iter().take(most).any(|index| {
         let elsewhere = &document.sentences[*index];
         let (common, total) = shared(&sentence.content, &elsewhere.content, &[]);
         // The answer itself may stand in both sentences.
@@ -235,7 +242,7 @@ fn similarity(fact: &Fact, other: &Fact) -> f64 {
         similarity += 0.4;
     }
     if fact.genus.is_some() == other.genus.is_some() {
-        similarity += 0.7;
+        similarity += 1.5;
         if fact.genus.is_some() && fact.genus == other.genus {
             similarity += 0.8;
         }
@@ -245,7 +252,7 @@ fn similarity(fact: &Fact, other: &Fact) -> f64 {
     }
     let capital = |text: &str| text.starts_with(char::is_uppercase);
     if capital(&fact.surface) == capital(&other.surface) {
-        similarity += 0.3;
+        similarity += 0.8;
     }
     similarity + 0.05 * (other.sentences.len().min(6) as f64)
 }

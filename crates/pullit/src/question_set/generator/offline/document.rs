@@ -102,7 +102,7 @@ impl Document {
                 Language::Korean => korean.facts(body),
                 Language::English => english.facts(body),
             };
-            add_numbers(&mut facts, numbers::find(body, statement.language));
+            add_numbers(body, &mut facts, numbers::find(body, statement.language));
             builder.add(statement, facts);
         }
         Ok(builder.finish())
@@ -129,13 +129,20 @@ fn check(cancel: &CancellationToken) -> Result<(), GenerationError> {
 }
 
 /// Numbers win over terms that overlap them.
-fn add_numbers(facts: &mut Facts, numbers: Vec<Found>) {
+fn add_numbers(text: &str, facts: &mut Facts, numbers: Vec<Found>) {
     facts.found.retain(|found| {
         numbers
             .iter()
             .all(|n| n.answer.end <= found.blank.start || found.blank.end <= n.answer.start)
     });
-    facts.found.extend(numbers);
+    // "A rule that two devices follow": the number is not what a definition is about.
+    let defines = facts.definition.is_some();
+    let counts = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    facts.found.extend(
+        numbers
+            .into_iter()
+            .filter(|n| !defines || counts(&text[n.answer.clone()])),
+    );
     facts.found.sort_by_key(|found| found.answer.start);
 }
 

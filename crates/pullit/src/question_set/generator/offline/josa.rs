@@ -142,9 +142,9 @@ static FIXED: &[(&str, Role)] = &[
     ("입니다", Role::Is),
 ];
 
-/// Words that end like noun and particle and are one noun: 제도 is not 제 with 도.
+/// Words that look like noun and particle and are one noun: 제도 is not 제 with 도. What other
+/// words use them as an ending is left to the document: 사회의 is no 회의.
 static WHOLE: &[&str] = &[
-    "주의",
     "회의",
     "강의",
     "정의",
@@ -153,26 +153,18 @@ static WHOLE: &[&str] = &[
     "도로",
     "회로",
     "수로",
-    "온도",
-    "속도",
-    "농도",
-    "밀도",
+    "고속도로",
     "각도",
-    "습도",
     "제도",
     "지도",
-    "궤도",
     "철도",
     "반도",
-    "빈도",
     "강도",
     "정도",
     "태도",
     "용도",
     "척도",
     "감도",
-    "효과",
-    "결과",
     "성과",
     "학과",
     "교과",
@@ -187,10 +179,8 @@ static WHOLE: &[&str] = &[
     "군인",
     "승인",
     "할인",
-    "도인",
     "차이",
     "사이",
-    "우선순위",
     "마을",
     "가을",
     "노을",
@@ -199,6 +189,11 @@ static WHOLE: &[&str] = &[
     "누구나",
     "언제나",
     "하나",
+];
+
+/// Endings that hardly ever are noun and particle.
+static WHOLE_ENDINGS: &[&str] = &[
+    "주의", "효과", "결과", "온도", "속도", "농도", "밀도", "습도", "궤도", "빈도", "순위",
 ];
 
 static FORMS: LazyLock<HashMap<&'static str, Josa>> = LazyLock::new(|| {
@@ -220,7 +215,7 @@ static FORMS: LazyLock<HashMap<&'static str, Josa>> = LazyLock::new(|| {
 /// Splits a word into what may be a noun and its particle: the longest particle that agrees with
 /// the sound before it and leaves at least two syllables (or one Latin letter).
 pub(super) fn split(word: &str) -> Option<(&str, &'static Josa)> {
-    if WHOLE.iter().any(|whole| word.ends_with(whole)) {
+    if WHOLE.contains(&word) || WHOLE_ENDINGS.iter().any(|end| word.ends_with(end)) {
         return None;
     }
     let starts: Vec<usize> = word
@@ -236,7 +231,9 @@ pub(super) fn split(word: &str) -> Option<(&str, &'static Josa)> {
         };
         let long_enough = stem.chars().nth(1).is_some()
             || stem.chars().next().is_some_and(|c| c.is_ascii_alphabetic());
-        if long_enough && josa.agrees_with(stem) {
+        // 밖으로 is 밖 with 으로, and too short to be of use.
+        let torn = stem.ends_with('으') && form.starts_with('로');
+        if long_enough && !torn && josa.agrees_with(stem) {
             return Some((stem, josa));
         }
     }

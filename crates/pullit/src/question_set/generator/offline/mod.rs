@@ -8,7 +8,7 @@
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use self::{dice::Dice, document::Document, selection::Selection};
+use self::{candidate::Candidate, dice::Dice, document::Document, selection::Selection};
 use super::{
     GeneratedQuestion, GenerationError, GenerationRequest, QuestionGenerator, QuestionKind,
     validate,
@@ -81,24 +81,14 @@ fn compose(
         QuestionKind::ShortAnswer => selection.fill(&candidates, cancel, |candidate| {
             short_answer::write(&document, candidate)
         })?,
-        QuestionKind::TrueFalse => {
-            let mut falsehoods = request.count / 2 + request.count % 2 * dice.below(2);
-            let mut truths = request.count - falsehoods;
-            selection.fill(&candidates, cancel, |candidate| {
-                let lie = dice.below(falsehoods + truths) < falsehoods;
-                let lied = (lie || truths == 0)
-                    .then(|| {
-                        true_false::write_false(&document, candidate, request.difficulty, &mut dice)
-                    })
-                    .flatten();
-                if lied.is_some() {
-                    falsehoods -= 1;
-                    return lied;
-                }
-                truths = truths.checked_sub(1)?;
-                Some(true_false::write_true(&document, candidate))
-            })?;
-        }
+        QuestionKind::TrueFalse => judge(
+            request,
+            &document,
+            &candidates,
+            &mut selection,
+            &mut dice,
+            cancel,
+        )?,
     }
     let mut questions = selection.finish();
     if questions.len() < request.count {
@@ -109,6 +99,40 @@ fn compose(
     }
     validate(request, &questions)?;
     Ok(questions)
+}
+
+/// Half of the statements false, as far as the text has facts to swap; at least a quarter of them.
+fn judge(
+    request: &GenerationRequest,
+    document: &Document,
+    candidates: &[Candidate],
+    selection: &mut Selection<'_>,
+    dice: &mut Dice,
+    cancel: &CancellationToken,
+) -> Result<(), GenerationError> {
+    let wanted = request.count / 2 + request.count % 2 * dice.below(2);
+    let (mut falsehoods, mut truths) = (wanted, request.count - wanted);
+    selection.fill(candidates, cancel, |candidate| {
+        let lie = dice.below(falsehoods + truths) < falsehoods;
+        let lied = (lie || truths == 0)
+            .then(|| true_false::write_false(document, candidate, request.difficulty, dice))
+            .flatten();
+        if lied.is_some() {
+            falsehoods = falsehoods.saturating_sub(1);
+            return lied;
+        }
+        truths = truths.checked_sub(1)?;
+        Some(true_false::write_true(document, candidate))
+    })?;
+    let told = wanted - falsehoods;
+    selection.fill(candidates, cancel, |candidate| {
+        Some(true_false::write_true(document, candidate))
+    })?;
+    if told * 4 + 3 < request.count {
+        let possible = (told * 4).max(1).min(selection.len());
+        return Err(not_enough(possible, request.count));
+    }
+    Ok(())
 }
 
 fn not_enough(possible: usize, wanted: usize) -> GenerationError {

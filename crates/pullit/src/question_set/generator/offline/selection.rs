@@ -90,6 +90,11 @@ impl<'a> Selection<'a> {
         Ok(())
     }
 
+    /// How many are chosen.
+    pub(super) fn len(&self) -> usize {
+        self.chosen.len()
+    }
+
     /// The candidates chosen, with their questions, in the order of the text.
     pub(super) fn finish(mut self) -> Vec<GeneratedQuestion> {
         self.chosen.sort_by_key(|(candidate, _)| candidate.sentence);
@@ -100,10 +105,13 @@ impl<'a> Selection<'a> {
     }
 
     /// The most wanted candidate, now that others are chosen: each class is sorted already.
+    ///
+    /// The choice must not depend on how many are wanted: a set of ten is the first ten of a set
+    /// of twenty, so a number that was once said to be possible is.
     fn next(&self, open: &mut BTreeMap<Class, VecDeque<Candidate>>) -> Option<Candidate> {
         let value = |candidate: &Candidate| {
             let alike = self.classes.get(&candidate.class).copied().unwrap_or(0);
-            candidate.value - 1.6 * alike as f64 / self.wanted as f64
+            candidate.value - 0.08 * alike as f64
         };
         let (_, queue) = open
             .iter_mut()

@@ -53,7 +53,11 @@ pub(super) fn write_false(
         let other = &document.facts[other];
         let statement = cloze::swapped(sentence, mention, &other.surface)?;
         let known = comparable(&statement);
-        let said = document.sentences.iter().any(|s| s.comparable == known);
+        let said = document
+            .sentences
+            .iter()
+            .any(|s| s.comparable.contains(&known))
+            || distractor::makes_it_true(document, sentence, mention, other, usize::MAX);
         (!said).then(|| GeneratedQuestion {
             text: wording::question(Task::Judge, FactKind::Term, sentence.language, &statement),
             options: None,

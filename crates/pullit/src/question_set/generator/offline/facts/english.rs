@@ -36,7 +36,7 @@ pub(in super::super) struct Lexicon {
 fn words(text: &str) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     let mut start = None;
-    let inner = |c: char| matches!(c, '-' | '\'' | '’' | '+');
+    let inner = |c: char| matches!(c, '-' | '\'' | '’' | '+' | '/');
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
         let part = c.is_alphanumeric() || (start.is_some() && inner(c));
         match (part, start) {
@@ -47,7 +47,7 @@ fn words(text: &str) -> Vec<Word> {
                     .strip_suffix("'s")
                     .or(raw.strip_suffix("’s"))
                     .unwrap_or(raw);
-                let raw = raw.trim_end_matches(['-', '\'', '’']);
+                let raw = raw.trim_end_matches(['-', '\'', '’', '/']);
                 words.push(Word {
                     range: from..from + raw.len(),
                     lower: raw.to_lowercase(),
@@ -165,7 +165,12 @@ impl Lexicon {
                 continue;
             }
             let end = self.term_at(&words, index);
-            if end > index {
+            let is_genus = definition.as_ref().is_some_and(|d| {
+                end > index && words[end - 1].lower.trim_end_matches('s') == d.genus
+            });
+            if is_genus {
+                index = end;
+            } else if end > index {
                 let range = words[index].range.start..words[end - 1].range.end;
                 found.push(fact(
                     text,
@@ -178,6 +183,7 @@ impl Lexicon {
                 index += 1;
             }
         }
+        share_kinds(text, &mut found);
         Facts { found, definition }
     }
 
@@ -214,6 +220,14 @@ impl Lexicon {
     /// A proper name that starts at `index`: where it ends, and its kind.
     fn name_at(&self, text: &str, words: &[Word], index: usize) -> Option<(usize, FactKind)> {
         let word = |i: usize| &text[words[i].range.clone()];
+        // IEEE 802.11: the number belongs to the name.
+        let numbered = !words[index].stops
+            && words
+                .get(index + 1)
+                .is_some_and(|next| next.lower.starts_with(|c: char| c.is_ascii_digit()));
+        if numbered {
+            return None;
+        }
         if is_acronym(word(index)) {
             return Some((index + 1, FactKind::Acronym));
         }
@@ -225,7 +239,7 @@ impl Lexicon {
                     !words[0].stops && (w.capital || NAME_PARTICLES.contains(&w.lower.as_str()))
                 })
                 && !self.common.contains(&words[0].lower));
-        if !starts || lists::is_calendar(word(index)) {
+        if !starts || lists::is_calendar(word(index)) || lists::is_no_person(word(index)) {
             return None;
         }
         let mut end = index + 1;
@@ -256,7 +270,7 @@ impl Lexicon {
         } else if lists::is_person_verb(next) || lists::is_role(before) || (full && before == "by")
         {
             FactKind::Person
-        } else if matches!(before, "in" | "at" | "near" | "from") {
+        } else if matches!(before, "in" | "at" | "near" | "from" | "between") {
             FactKind::Place
         } else {
             FactKind::Name
@@ -305,7 +319,12 @@ impl Lexicon {
                     .pairs
                     .get(&format!("{} {}", words[index - 1].lower, word.lower))
                     .is_some_and(|n| *n >= 2);
-            if word.lower.len() < 4 || lists::is_general(&word.lower) || compound_before {
+            let of_something = !word.stops && words.get(end).is_some_and(|next| next.lower == "of");
+            if word.lower.len() < 4
+                || lists::is_general(&word.lower)
+                || compound_before
+                || of_something
+            {
                 return index;
             }
         }
@@ -313,13 +332,37 @@ impl Lexicon {
     }
 }
 
+/// `Paul Baran and Donald Davies developed`: what one of two names is, the other is too.
+fn share_kinds(text: &str, found: &mut [Found]) {
+    for index in 1..found.len() {
+        let (left, right) = found.split_at_mut(index);
+        let (Some(a), Some(b)) = (left.last_mut(), right.first_mut()) else {
+            continue;
+        };
+        if text[a.answer.end..b.answer.start].trim() != "and" {
+            continue;
+        }
+        match (a.kind, b.kind) {
+            (FactKind::Name, kind @ (FactKind::Person | FactKind::Place)) => a.kind = kind,
+            (kind @ (FactKind::Person | FactKind::Place), FactKind::Name) => b.kind = kind,
+            _ => {}
+        }
+    }
+}
+
 const NAME_PARTICLES: &[&str] = &[
     "van", "von", "de", "der", "du", "da", "al", "bin", "la", "le",
 ];
 
+/// ATP, NADP+, RuBisCO, P680; no Roman number.
 fn is_acronym(word: &str) -> bool {
     let capitals = word.chars().filter(char::is_ascii_uppercase).count();
-    capitals >= 2 && word.len() <= 8 && !word.contains(['-', ' '])
+    let digits = word.chars().filter(char::is_ascii_digit).count();
+    let roman = word.chars().all(|c| "IVXLC".contains(c));
+    (capitals >= 2 || (capitals == 1 && digits >= 1))
+        && word.len() <= 8
+        && !word.contains('-')
+        && !roman
 }
 
 fn fact(text: &str, answer: Range<usize>, kind: FactKind, part: Part) -> Found {

@@ -12,7 +12,7 @@ use super::{
     korean_words as lists,
 };
 use crate::question_set::generator::offline::{
-    josa::{Josa, Role},
+    josa::{self, Josa, Role},
     language::is_hangul,
 };
 
@@ -22,6 +22,8 @@ struct Evidence {
     roles: u16,
     /// Uses that only a noun has.
     sure: u32,
+    /// Uses as part of a verb: 제어하다.
+    verb: u32,
 }
 
 impl Evidence {
@@ -34,8 +36,6 @@ impl Evidence {
 #[derive(Debug, Default)]
 pub(in super::super) struct Lexicon {
     nouns: HashMap<String, Evidence>,
-    /// Words that follow each other, with their number.
-    pairs: HashMap<String, u32>,
     persons: HashSet<String>,
     /// What the text says is a thing, whatever it looks like.
     things: HashSet<String>,
@@ -57,32 +57,27 @@ impl Lexicon {
                 lexicon.count(text, &word);
             }
         }
-        for text in sentences.clone() {
-            let words = words(text);
-            for two in words.windows(2) {
-                let (first, second) = (lexicon.read(text, &two[0]), lexicon.read(text, &two[1]));
-                if first.josa.is_none() && !two[0].stops && !two[0].is_certain() {
-                    *lexicon
-                        .pairs
-                        .entry(format!("{} {}", first.text, second.text))
-                        .or_default() += 1;
-                }
-            }
-        }
         lexicon.learn_persons(sentences);
         lexicon
     }
 
     fn count(&mut self, text: &str, word: &Eojeol) {
+        if let Some(noun) = lists::of_verb(&text[word.core.clone()]) {
+            let evidence = self.nouns.entry(noun.to_owned()).or_default();
+            evidence.verb += 1;
+            evidence.sure += 1;
+        }
         let Some((stem, josa)) = &word.split else {
             return;
         };
         let noun = &text[stem.clone()];
-        let last = noun.chars().next_back().unwrap_or(' ');
         let verbal = lists::ends_verbal(noun) && !word.is_certain();
         let sure = match josa.role {
             Role::Topic | Role::Subject | Role::Also | Role::Is => word.is_certain(),
-            Role::By => last != '적',
+            // 강제로, 실제로: often an adverb.
+            Role::By => false,
+            // 데이크스트라는: a noun in 라 with 는, or a noun with 라는.
+            Role::Meaning | Role::Called => josa.form.starts_with('이'),
             Role::Object if josa.form == "를" => {
                 !matches!(noun, "다" | "모" | "이" | "오" | "부" | "누")
             }
@@ -115,6 +110,20 @@ impl Lexicon {
         let strength = |w: &str| self.nouns.get(w).copied().unwrap_or_default().strength();
         if let Some((stem, josa)) = &word.split {
             let whole = &text[word.core.clone()];
+            if josa.form == "라는"
+                && let Some(topic) = josa::named("는")
+            {
+                let longer = stem.start..stem.end + "라".len();
+                if strength(&text[longer.clone()]) + 1 >= strength(&text[stem.clone()])
+                    && !word.is_certain()
+                {
+                    return Reading {
+                        text: &text[longer.clone()],
+                        noun: longer,
+                        josa: Some(topic),
+                    };
+                }
+            }
             if word.is_certain() || strength(&text[stem.clone()]) >= strength(whole) {
                 return Reading {
                     noun: stem.clone(),
@@ -133,6 +142,7 @@ impl Lexicon {
     fn learn_persons<'a>(&mut self, sentences: impl Iterator<Item = &'a str>) {
         let mut uses: HashMap<String, (u32, bool)> = HashMap::new();
         let mut together = Vec::new();
+        let mut kings = HashSet::new();
         for text in sentences {
             let words = words(text);
             if let Some(definition) = self.definition(text, &words) {
@@ -155,13 +165,21 @@ impl Lexicon {
                 let name_like = (2..=5).contains(&reading.text.chars().count())
                     && !lists::is_general(reading.text)
                     && !lists::is_person_role(reading.text);
-                if name_like && (lists::is_king(reading.text) || (after_role && role.is_some())) {
+                if name_like && lists::is_king(reading.text) {
+                    kings.insert(reading.text.to_owned());
+                }
+                if name_like && after_role && role.is_some() {
                     self.persons.insert(reading.text.to_owned());
                 }
                 if lists::may_be_a_full_name(reading.text) {
                     let entry = uses.entry(reading.text.to_owned()).or_insert((0, true));
                     entry.0 += u32::from(matches!(role, Some(Role::Topic)) && index == 0);
                     entry.1 &= !matches!(role, Some(Role::At | Role::By));
+                }
+                if role == Some(Role::Topic)
+                    && let Some(agent) = self.agent(text, &words, index)
+                {
+                    self.persons.insert(agent.to_owned());
                 }
                 let joined = role == Some(Role::And) || (role.is_none() && word.stops);
                 if joined
@@ -172,6 +190,10 @@ impl Lexicon {
                     together.push((reading.text.to_owned(), next.text.to_owned()));
                 }
             }
+        }
+        // One 순종 may be a pure breed; where several kings are named it is a king.
+        if kings.len() > 1 {
+            self.persons.extend(kings);
         }
         self.persons.extend(
             uses.into_iter()
@@ -196,6 +218,31 @@ impl Lexicon {
         }
     }
 
+    /// Who did something in a year: `모건은 1910년에 … 밝혔다`.
+    fn agent<'a>(&self, text: &'a str, words: &[Eojeol], index: usize) -> Option<&'a str> {
+        let year = &text[words.get(index + 1)?.core.clone()];
+        let digits = year.strip_suffix("년").or(year.strip_suffix("년에"))?;
+        let verb = &text[words.last()?.core.clone()];
+        let passive = ["되었", "됐", "졌", "어났", "이었", "있었", "되었"]
+            .iter()
+            .any(|part| verb.contains(part));
+        let past = ["다", "습니다"].iter().any(|end| {
+            let stem = verb.strip_suffix(end).unwrap_or_default();
+            stem.chars()
+                .next_back()
+                .is_some_and(|c| is_hangul(c) && (c as u32 - '가' as u32) % 28 == 20)
+        });
+        let first = self.extend(text, words, index);
+        let joined = first == 0
+            || self
+                .read(text, &words[first - 1])
+                .josa
+                .is_some_and(|josa| josa.role == Role::And);
+        let name = &text[words[first].core.start..self.read(text, &words[index]).noun.end];
+        let fits = digits.len() == 4 && digits.parse::<u16>().is_ok() && past && !passive && joined;
+        (fits && !self.things.contains(name) && !lists::is_general(name)).then_some(name)
+    }
+
     /// The facts of one sentence, in their order.
     pub(in super::super) fn facts(&self, text: &str) -> Facts {
         let words = words(text);
@@ -212,6 +259,12 @@ impl Lexicon {
             } else {
                 self.extend(text, &words, index)
             };
+            if word.quote.is_none()
+                && (self.is_half(text, &words, first)
+                    || !reading.text.starts_with(char::is_alphabetic))
+            {
+                continue;
+            }
             let start = if first < index {
                 words[first].core.start
             } else {
@@ -220,7 +273,7 @@ impl Lexicon {
             let answer = start..reading.noun.end;
             let phrase = &text[answer.clone()];
             let defined = definition.as_ref().is_some_and(|d| d.subject == answer);
-            if !defined && !self.is_askable(phrase, word, first < index) {
+            if !defined && !self.is_askable(phrase, reading.text, word, first < index) {
                 continue;
             }
             let blank_end = word.gloss.as_ref().map_or(answer.end, |gloss| gloss.end);
@@ -263,21 +316,48 @@ impl Lexicon {
         first
     }
 
-    /// Whether `word` belongs to the term that goes on with `next`.
-    fn joins(&self, word: &str, next: &str) -> bool {
-        if lists::is_no_noun(word) || word.starts_with(|c: char| c.is_ascii_digit()) {
+    /// Whether a word before `first` that could not be joined is part of the term all the same.
+    fn is_half(&self, text: &str, words: &[Eojeol], first: usize) -> bool {
+        let Some(before) = first.checked_sub(1).map(|index| &words[index]) else {
             return false;
-        }
-        let seen = self
-            .pairs
-            .get(&format!("{word} {next}"))
-            .copied()
-            .unwrap_or(0);
-        let verb_like = lists::ends_adnominal(word) || lists::ends_connective(word);
-        self.is_noun(word) || (seen >= 2 && !verb_like)
+        };
+        let reading = self.read(text, before);
+        let verb_like = lists::ends_adnominal(reading.text) || lists::ends_connective(reading.text);
+        reading.josa.is_none()
+            && !before.stops
+            && !before.is_certain()
+            && !verb_like
+            && !lists::is_no_noun(reading.text)
+            && !lists::is_person_role(reading.text)
+            && reading.text.starts_with(char::is_alphabetic)
     }
 
-    fn is_askable(&self, phrase: &str, word: &Eojeol, compound: bool) -> bool {
+    /// Whether `word` belongs to the term that goes on with `next`.
+    fn joins(&self, word: &str, next: &str) -> bool {
+        let whole = word.chars().nth(1).is_some() || self.is_noun(word);
+        if lists::is_no_noun(word) || !whole || !word.starts_with(char::is_alphabetic) {
+            return false;
+        }
+        // 물과: too short to be taken apart, and no noun as a whole.
+        let with_josa = word.chars().count() == 2
+            && word.ends_with([
+                '과', '와', '은', '는', '이', '가', '을', '를', '의', '에', '로', '도', '만',
+            ]);
+        let with_long_josa = ["으로", "에서", "에게", "까지", "부터", "에는", "에도"]
+            .iter()
+            .any(|end| word.ends_with(end));
+        if (with_josa || with_long_josa) && !self.is_noun(word) {
+            return false;
+        }
+        // 천문학자 이순지: what someone is does not belong to the name.
+        if lists::is_person_role(word) && self.persons.contains(next) {
+            return false;
+        }
+        let verb_like = lists::ends_adnominal(word) || lists::ends_connective(word);
+        self.is_noun(word) || !verb_like
+    }
+
+    fn is_askable(&self, phrase: &str, head: &str, word: &Eojeol, compound: bool) -> bool {
         let length = phrase.chars().count();
         if word.quote.is_some() {
             return (2..=20).contains(&length) && !phrase.ends_with(['.', '다', '?']);
@@ -285,8 +365,14 @@ impl Lexicon {
         if !(2..=20).contains(&length) || phrase.starts_with(|c: char| c.is_ascii_digit()) {
             return false;
         }
-        let person = self.persons.contains(phrase);
-        person || (self.is_noun(phrase) && !lists::is_general(phrase)) || compound
+        if compound {
+            return self.is_noun(head) && !lists::is_position(phrase);
+        }
+        let evidence = self.nouns.get(phrase).copied().unwrap_or_default();
+        // A noun that the text mostly uses as a verb is no term of it.
+        let action = evidence.verb > 0 && evidence.sure - evidence.verb < 3;
+        self.persons.contains(phrase)
+            || (self.is_noun(phrase) && !lists::is_general(phrase) && !action)
     }
 
     fn kind(&self, phrase: &str, word: &Eojeol) -> FactKind {
@@ -314,6 +400,11 @@ impl Lexicon {
         if role == Some(Role::And) || role.is_none() || follows_its_like {
             return Part::Listed;
         }
+        let owned = first > 0
+            && self
+                .read(text, &words[first - 1])
+                .josa
+                .is_some_and(|josa| josa.role == Role::Of);
         let called = role == Some(Role::Called)
             && words.get(index + 1).is_some_and(|next| {
                 let verb = &text[next.core.clone()];
@@ -332,6 +423,7 @@ impl Lexicon {
             });
         match role {
             _ if called => Part::Called,
+            _ if owned => Part::Other,
             Some(Role::Topic | Role::Meaning) => Part::Topic,
             Some(Role::Subject) if first <= 1 => Part::Topic,
             _ => Part::Other,
@@ -355,7 +447,13 @@ impl Lexicon {
         } else {
             self.extend(text, words, head)
         };
-        let starts = first == 0 || (first == 1 && word.quote.is_some());
+        let owned = first == 1
+            && self
+                .read(text, &words[0])
+                .josa
+                .is_some_and(|josa| josa.form == "의")
+            && word.quote.is_none();
+        let starts = first == 0 || owned || (first == 1 && word.quote.is_some());
         let plain = words[..head].iter().all(|word| {
             let reading = self.read(text, word);
             reading.josa.is_none() && !word.stops && !lists::is_no_noun(reading.text)
@@ -395,18 +493,32 @@ impl Lexicon {
     }
 }
 
+const DEFINING: &[&str] = &[
+    "말한다",
+    "뜻한다",
+    "의미한다",
+    "가리킨다",
+    "일컫는다",
+    "말합니다",
+    "뜻합니다",
+    "의미합니다",
+    "가리킵니다",
+];
+
 /// What the sentence says its subject is; none when it says no such thing.
 fn genus(text: &str, words: &[Eojeol]) -> Option<String> {
     let last = words.last()?;
     let word = &text[last.core.clone()];
-    for copula in ["이었다", "였다", "입니다", "이다"] {
+    for copula in ["이었습니다", "였습니다", "이었다", "였다", "입니다", "이다"]
+    {
         if let Some(noun) = word.strip_suffix(copula) {
             let verb = noun.is_empty()
-                || noun.ends_with(['하', '되', '시', '이', '지', '리', '기']) && copula == "였다";
+                || noun.ends_with(['하', '되', '시', '이', '지', '리', '기'])
+                    && copula.starts_with('였');
             return (!verb).then(|| noun.to_owned());
         }
     }
-    if ["말한다", "뜻한다", "의미한다", "가리킨다", "일컫는다"].contains(&word) {
+    if DEFINING.contains(&word) {
         let object = words.get(words.len().checked_sub(2)?)?;
         let object = &text[object.core.clone()];
         return object.strip_suffix(['을', '를']).map(str::to_owned);

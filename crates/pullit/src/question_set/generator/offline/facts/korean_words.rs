@@ -1,5 +1,9 @@
 //! Word lists for Korean: what is too general to be an answer, what is no noun, who is a person.
 
+use std::{collections::HashSet, sync::LazyLock};
+
+use crate::question_set::generator::offline::language::is_hangul;
+
 /// Nouns that say too little to be asked for on their own; parts of longer terms they may be.
 const GENERAL: &str = "것 때 수 등 경우 사람 때문 정도 이후 이전 당시 자신 하나 모두 대부분 다음 위 안 속 중 뒤 앞 전 후 사이 \
 동안 가운데 결과 방법 과정 역할 기능 특징 목적 이유 의미 예 점 부분 문제 상태 방식 시간 시기 시대 내용 종류 형태 구조 \
@@ -21,6 +25,7 @@ const NO_NOUN: &str = "가장 매우 더 덜 다시 또 또한 그리고 그러�
 아홉 열 첫 첫째 둘째 셋째 이 그 저 새 헌 온 전 총 단 오직 다만 주로 보통 흔히 자주 대개 거의 아주 훨씬 조금 조금씩 많이 잘 못 안 \
 처음 직접 실제로 그대로 차례로 지나치게 너무 오랫동안 실행 중인 동안 때 이후 이전 당시 뒤 후 전에 후에 위해 통해 대해 따라 \
 의해 관해 비해 수 것 등 중 가운데 사이 셋 넷 둘 하나 비록 만약 만일 결국 물론 점차 점점 천천히 빨리 곧 아직 여전히 항상 늘 \
+다음 이번 지난 해당 일부 대개 각종 본래 원래 당초 오늘날 최근 이듬해 지난해 매년 해마다 초기 후기 중기 지금 현재 어느 역시 골고루 저절로 거꾸로 제각기 스스로 먼저 나중 \
 최초의 실은 큰 작은 긴 짧은 높은 낮은 많은 적은 좋은 나쁜 빠른 느린 넓은 좁은 오래된 새로운 뛰어난 지은 만든 쓴 본 된 한번";
 
 /// Nouns that stand before a person's name, or that a person is.
@@ -38,10 +43,14 @@ const KING_STARTS: &str = "태정세문단예성연중인명선효현숙경영�
 const ADNOMINAL: &str = "한된는은진난던운른린긴큰온쓴든을할될갈질날올친킨낸준본간뀐룬띤힌인의";
 
 /// Syllables that end a verb which the sentence goes on after.
-const CONNECTIVE: &str = "고며서면게지아어여해져려러니나도록거듯";
+const CONNECTIVE: &str = "고며서면게지아어여해져려러니나도록거듯히이";
 
 /// Last syllables of what is left of a verb or an adjective once a particle-like ending is gone.
 const VERBAL: &str = "하되있없않같었았했겠였받얻찾높낮넓깊짧젊많좋싫쉽맞붉얕좁길시적으되려";
+
+/// Nouns that only say where or when: `장치 사이` is no term.
+const POSITIONS: &str = "사이 때 중 안 밖 속 위 아래 옆 앞 뒤 전 후 내 외 동안 이후 이전 이상 이하 가운데 무렵 당시 시절 초 말 등 \
+간 쪽 곁 끝 수 정도 경우 자체 때문 대신 도중 직후 직전 순서";
 
 fn listed(list: &str, word: &str) -> bool {
     list.split(' ').any(|entry| entry == word)
@@ -52,11 +61,18 @@ fn last_in(list: &str, word: &str) -> bool {
 }
 
 pub(super) fn is_general(word: &str) -> bool {
-    WORDS.with_general(word)
+    GENERAL_SET.contains(word)
+}
+
+/// Whether a phrase ends in a word that only says where or when.
+pub(super) fn is_position(phrase: &str) -> bool {
+    phrase
+        .rsplit_once(' ')
+        .is_some_and(|(_, last)| listed(POSITIONS, last))
 }
 
 pub(super) fn is_no_noun(word: &str) -> bool {
-    WORDS.with_no_noun(word)
+    NO_NOUN_SET.contains(word)
 }
 
 pub(super) fn is_person_role(word: &str) -> bool {
@@ -87,22 +103,17 @@ pub(super) fn ends_verbal(word: &str) -> bool {
     last_in(VERBAL, word)
 }
 
-struct Words {
-    general: std::sync::LazyLock<std::collections::HashSet<&'static str>>,
-    no_noun: std::sync::LazyLock<std::collections::HashSet<&'static str>>,
-}
+static GENERAL_SET: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| GENERAL.split_whitespace().collect());
+static NO_NOUN_SET: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| NO_NOUN.split_whitespace().collect());
 
-static WORDS: Words = Words {
-    general: std::sync::LazyLock::new(|| GENERAL.split_whitespace().collect()),
-    no_noun: std::sync::LazyLock::new(|| NO_NOUN.split_whitespace().collect()),
-};
-
-impl Words {
-    fn with_general(&self, word: &str) -> bool {
-        self.general.contains(word)
-    }
-
-    fn with_no_noun(&self, word: &str) -> bool {
-        self.no_noun.contains(word)
-    }
+/// The noun that a verb is made of, as in 제어하는 and 분열된.
+pub(super) fn of_verb(word: &str) -> Option<&str> {
+    let (at, _) = word
+        .char_indices()
+        .skip(2)
+        .find(|(_, c)| "하한할함합해했되된될됨됩됐".contains(*c))?;
+    let noun = &word[..at];
+    noun.chars().all(is_hangul).then_some(noun)
 }

@@ -7,6 +7,7 @@ use crate::question_set::generator::offline::language::Language;
 
 /// Longest first where one begins like another.
 const KOREAN_UNITS: &[&str] = &[
+    "분자",
     "마이크로초",
     "나노초",
     "밀리초",
@@ -189,6 +190,22 @@ const NO_UNIT: &[&str] = &[
     "has",
     "have",
     "had",
+    "between",
+    "until",
+    "after",
+    "before",
+    "during",
+    "through",
+    "over",
+    "under",
+    "he",
+    "she",
+    "they",
+    "it",
+    "this",
+    "his",
+    "her",
+    "their",
     "more",
     "less",
     "other",
@@ -354,6 +371,7 @@ fn english(text: &str, number: Range<usize>, previous: &str) -> Option<(Found, u
         && !rest.starts_with(['-', 's', '–'])
         && (BEFORE_YEAR.contains(&previous.to_lowercase().as_str()) || MONTHS.contains(&previous))
         && (word.is_empty()
+            || MONTHS.contains(&previous)
             || word.starts_with(char::is_uppercase)
             || NO_UNIT.contains(&word)
             || rest.starts_with([',', '.', ';'])
