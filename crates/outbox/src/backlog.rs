@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use metrics::gauge;
 use sea_orm::{ConnectionTrait, QueryResult};
 use serde::Serialize;
 
@@ -47,6 +48,17 @@ impl Backlog {
             .oldest_created_at
             .and_then(|oldest| (now - oldest).to_std().ok())
             .unwrap_or_default()
+    }
+
+    /// Sets the gauges `outbox_backlog{status}` and `outbox_oldest_age_seconds`.
+    pub fn record(&self, now: DateTime<Utc>) {
+        for (status, held) in [
+            (EventStatus::Pending, self.pending),
+            (EventStatus::Dead, self.dead),
+        ] {
+            gauge!("outbox_backlog", "status" => status.as_str()).set(held.count as f64);
+        }
+        gauge!("outbox_oldest_age_seconds").set(self.oldest_age(now).as_secs_f64());
     }
 }
 
