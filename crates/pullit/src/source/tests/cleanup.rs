@@ -2,6 +2,9 @@ use sea_orm::DatabaseTransaction;
 
 use super::*;
 use crate::platform::fence::{FenceError, NoFence, RunFence};
+use crate::platform::storage::{
+    LocalObject, ObjectKey, ObjectMeta, Storage, StorageError, UploadTicket,
+};
 use crate::source::{CleanupError, Removed};
 
 /// A run that was superseded.
@@ -25,6 +28,42 @@ impl RunFence for SupersededLater {
         } else {
             Ok(())
         }
+    }
+}
+
+/// A folder under which a question set comes to need a source in the very moment in which its object goes.
+struct NeededMeanwhile(Db, i64, i64);
+
+#[async_trait]
+impl Storage for NeededMeanwhile {
+    async fn upload_url(&self, _: &UploadTicket) -> Result<String, StorageError> {
+        Err(StorageError::Missing)
+    }
+
+    async fn head(&self, _: &ObjectKey) -> Result<Option<ObjectMeta>, StorageError> {
+        Ok(None)
+    }
+
+    async fn open(&self, _: &ObjectKey, _: Option<&str>) -> Result<LocalObject, StorageError> {
+        Err(StorageError::Missing)
+    }
+
+    async fn delete(&self, _: &ObjectKey) -> Result<(), StorageError> {
+        let sql = "INSERT INTO question_set_source (question_set_id, source_id) VALUES ($1, $2)";
+        let values = vec![self.1.into(), self.2.into()];
+        self.0
+            .write()
+            .run(sql, values)
+            .await
+            .map(drop)
+            .map_err(|error| StorageError::Unavailable {
+                what: "link",
+                reason: error.to_string(),
+            })
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        Ok(())
     }
 }
 
@@ -106,6 +145,19 @@ testkit::on_each_database! {
 
         std::fs::remove_dir(&stuck_object).unwrap();
         assert_eq!(world.clean().await, Removed { removed: 1, failed: 1 });
+    }
+
+    async fn rows_go_only_if_nobody_needs_them_in_the_moment_when_they_go(db: testkit::Database) {
+        let world = World::on(db).await;
+        let (id, _) = world.deleted().await;
+        let set = world.question_set("PENDING", &[]).await;
+        let storage = Arc::new(NeededMeanwhile(world.db.clone(), set, id));
+        let limits = SourceLimits::from(&Config::default());
+        let sources = Sources::new(world.db.clone(), storage, chrono_tz::UTC, limits, Arc::new(Utc::now));
+        let cleaned = sources.cleanup(&NoFence, &CancellationToken::new(), &|_, _| {}).await;
+        assert_eq!(cleaned.unwrap(), removed(0));
+        assert_eq!(world.column(id, "status").await.as_deref(), Some("DELETED"));
+        assert_eq!(world.count("SELECT COUNT(*) FROM question_set_source").await, 1);
     }
 
     async fn a_superseded_run_touches_nothing(db: testkit::Database) {
