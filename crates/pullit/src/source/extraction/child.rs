@@ -142,6 +142,8 @@ fn confine(limits: &Limits) -> rustix::io::Result<()> {
         },
     )?;
     setrlimit(Resource::Core, exactly(0))?;
+    // It comes when the thread that started the child ends: a worker of the parent's runtime, which
+    // lives as long as the parent.
     #[cfg(target_os = "linux")]
     set_parent_process_death_signal(Some(Signal::KILL))?;
     Ok(())

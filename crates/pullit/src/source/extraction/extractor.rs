@@ -146,3 +146,7 @@ fn death(signal: i32) -> ExtractionError {
 fn unavailable(what: &str, error: &dyn std::fmt::Display) -> ExtractionError {
     ExtractionError::Unavailable(format!("cannot {what}: {error}"))
 }
+
+#[cfg(test)]
+#[path = "extractor_tests.rs"]
+mod tests;

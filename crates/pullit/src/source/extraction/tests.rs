@@ -199,6 +199,15 @@ fn pages_that_draw_without_text_are_images_and_pages_that_draw_nothing_are_empty
 }
 
 #[test]
+fn glyphs_without_characters_are_as_unreadable_as_an_image() {
+    let page = samples::page(&[(700.0, "\\001\\002\\003 \\004\\005 a")]);
+    assert_eq!(
+        pdf_of(&[&page], "", &Limits::default()),
+        Err(code::DOCUMENT_IMAGE_ONLY)
+    );
+}
+
+#[test]
 fn damaged_files_are_broken_and_other_files_are_mismatched() {
     let limits = Limits::default();
     let whole = samples::pdf(&[&samples::page(&[(700.0, SENTENCE)])], "");

@@ -57,6 +57,9 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<PdfText, ExtractionF
         });
     }
     let text = paragraph::rebuild(&furniture::without(pages));
+    if is_unreadable(&text) {
+        return Err(ExtractionFailure::image_only());
+    }
     Ok(PdfText {
         text,
         page_count: i32::try_from(page_count).unwrap_or(i32::MAX),
@@ -100,6 +103,18 @@ fn read_pages(
         Some(error) if pages.is_empty() => Err(failure(error)),
         _ => Ok(pages),
     }
+}
+
+/// Whether the file does not say which characters most of its glyphs are.
+fn is_unreadable(text: &str) -> bool {
+    let (mut known, mut unknown) = (0_usize, 0_usize);
+    for c in text.chars().filter(|c| !c.is_whitespace()) {
+        let is_known = c != char::REPLACEMENT_CHARACTER
+            && !c.is_control()
+            && !('\u{E000}'..='\u{F8FF}').contains(&c);
+        *if is_known { &mut known } else { &mut unknown } += 1;
+    }
+    unknown >= known
 }
 
 /// Whether any page holds drawing operators at all.
