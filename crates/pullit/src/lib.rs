@@ -4,7 +4,10 @@
 
 pub mod admin;
 pub mod auth;
+pub mod learn_stats;
+pub mod marking;
 pub mod member;
+pub mod notification;
 pub mod platform;
 pub mod question_set;
 pub mod source;

@@ -94,7 +94,9 @@ CREATE TABLE question_set (
     status          VARCHAR(16) NOT NULL DEFAULT 'PENDING' CHECK (status IN ('PENDING', 'COMPLETE', 'FAILED')),
     retry_count     INTEGER NOT NULL DEFAULT 0,
     retryable       BOOLEAN NOT NULL DEFAULT TRUE,
-    failure_reason  VARCHAR(500),
+    failure_reason  VARCHAR(64),
+    -- The reason in words, for the member.
+    failure_message VARCHAR(500),
     version         BIGINT NOT NULL DEFAULT 0,
     pending_since   TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00'),
     created_at      TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00'),

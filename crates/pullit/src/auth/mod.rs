@@ -8,5 +8,6 @@ mod sessions;
 mod tokens;
 
 pub use secret::{SecretError, Secrets};
+pub(crate) use secret::{hex, hmac};
 pub use service::{Auth, AuthOptions};
 pub use tokens::AccessTokens;

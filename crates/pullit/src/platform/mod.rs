@@ -1,11 +1,14 @@
 //! What every domain room stands on: configuration, database, clock, storage, broker, HTTP manners.
 
+pub mod broker;
 pub mod clock;
 pub mod config;
 pub mod db;
 pub mod fence;
 pub mod http;
+pub mod idempotency;
 pub mod migrations;
+pub mod run;
 pub mod sql;
 pub mod storage;
 pub mod telemetry;

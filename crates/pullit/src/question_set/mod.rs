@@ -1,3 +1,16 @@
 //! Question sets: how they are asked for, generated, kept and cleaned up.
 
+mod cleanup;
+pub mod events;
 pub mod generator;
+pub mod http;
+mod model;
+mod result;
+mod retry;
+mod service;
+mod store;
+mod worker;
+
+pub use model::{QuestionSet, SetStatus};
+pub use service::{MarkableQuestion, QuestionSets, SetLimits};
+pub use worker::{QuestionGenerationWorker, WorkerOptions};

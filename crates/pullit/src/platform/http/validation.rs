@@ -20,6 +20,11 @@ impl Fields {
         });
     }
 
+    /// Whether nothing was noted of this field.
+    pub fn ok_so_far(&self, field: &str) -> bool {
+        self.errors.iter().all(|error| error.field != field)
+    }
+
     /// A field that must be there.
     pub fn required<T>(&mut self, field: &str, value: Option<T>) -> Option<T> {
         if value.is_none() {

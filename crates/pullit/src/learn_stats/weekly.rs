@@ -1,0 +1,110 @@
+//! `LearnStatsBatchScheduler` (guide 3.2): every Monday, a weekly reset for every member, then all stats anew from the ledgers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::NaiveDate;
+use outbox::NewEvent;
+use tokio_util::sync::CancellationToken;
+
+use super::projection::{WEEKLY_RESET, member_key};
+use super::recompute::{self, iso_week};
+use super::service::LearnStats;
+use super::streak::Progress;
+use crate::platform::fence::RunFence;
+use crate::platform::run::RunError;
+
+/// Where a run goes on when one of its transactions met a conflict and the scheduler calls it again: what was committed is not done twice.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Resume(Arc<Mutex<Option<(i64, Position)>>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    published_to: Option<i64>,
+    recomputed_to: Option<i64>,
+}
+
+const START: Position = Position {
+    published_to: Some(i64::MIN),
+    recomputed_to: Some(i64::MIN),
+};
+
+impl Resume {
+    fn position(&self, run: i64) -> Position {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.filter(|(of, _)| *of == run)
+            .map_or(START, |(_, position)| position)
+    }
+
+    fn keep(&self, run: i64, position: Position) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((run, position));
+    }
+}
+
+impl LearnStats {
+    /// Publishes one `WEEKLY_RESET` per member for the week of `today`, then recomputes every member's stats. The number of members recomputed.
+    ///
+    /// `run` names the run: called again for the same one, it goes on where it stopped.
+    ///
+    /// # Errors
+    /// When the run has lost its lease or the database does not answer; pages committed before stay.
+    pub async fn reset_week(
+        &self,
+        run: i64,
+        today: NaiveDate,
+        fence: &dyn RunFence,
+        cancel: &CancellationToken,
+        progress: Progress<'_>,
+    ) -> Result<u64, RunError> {
+        let members = self.member_count().await?;
+        let mut position = self.resume.position(run);
+        let week = iso_week(today);
+        let mut done = 0;
+        while let Some(after) = position.published_to.filter(|_| !cancel.is_cancelled()) {
+            let page = self.member_page(after).await?;
+            if !page.is_empty() {
+                self.publish_resets(&page, &week, fence).await?;
+            }
+            position.published_to = page.last().copied();
+            self.resume.keep(run, position);
+            done += page.len() as u64;
+            progress(done, members.saturating_mul(2).max(done));
+        }
+        let mut recomputed = 0;
+        while let Some(after) = position.recomputed_to.filter(|_| !cancel.is_cancelled()) {
+            let page = self.member_page(after).await?;
+            if !page.is_empty() {
+                let tx = self.db.begin().await?;
+                recompute::all(&tx, &page, self.today()).await?;
+                fence.check(&tx).await?;
+                tx.commit().await?;
+            }
+            position.recomputed_to = page.last().copied();
+            self.resume.keep(run, position);
+            recomputed += page.len() as u64;
+            progress(done + recomputed, members.saturating_mul(2).max(done + recomputed));
+        }
+        tracing::info!(members = recomputed, week, "the week is reset and the stats are recalibrated");
+        Ok(recomputed)
+    }
+
+    async fn publish_resets(
+        &self,
+        members: &[i64],
+        week: &str,
+        fence: &dyn RunFence,
+    ) -> Result<(), RunError> {
+        let events = members
+            .iter()
+            .map(|member| {
+                let payload = serde_json::json!({"version": 1, "memberId": member, "week": week});
+                NewEvent::new(WEEKLY_RESET, member_key(*member), payload)
+            })
+            .collect();
+        let tx = self.db.begin().await?;
+        outbox::publish_all(&tx, events, (self.now)()).await?;
+        fence.check(&tx).await?;
+        tx.commit().await?;
+        self.signal.notify();
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
+
+/// Whether an answer is right. `kind` and `right` are the question's; the answer is a string or a boolean, as it came.
+pub(super) fn is_right(kind: &str, right: &str, answer: &Value) -> bool {
+    match kind {
+        "TRUE_FALSE" => match answer {
+            Value::Bool(answer) => (right == "true") == *answer,
+            Value::String(answer) => right.eq_ignore_ascii_case(answer.trim()),
+            _ => false,
+        },
+        "MULTIPLE_CHOICE" => answer.as_str().is_some_and(|answer| option(answer) == option(right)),
+        _ => answer
+            .as_str()
+            .is_some_and(|answer| !short(answer).is_empty() && short(answer) == short(right)),
+    }
+}
+
+/// An option is chosen, not typed: only its form in Unicode may differ.
+fn option(text: &str) -> String {
+    text.trim().nfc().collect()
+}
+
+/// A short answer is typed: NFC, case folding, no white space, no outer punctuation.
+fn short(text: &str) -> String {
+    let folded: String = text.nfc().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace()).collect();
+    folded.trim_matches(is_punctuation).to_owned()
+}
+
+/// What may stand around an answer without being part of it. Signs that carry meaning (`%`, `℃`, `+`, `-` …) stay.
+fn is_punctuation(c: char) -> bool {
+    matches!(
+        c,
+        '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '"' | '`' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '…' | '·'
+            | '‘' | '’' | '“' | '”' | '«' | '»' | '、' | '。' | '〈'..='】' | '！' | '？' | '，' | '．' | '：' | '；' | '（' | '）'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::is_right;
+
+    #[test]
+    fn short_answers_compare_without_form_case_space_and_outer_punctuation() {
+        let decomposed = "훈민정음";
+        for answer in ["훈민정음", " 훈민 정음. ", "「훈민정음」", "\"훈민정음\"", decomposed] {
+            assert!(is_right("SHORT_ANSWER", "훈민정음", &json!(answer)), "{answer}");
+        }
+        assert!(is_right("SHORT_ANSWER", "Page Table", &json!("page table")));
+        assert!(!is_right("SHORT_ANSWER", "C++", &json!("C")));
+        assert!(!is_right("SHORT_ANSWER", "30%", &json!("30")));
+        assert!(!is_right("SHORT_ANSWER", "…", &json!("")));
+    }
+
+    #[test]
+    fn true_and_false_come_as_booleans_or_as_words() {
+        assert!(is_right("TRUE_FALSE", "true", &json!(true)));
+        assert!(is_right("TRUE_FALSE", "false", &json!(false)));
+        assert!(is_right("TRUE_FALSE", "true", &json!("TRUE")));
+        assert!(!is_right("TRUE_FALSE", "true", &json!(false)));
+        assert!(!is_right("TRUE_FALSE", "false", &json!("no")));
+    }
+
+    #[test]
+    fn an_option_must_be_the_right_one_to_the_letter() {
+        assert!(is_right("MULTIPLE_CHOICE", "1446년", &json!("1446년")));
+        assert!(!is_right("MULTIPLE_CHOICE", "1446년", &json!("1443년")));
+        assert!(!is_right("MULTIPLE_CHOICE", "true", &json!(true)));
+    }
+}

@@ -1,0 +1,7 @@
+//! Marking: answers in, results out, and everything that follows in one transaction.
+
+mod answer;
+pub mod http;
+mod service;
+
+pub use service::Marking;

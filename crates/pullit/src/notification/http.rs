@@ -1,0 +1,114 @@
+//! `/api/notifications/subscribe`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use futures::StreamExt;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+use sse_hub::{Frame, Subscription};
+use tokio::time::Instant;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::feed::{Feed, MOST_REPLAYED, frame};
+use super::store;
+use crate::platform::http::{ApiError, Caller, Query};
+
+/// A client that finds no place waits this long before it asks again.
+const REFUSAL_RETRY: std::ops::Range<Duration> = Duration::from_secs(60)..Duration::from_secs(180);
+
+/// The routes of the room.
+pub fn routes(feed: Arc<Feed>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(subscribe))
+        .with_state(feed)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Resume {
+    last_event_id: Option<String>,
+}
+
+/// The caller's events, as they come. With a last event id: first those that were missed, in order, or `resync` when they are not all kept.
+#[utoipa::path(get, path = "/api/notifications/subscribe", tag = "notifications", security(("bearer" = [])),
+    params(("Last-Event-ID" = Option<String>, Header), ("lastEventId" = Option<String>, Query)),
+    responses((status = 200, content_type = "text/event-stream", body = String,
+        description = "`handShakeComplete` or `reconnection`, then `questionSetCreationComplete`, `heartbeat`, `resync`, `tokenExpired`"),
+        (status = 401, description = "A_001, A_002")))]
+async fn subscribe(
+    State(feed): State<Arc<Feed>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Query(resume): Query<Resume>,
+) -> Result<Response, ApiError> {
+    let last = headers
+        .get("last-event-id")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
+        .or(resume.last_event_id)
+        .filter(|id| !id.trim().is_empty());
+    // Subscribe first, then read the store: what is stored meanwhile is in one of the two or in both, and is sent once.
+    let mut stream = match feed.hub.subscribe(caller.id()) {
+        Ok(stream) => stream,
+        Err(refusal) => {
+            tracing::info!(member = caller.id(), %refusal, "an event stream was refused");
+            return stream_response(Body::from(sse_hub::refusal_body(REFUSAL_RETRY)));
+        }
+    };
+    match last {
+        None => {
+            let text = format!("EventStream Created. userId: {}", caller.id());
+            stream.first(Frame::event("handShakeComplete", None, &text));
+        }
+        Some(last) => {
+            stream.first(Frame::event("reconnection", None, "connection established"));
+            replay(&feed, &mut stream, caller.id(), last.trim()).await?;
+        }
+    }
+    let left = (caller.0.expires_at - (feed.now)()).to_std().unwrap_or_default();
+    let expired = Frame::event("tokenExpired", None, "access token expired");
+    stream.until(Instant::now() + left, expired);
+    stream_response(Body::from_stream(stream.map(Ok::<_, std::convert::Infallible>)))
+}
+
+/// Sends what the client missed; or tells it to load its state anew, never a part of the history in silence.
+async fn replay(
+    feed: &Feed,
+    stream: &mut Subscription<i64>,
+    member: i64,
+    last: &str,
+) -> Result<(), ApiError> {
+    let db = feed.db.read();
+    let known = match last.parse::<i64>() {
+        Ok(id) if store::is_members(db, id, member).await? => Some(id),
+        _ => None,
+    };
+    if let Some(id) = known {
+        let missed = store::of_member_after(db, member, id, MOST_REPLAYED + 1).await?;
+        if missed.len() as i64 <= MOST_REPLAYED {
+            stream.resume_after(id);
+            stream.replay(missed.iter().map(|n| (n.id, frame(n))).collect());
+            return Ok(());
+        }
+    }
+    stream.first(Frame::event("resync", None, "reload"));
+    Ok(())
+}
+
+fn stream_response(body: Body) -> Result<Response, ApiError> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    Ok(response)
+}

@@ -1,0 +1,10 @@
+//! `NotificationEventService` (guide 4.2): what members are told, stored first, then sent to every tab they have open.
+
+mod feed;
+pub mod http;
+mod message;
+mod projection;
+mod store;
+
+pub use feed::Feed;
+pub use projection::NotificationProjection;

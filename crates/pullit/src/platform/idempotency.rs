@@ -1,0 +1,163 @@
+//! `Idempotency-Key`: the same key answers the same and acts once, for 24 hours.
+//!
+//! The key is claimed in the transaction of the work itself, so that the work and its remembered answer exist together or not at all. Of two
+//! requests with one key at the same time the second waits for the first one's commit at the primary key, and then finds its answer.
+
+use axum::extract::FromRequestParts;
+use chrono::{DateTime, TimeDelta, Utc};
+use http::request::Parts;
+use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::db::Db;
+use super::fence::{FenceError, RunFence};
+use super::http::{ApiError, codes};
+use super::sql::SqlExt;
+
+/// Extractor: the `Idempotency-Key` header, if there is one.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let Some(value) = parts.headers.get("idempotency-key") else {
+            return Ok(Self(None));
+        };
+        match value.to_str() {
+            Ok(key) if !key.trim().is_empty() && key.len() <= 255 => Ok(Self(Some(key.trim().to_owned()))),
+            _ => Err(ApiError::field("Idempotency-Key", "1자 이상 255자 이하의 ASCII 문자열이어야 합니다")),
+        }
+    }
+}
+
+/// One request that must act once.
+#[derive(Debug)]
+pub struct Once {
+    member_id: i64,
+    scope: &'static str,
+    key: String,
+    request_hash: String,
+}
+
+/// An answer that was given before.
+#[derive(Debug, FromQueryResult)]
+pub struct Remembered {
+    request_hash: String,
+    /// HTTP status.
+    pub status: i32,
+    /// Body.
+    pub body: serde_json::Value,
+}
+
+const FORGET: &str = "DELETE FROM idempotency_key \
+     WHERE member_id = $1 AND scope = $2 AND key = $3 AND created_at <= $4";
+const CLAIM: &str = "INSERT INTO idempotency_key (member_id, scope, key, request_hash, status, body, created_at) \
+     VALUES ($1, $2, $3, $4, 0, $5, $6) ON CONFLICT (member_id, scope, key) DO NOTHING";
+const RECALL: &str = "SELECT request_hash, status, body FROM idempotency_key \
+     WHERE member_id = $1 AND scope = $2 AND key = $3";
+const REMEMBER: &str = "UPDATE idempotency_key SET status = $4, body = $5 \
+     WHERE member_id = $1 AND scope = $2 AND key = $3";
+const PRUNE: &str = "DELETE FROM idempotency_key WHERE (member_id, scope, key) IN \
+     (SELECT member_id, scope, key FROM idempotency_key WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+
+/// How long a key is remembered (contract).
+const LIFETIME: TimeDelta = TimeDelta::hours(24);
+
+impl Once {
+    /// The request, if it carried a key.
+    ///
+    /// # Errors
+    /// When the request cannot be written as JSON.
+    pub fn of(
+        member_id: i64,
+        scope: &'static str,
+        key: &IdempotencyKey,
+        request: &impl Serialize,
+    ) -> Result<Option<Self>, ApiError> {
+        let Some(key) = key.0.clone() else {
+            return Ok(None);
+        };
+        let request = serde_json::to_vec(request).map_err(|_| ApiError::new(codes::INTERNAL))?;
+        Ok(Some(Self {
+            member_id,
+            scope,
+            key,
+            request_hash: crate::auth::hex(&Sha256::digest(&request)),
+        }))
+    }
+
+    /// Claims the key in the transaction of the work. The answer of before, when there is one: then there is nothing to do.
+    ///
+    /// # Errors
+    /// `C_009` when the key was used for another request.
+    pub async fn claim(
+        &self,
+        tx: &DatabaseTransaction,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Remembered>, ApiError> {
+        let name = || vec![self.member_id.into(), self.scope.into(), self.key.clone().into()];
+        let mut forget = name();
+        forget.push((now - LIFETIME).into());
+        tx.run(FORGET, forget).await?;
+        let mut claim = name();
+        claim.extend([
+            self.request_hash.clone().into(),
+            serde_json::Value::Null.into(),
+            now.into(),
+        ]);
+        if tx.run(CLAIM, claim).await? == 1 {
+            return Ok(None);
+        }
+        let remembered = tx
+            .row::<Remembered, _>(RECALL, name())
+            .await?
+            .ok_or(codes::UNAVAILABLE)?;
+        if remembered.request_hash != self.request_hash {
+            return Err(codes::IDEMPOTENCY_REUSED.into());
+        }
+        Ok(Some(remembered))
+    }
+
+    /// Keeps the answer, in the same transaction.
+    ///
+    /// # Errors
+    /// When the answer cannot be written.
+    pub async fn remember(
+        &self,
+        tx: &DatabaseTransaction,
+        status: http::StatusCode,
+        body: &impl Serialize,
+    ) -> Result<(), ApiError> {
+        let body = serde_json::to_value(body).map_err(|_| ApiError::new(codes::INTERNAL))?;
+        let values = vec![
+            self.member_id.into(),
+            self.scope.into(),
+            self.key.clone().into(),
+            i32::from(status.as_u16()).into(),
+            body.into(),
+        ];
+        tx.run(REMEMBER, values).await?;
+        Ok(())
+    }
+}
+
+/// Deletes one batch of keys older than `before`; the number deleted.
+///
+/// # Errors
+/// When the run that asks has lost its lease, or the database does not answer.
+pub async fn prune(
+    db: &Db,
+    before: DateTime<Utc>,
+    batch: u32,
+    fence: &dyn RunFence,
+) -> Result<u64, FenceError> {
+    let tx = db.begin().await.map_err(DbErr::from)?;
+    let values = vec![before.into(), i64::from(batch).into()];
+    let pruned = tx.run(PRUNE, values).await?;
+    fence.check(&tx).await?;
+    tx.commit().await?;
+    Ok(pruned)
+}

@@ -1,0 +1,338 @@
+//! `/api/question-set…`
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use chrono::SecondsFormat;
+use http::header::LOCATION;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::model::{Question, QuestionSet, SetStatus};
+use super::service::{Ask, Asked, Detail, QuestionSets};
+use crate::learn_stats::LearnStats;
+use crate::platform::http::{ApiError, Caller, Fields, Json, PathId, Query, codes};
+use crate::platform::idempotency::{IdempotencyKey, Once};
+
+const DEFAULT_PAGE: i64 = 20;
+const LARGEST_PAGE: i64 = 100;
+const LONGEST_TITLE: usize = 200;
+const MOST_SOURCES: usize = 20;
+
+#[derive(Clone)]
+struct Room {
+    sets: QuestionSets,
+    stats: Arc<LearnStats>,
+}
+
+/// The routes of the room.
+pub fn routes(sets: QuestionSets, stats: Arc<LearnStats>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(ask, page))
+        .routes(routes!(all))
+        .routes(routes!(detail, rename, delete))
+        .with_state(Room { sets, stats })
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AskBody {
+    /// `EASY`, `MEDIUM` or `HARD`.
+    #[schema(required)]
+    difficulty: Option<String>,
+    /// 1 to 100.
+    #[schema(required)]
+    question_count: Option<i64>,
+    /// `MULTIPLE_CHOICE`, `TRUE_FALSE` or `SHORT_ANSWER`.
+    #[serde(rename = "type")]
+    #[schema(required)]
+    kind: Option<String>,
+    /// 1 to 20 own sources.
+    #[schema(required)]
+    source_ids: Option<Vec<i64>>,
+    /// By default the name of the first source.
+    title: Option<String>,
+}
+
+impl AskBody {
+    fn check(self) -> Result<Ask, ApiError> {
+        let mut fields = Fields::new();
+        let difficulty = fields.choice("difficulty", self.difficulty, "EASY, MEDIUM, HARD");
+        let kind = fields.choice("type", self.kind, "MULTIPLE_CHOICE, TRUE_FALSE, SHORT_ANSWER");
+        let count = fields.required("questionCount", self.question_count);
+        if count.is_some_and(|count| !(1..=100).contains(&count)) {
+            fields.wrong("questionCount", "1 이상 100 이하여야 합니다");
+        }
+        let mut source_ids = fields.required("sourceIds", self.source_ids).unwrap_or_default();
+        let mut seen = std::collections::HashSet::new();
+        source_ids.retain(|id| seen.insert(*id));
+        if (source_ids.is_empty() && fields.ok_so_far("sourceIds")) || source_ids.len() > MOST_SOURCES {
+            fields.wrong("sourceIds", format!("1개 이상 {MOST_SOURCES}개 이하여야 합니다"));
+        }
+        let title = match self.title {
+            Some(title) if title.trim().is_empty() => None,
+            Some(title) => fields.text("title", Some(title), LONGEST_TITLE),
+            None => None,
+        };
+        fields.check()?;
+        // Both were checked above.
+        let (Some(difficulty), Some(kind)) = (difficulty, kind) else {
+            return Err(codes::INTERNAL.into());
+        };
+        Ok(Ask {
+            difficulty,
+            kind,
+            count: count.and_then(|count| i32::try_from(count).ok()).unwrap_or(1),
+            source_ids,
+            title,
+        })
+    }
+}
+
+/// Asks for a question set. It is PENDING until a worker has made its questions.
+#[utoipa::path(post, path = "/api/question-set", tag = "question sets", security(("bearer" = [])), request_body = AskBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key answers the same and acts once (24 h)")),
+    responses((status = 201, body = Asked), (status = 400, description = "C_002, C_003"), (status = 404, description = "S_001"),
+        (status = 409, description = "S_010"), (status = 422, description = "C_009")))]
+async fn ask(
+    State(room): State<Room>,
+    caller: Caller,
+    key: IdempotencyKey,
+    Json(body): Json<AskBody>,
+) -> Result<Response, ApiError> {
+    let ask = body.check()?;
+    let once = Once::of(caller.id(), "question-set", &key, &ask)?;
+    let asked = room.sets.ask(caller.id(), ask, once).await?;
+    let location = format!("/api/question-set/{}", asked.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(asked)).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+struct PageQuery {
+    cursor: Option<i64>,
+    size: Option<i64>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    id: i64,
+    title: String,
+    status: String,
+    question_length: i32,
+    #[serde(rename = "type")]
+    kind: String,
+    difficulty: String,
+    /// ISO 8601.
+    create_time: String,
+    /// ISO 8601.
+    update_time: String,
+    /// Why it failed, for a FAILED set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<String>,
+}
+
+impl From<QuestionSet> for Summary {
+    fn from(set: QuestionSet) -> Self {
+        let failure_reason = (set.status() == SetStatus::Failed).then(|| set.failure_text());
+        Self {
+            create_time: time(set.created_at),
+            update_time: time(set.updated_at),
+            id: set.id,
+            title: set.title,
+            status: set.status,
+            question_length: set.question_length,
+            kind: set.kind,
+            difficulty: set.difficulty,
+            failure_reason,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    content: Vec<Summary>,
+    /// For `cursor` of the next request.
+    next_cursor: Option<i64>,
+    has_next: bool,
+    size: i64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Overview {
+    question_sets: Page,
+    /// Solved sets / living COMPLETE sets, in whole percent.
+    learning_progress: i64,
+}
+
+/// A page of the caller's sets, newest first.
+#[utoipa::path(get, path = "/api/question-set", tag = "question sets", security(("bearer" = [])),
+    params(("cursor" = Option<i64>, Query), ("size" = Option<i64>, Query, description = "1 to 100, by default 20")),
+    responses((status = 200, body = Overview)))]
+async fn page(
+    State(room): State<Room>,
+    caller: Caller,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Overview>, ApiError> {
+    let size = query.size.unwrap_or(DEFAULT_PAGE);
+    if !(1..=LARGEST_PAGE).contains(&size) {
+        return Err(ApiError::field("size", format!("1 이상 {LARGEST_PAGE} 이하여야 합니다")));
+    }
+    let before = query.cursor.unwrap_or(i64::MAX);
+    // One more than asked for tells whether there is a next page.
+    let mut sets = room.sets.page(caller.id(), before, size + 1).await?;
+    let has_next = sets.len() as i64 > size;
+    sets.truncate(usize::try_from(size).unwrap_or_default());
+    let next_cursor = sets.last().filter(|_| has_next).map(|set| set.id);
+    Ok(Json(Overview {
+        question_sets: Page {
+            content: sets.into_iter().map(Summary::from).collect(),
+            next_cursor,
+            has_next,
+            size,
+        },
+        learning_progress: room.stats.progress(caller.id()).await?,
+    }))
+}
+
+/// All of the caller's sets, newest first.
+#[utoipa::path(get, path = "/api/question-set/all", tag = "question sets", security(("bearer" = [])),
+    responses((status = 200, body = Vec<Summary>)))]
+async fn all(State(room): State<Room>, caller: Caller) -> Result<Json<Vec<Summary>>, ApiError> {
+    let sets = room.sets.page(caller.id(), i64::MAX, i64::MAX).await?;
+    Ok(Json(sets.into_iter().map(Summary::from).collect()))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Whole {
+    id: i64,
+    source_ids: Vec<i64>,
+    #[serde(rename = "ownerID")]
+    owner_id: i64,
+    title: String,
+    questions: Vec<QuestionView>,
+    difficulty: String,
+    #[serde(rename = "type")]
+    kind: String,
+    question_length: i32,
+    create_time: String,
+    update_time: String,
+    status: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct QuestionView {
+    id: i64,
+    question_type: String,
+    question_text: String,
+    /// Four options, for MULTIPLE_CHOICE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    options: Option<serde_json::Value>,
+    /// The right option's text, a boolean for TRUE_FALSE, a string for SHORT_ANSWER.
+    answer: serde_json::Value,
+    explanation: String,
+}
+
+impl From<Question> for QuestionView {
+    fn from(question: Question) -> Self {
+        let answer = match (question.question_type.as_str(), question.answer.as_str()) {
+            ("TRUE_FALSE", "true") => true.into(),
+            ("TRUE_FALSE", "false") => false.into(),
+            (_, answer) => answer.into(),
+        };
+        Self {
+            id: question.id,
+            question_type: question.question_type,
+            question_text: question.question_text,
+            options: question.options.filter(|options| !options.is_null()),
+            answer,
+            explanation: question.explanation,
+        }
+    }
+}
+
+/// A set with its questions.
+#[utoipa::path(get, path = "/api/question-set/{id}", tag = "question sets", security(("bearer" = [])), params(("id" = i64, Path)),
+    responses((status = 200, body = Whole), (status = 404, description = "Q_001"), (status = 409, description = "Q_002 while it is PENDING, Q_003 with the reason when it is FAILED")))]
+async fn detail(
+    State(room): State<Room>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> Result<Json<Whole>, ApiError> {
+    let Detail {
+        set,
+        source_ids,
+        questions,
+    } = room
+        .sets
+        .detail(caller.id(), id)
+        .await?
+        .ok_or(codes::QUESTION_SET_NOT_FOUND)?;
+    match set.status() {
+        SetStatus::Complete => {}
+        SetStatus::Pending => return Err(codes::QUESTION_SET_PENDING.into()),
+        SetStatus::Failed => return Err(ApiError::with(codes::QUESTION_SET_FAILED, set.failure_text())),
+    }
+    Ok(Json(Whole {
+        create_time: time(set.created_at),
+        update_time: time(set.updated_at),
+        id: set.id,
+        source_ids,
+        owner_id: set.owner_id,
+        title: set.title,
+        questions: questions.into_iter().map(QuestionView::from).collect(),
+        difficulty: set.difficulty,
+        kind: set.kind,
+        question_length: set.question_length,
+        status: set.status,
+    }))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+struct RenameBody {
+    #[schema(required)]
+    title: Option<String>,
+}
+
+/// Renames a set.
+#[utoipa::path(patch, path = "/api/question-set/{id}", tag = "question sets", security(("bearer" = [])), params(("id" = i64, Path)),
+    request_body = RenameBody, responses((status = 200), (status = 400, description = "C_002, C_003"), (status = 404, description = "Q_001")))]
+async fn rename(
+    State(room): State<Room>,
+    caller: Caller,
+    PathId(id): PathId,
+    Json(body): Json<RenameBody>,
+) -> Result<StatusCode, ApiError> {
+    let mut fields = Fields::new();
+    let title = fields.text("title", body.title, LONGEST_TITLE);
+    fields.check()?;
+    found(room.sets.rename(caller.id(), id, &title.unwrap_or_default()).await?)
+}
+
+/// Deletes a set (softly: what was solved stays solved).
+#[utoipa::path(delete, path = "/api/question-set/{id}", tag = "question sets", security(("bearer" = [])), params(("id" = i64, Path)),
+    responses((status = 200), (status = 404, description = "Q_001")))]
+async fn delete(State(room): State<Room>, caller: Caller, PathId(id): PathId) -> Result<StatusCode, ApiError> {
+    found(room.sets.delete(caller.id(), id).await?)
+}
+
+fn found(found: bool) -> Result<StatusCode, ApiError> {
+    if found {
+        Ok(StatusCode::OK)
+    } else {
+        Err(codes::QUESTION_SET_NOT_FOUND.into())
+    }
+}
+
+fn time(time: chrono::DateTime<chrono::Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, false)
+}

@@ -1,0 +1,115 @@
+//! The end of an attempt: its result or its failure, stored with the event that tells of it.
+
+use outbox::{OutboxError, inbox};
+use sea_orm::{DatabaseTransaction, DbErr};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::events::{SetCompleted, SetFailed};
+use super::generator::{GeneratedQuestion, GenerationError};
+use super::model::QuestionSet;
+use super::service::QuestionSets;
+use super::store::{self, Failure};
+
+/// The consumer's name in `processed_event`.
+pub(super) const CONSUMER: &str = "QuestionGenerationWorker";
+
+/// The end of an attempt could not be stored; the work is handed out again.
+#[derive(Debug, Error)]
+pub(super) enum StoreError {
+    #[error(transparent)]
+    Database(#[from] DbErr),
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    #[error(transparent)]
+    Payload(#[from] serde_json::Error),
+}
+
+/// An attempt at a set, asked for by an event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    pub(super) event_id: Uuid,
+    pub(super) question_set_id: i64,
+    pub(super) number: i32,
+}
+
+impl QuestionSets {
+    /// The set, if this attempt is the one it waits for.
+    pub(super) async fn waiting_for(&self, attempt: &Attempt) -> Result<Option<QuestionSet>, DbErr> {
+        let set = store::by_id(self.db.read(), attempt.question_set_id).await?;
+        Ok(set.filter(|set| {
+            set.status == "PENDING" && set.retry_count == attempt.number && set.deleted_at.is_none()
+        }))
+    }
+
+    pub(super) async fn sources_of(&self, id: i64) -> Result<Vec<i64>, DbErr> {
+        store::source_ids(self.db.read(), id).await
+    }
+
+    /// Stores the questions with the set's COMPLETE and its event. False: the result was not waited for any more, and is dropped.
+    pub(super) async fn store_result(
+        &self,
+        attempt: &Attempt,
+        set: &QuestionSet,
+        questions: &[GeneratedQuestion],
+    ) -> Result<bool, StoreError> {
+        let now = (self.now)();
+        let tx = self.db.begin().await?;
+        if !inbox::first_time(&tx, attempt.event_id, CONSUMER, now).await? {
+            return Ok(false);
+        }
+        let kept = store::complete(&tx, set.id, attempt.number, &set.kind, questions, now).await?;
+        if kept {
+            let event = SetCompleted {
+                version: 1,
+                question_set_id: set.id,
+                member_id: set.owner_id,
+                title: set.title.clone(),
+            };
+            outbox::publish(&tx, event.event()?, now).await?;
+        }
+        self.commit(tx).await?;
+        Ok(kept)
+    }
+
+    /// Stores the failure with its event. False: the attempt was not waited for any more.
+    pub(super) async fn store_failure(
+        &self,
+        attempt: &Attempt,
+        set: &QuestionSet,
+        error: &GenerationError,
+    ) -> Result<bool, StoreError> {
+        let now = (self.now)();
+        let tx = self.db.begin().await?;
+        if !inbox::first_time(&tx, attempt.event_id, CONSUMER, now).await? {
+            return Ok(false);
+        }
+        let message: String = error.message().chars().take(500).collect();
+        let failure = Failure {
+            reason: error.code(),
+            message: &message,
+            retryable: error.retryable(),
+        };
+        let kept = store::fail(&tx, set.id, attempt.number, &failure, now).await?;
+        if kept {
+            let event = SetFailed {
+                version: 1,
+                question_set_id: set.id,
+                member_id: set.owner_id,
+                title: set.title.clone(),
+                reason: error.code().to_owned(),
+                message,
+                will_retry: error.retryable() && attempt.number < self.limits.max_retries,
+            };
+            outbox::publish(&tx, event.event()?, now).await?;
+        }
+        self.commit(tx).await?;
+        Ok(kept)
+    }
+
+    async fn commit(&self, tx: DatabaseTransaction) -> Result<(), DbErr> {
+        tx.commit().await?;
+        self.signal.notify();
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use outbox::Signal;
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use serde::{Deserialize, Serialize};
+
+use super::events::GenerationRequested;
+use super::generator::{Difficulty, QuestionKind};
+use super::model::{Question, QuestionSet};
+use super::store::{self, NewSet};
+use crate::platform::clock::Now;
+use crate::platform::db::Db;
+use crate::platform::http::{ApiError, codes};
+use crate::platform::idempotency::Once;
+use crate::source::Sources;
+
+/// Bounds of the jobs that keep question sets healthy.
+#[derive(Clone, Copy, Debug)]
+pub struct SetLimits {
+    /// A set that has been PENDING for this long has failed.
+    pub pending_timeout: TimeDelta,
+    /// Most automatic retries.
+    pub max_retries: i32,
+    /// Sets retried by one run.
+    pub retries_per_run: u32,
+    /// Sets failed in one transaction.
+    pub cleanup_batch: u32,
+}
+
+/// A set that a member asks for.
+#[derive(Debug, Serialize)]
+pub(super) struct Ask {
+    pub(super) difficulty: Difficulty,
+    pub(super) kind: QuestionKind,
+    pub(super) count: i32,
+    pub(super) source_ids: Vec<i64>,
+    pub(super) title: Option<String>,
+}
+
+/// A set that was asked for.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub(super) struct Asked {
+    /// Set id.
+    pub(super) id: i64,
+    /// `PENDING`.
+    pub(super) status: String,
+}
+
+/// A question that its reader may answer now.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct MarkableQuestion {
+    /// Question id.
+    pub id: i64,
+    /// Its set.
+    pub question_set_id: i64,
+    /// `MULTIPLE_CHOICE`, `TRUE_FALSE` or `SHORT_ANSWER`.
+    pub question_type: String,
+    /// The right answer; `true` or `false` for TRUE_FALSE.
+    pub answer: String,
+    /// How many questions the set has.
+    pub questions_in_set: i64,
+}
+
+/// A set with everything that its page shows.
+pub(super) struct Detail {
+    pub(super) set: QuestionSet,
+    pub(super) source_ids: Vec<i64>,
+    pub(super) questions: Vec<Question>,
+}
+
+/// The question-set room.
+#[derive(Clone)]
+pub struct QuestionSets {
+    pub(super) db: Db,
+    pub(super) now: Now,
+    pub(super) signal: Signal,
+    pub(super) sources: Arc<Sources>,
+    pub(super) limits: SetLimits,
+}
+
+impl QuestionSets {
+    /// The room. `signal` wakes the relay after a commit that published.
+    pub fn new(
+        db: Db,
+        now: Now,
+        signal: Signal,
+        sources: Arc<Sources>,
+        limits: SetLimits,
+    ) -> Self {
+        Self {
+            db,
+            now,
+            signal,
+            sources,
+            limits,
+        }
+    }
+
+    /// Makes a PENDING set and asks the workers for its questions, in one transaction.
+    pub(super) async fn ask(
+        &self,
+        member_id: i64,
+        ask: Ask,
+        once: Option<Once>,
+    ) -> Result<Asked, ApiError> {
+        let now = (self.now)();
+        let tx = self.db.begin().await?;
+        if let Some(once) = &once
+            && let Some(before) = once.claim(&tx, now).await?
+        {
+            return serde_json::from_value(before.body).map_err(|_| codes::INTERNAL.into());
+        }
+        let title = self.title(&tx, member_id, &ask).await?;
+        let set = NewSet {
+            owner_id: member_id,
+            title: &title,
+            difficulty: ask.difficulty,
+            kind: ask.kind,
+            count: ask.count,
+            source_ids: &ask.source_ids,
+            now,
+        };
+        let id = store::insert(&tx, set).await?;
+        let event = GenerationRequested::event(id, 0).map_err(|_| ApiError::new(codes::INTERNAL))?;
+        outbox::publish(&tx, event, now).await.map_err(unpublished)?;
+        let asked = Asked {
+            id,
+            status: "PENDING".to_owned(),
+        };
+        if let Some(once) = &once {
+            once.remember(&tx, http::StatusCode::CREATED, &asked).await?;
+        }
+        tx.commit().await?;
+        self.signal.notify();
+        tracing::info!(question_set = id, member = member_id, "a question set was asked for");
+        Ok(asked)
+    }
+
+    /// Checks that the sources can be used, and holds them until the commit; the title, by default the first source's name.
+    async fn title(
+        &self,
+        tx: &sea_orm::DatabaseTransaction,
+        member_id: i64,
+        ask: &Ask,
+    ) -> Result<String, ApiError> {
+        let usable = self.sources.usable(tx, member_id, &ask.source_ids).await?;
+        for id in &ask.source_ids {
+            let Some(source) = usable.iter().find(|source| source.id == *id) else {
+                return Err(ApiError::with(
+                    codes::SOURCE_NOT_FOUND,
+                    format!("학습 소스 {id}을(를) 찾을 수 없습니다"),
+                ));
+            };
+            if let Some(reason) = &source.failure_reason {
+                return Err(ApiError::with(codes::SOURCE_FAILED, reason.clone()));
+            }
+        }
+        if let Some(title) = &ask.title {
+            return Ok(title.clone());
+        }
+        let first = usable
+            .iter()
+            .find(|source| Some(&source.id) == ask.source_ids.first());
+        let name = first.map_or("", |source| source.original_name.as_str());
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        let stem = if stem.is_empty() { name } else { stem };
+        Ok(stem.chars().take(200).collect())
+    }
+
+    pub(super) async fn page(
+        &self,
+        member_id: i64,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<QuestionSet>, DbErr> {
+        store::page(self.db.read(), member_id, before, limit).await
+    }
+
+    /// The set as its owner sees it, whole.
+    pub(super) async fn detail(&self, member_id: i64, id: i64) -> Result<Option<Detail>, DbErr> {
+        let db = self.db.read();
+        let Some(set) = store::owned(db, id, member_id).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Detail {
+            set,
+            source_ids: store::source_ids(db, id).await?,
+            questions: store::questions(db, id).await?,
+        }))
+    }
+
+    pub(super) async fn rename(&self, member_id: i64, id: i64, title: &str) -> Result<bool, DbErr> {
+        store::rename(self.db.write(), id, member_id, title, (self.now)()).await
+    }
+
+    pub(super) async fn delete(&self, member_id: i64, id: i64) -> Result<bool, DbErr> {
+        store::delete(self.db.write(), id, member_id, (self.now)()).await
+    }
+
+    /// Those of the questions that this member can answer now: of own, living, COMPLETE sets.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn markable(
+        &self,
+        c: &impl ConnectionTrait,
+        member_id: i64,
+        ids: &[i64],
+    ) -> Result<Vec<MarkableQuestion>, DbErr> {
+        store::markable(c, member_id, ids).await
+    }
+}
+
+pub(super) fn unpublished(error: outbox::OutboxError) -> ApiError {
+    match error {
+        outbox::OutboxError::Database(error) => error.into(),
+        error => {
+            tracing::error!(%error, "an event could not be published: the request was undone");
+            codes::INTERNAL.into()
+        }
+    }
+}

@@ -1,0 +1,225 @@
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+
+use super::generator::{Answer, Difficulty, GeneratedQuestion, QuestionKind};
+use super::model::{Question, QuestionSet};
+use super::service::MarkableQuestion;
+use crate::platform::sql::{Dialects, SqlExt, id_list};
+
+macro_rules! set_columns {
+    () => {
+        "id, owner_id, title, difficulty, type AS kind, question_length, status, retry_count, retryable, \
+         failure_reason, failure_message, version, created_at, updated_at, deleted_at"
+    };
+}
+
+const INSERT: &str = "INSERT INTO question_set \
+     (owner_id, title, difficulty, type, question_length, status, pending_since, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, 'PENDING', $6, $6, $6) RETURNING id";
+const LINK: Dialects = Dialects {
+    sqlite: "INSERT INTO question_set_source (question_set_id, source_id) SELECT $1, value FROM json_each($2)",
+    postgres: "INSERT INTO question_set_source (question_set_id, source_id) \
+         SELECT $1, jsonb_array_elements_text($2::jsonb)::bigint",
+};
+const BY_ID: &str = concat!("SELECT ", set_columns!(), " FROM question_set WHERE id = $1");
+const OWNED: &str = concat!(
+    "SELECT ",
+    set_columns!(),
+    " FROM question_set WHERE id = $1 AND owner_id = $2 AND deleted_at IS NULL"
+);
+const PAGE: &str = concat!(
+    "SELECT ",
+    set_columns!(),
+    " FROM question_set WHERE owner_id = $1 AND deleted_at IS NULL AND id < $2 ORDER BY id DESC LIMIT $3"
+);
+const SOURCES: &str =
+    "SELECT source_id FROM question_set_source WHERE question_set_id = $1 ORDER BY source_id";
+const QUESTIONS: &str = "SELECT id, question_type, question_text, options, answer, explanation \
+     FROM question WHERE question_set_id = $1 ORDER BY position";
+const RENAME: &str = "UPDATE question_set SET title = $3, version = version + 1, updated_at = $4 \
+     WHERE id = $1 AND owner_id = $2 AND deleted_at IS NULL";
+const DELETE: &str = "UPDATE question_set SET deleted_at = $3, version = version + 1, updated_at = $3 \
+     WHERE id = $1 AND owner_id = $2 AND deleted_at IS NULL";
+// A result counts only for the attempt that is waiting for it.
+const COMPLETE: &str = "UPDATE question_set SET status = 'COMPLETE', failure_reason = NULL, failure_message = NULL, \
+     version = version + 1, updated_at = $3 \
+     WHERE id = $1 AND retry_count = $2 AND status = 'PENDING' AND deleted_at IS NULL";
+const FAIL: &str = "UPDATE question_set SET status = 'FAILED', failure_reason = $3, failure_message = $4, \
+     retryable = $5, version = version + 1, updated_at = $6 \
+     WHERE id = $1 AND retry_count = $2 AND status = 'PENDING'";
+const INSERT_QUESTIONS: Dialects = Dialects {
+    sqlite: "INSERT INTO question (question_set_id, position, question_type, question_text, options, answer, explanation) \
+         SELECT $1, key + 1, $2, value ->> 'text', value -> 'options', value ->> 'answer', value ->> 'explanation' \
+         FROM json_each($3) ORDER BY key",
+    postgres: "INSERT INTO question (question_set_id, position, question_type, question_text, options, answer, explanation) \
+         SELECT $1, place, $2, value ->> 'text', NULLIF(value -> 'options', 'null'::jsonb), value ->> 'answer', \
+         value ->> 'explanation' FROM jsonb_array_elements($3::jsonb) WITH ORDINALITY AS item (value, place) ORDER BY place",
+};
+const MARKABLE: Dialects = Dialects {
+    sqlite: "SELECT q.id, q.question_set_id, q.question_type, q.answer, \
+         (SELECT count(*) FROM question o WHERE o.question_set_id = q.question_set_id) AS questions_in_set \
+         FROM question q JOIN question_set s ON s.id = q.question_set_id \
+         WHERE q.id IN (SELECT value FROM json_each($1)) AND s.owner_id = $2 AND s.deleted_at IS NULL \
+         AND s.status = 'COMPLETE'",
+    postgres: "SELECT q.id, q.question_set_id, q.question_type, q.answer, \
+         (SELECT count(*) FROM question o WHERE o.question_set_id = q.question_set_id) AS questions_in_set \
+         FROM question q JOIN question_set s ON s.id = q.question_set_id \
+         WHERE q.id IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint) AND s.owner_id = $2 \
+         AND s.deleted_at IS NULL AND s.status = 'COMPLETE'",
+};
+
+/// A set to make.
+pub(super) struct NewSet<'a> {
+    pub(super) owner_id: i64,
+    pub(super) title: &'a str,
+    pub(super) difficulty: Difficulty,
+    pub(super) kind: QuestionKind,
+    pub(super) count: i32,
+    pub(super) source_ids: &'a [i64],
+    pub(super) now: DateTime<Utc>,
+}
+
+pub(super) async fn insert(tx: &DatabaseTransaction, set: NewSet<'_>) -> Result<i64, DbErr> {
+    let values = vec![
+        set.owner_id.into(),
+        set.title.into(),
+        set.difficulty.as_str().into(),
+        set.kind.as_str().into(),
+        set.count.into(),
+        set.now.into(),
+    ];
+    let id = tx
+        .scalar::<i64, _>(INSERT, values)
+        .await?
+        .ok_or_else(|| DbErr::RecordNotInserted)?;
+    tx.run(LINK, vec![id.into(), id_list(set.source_ids)]).await?;
+    Ok(id)
+}
+
+pub(super) async fn by_id(c: &impl ConnectionTrait, id: i64) -> Result<Option<QuestionSet>, DbErr> {
+    c.row(BY_ID, vec![id.into()]).await
+}
+
+/// The living set of this owner.
+pub(super) async fn owned(
+    c: &impl ConnectionTrait,
+    id: i64,
+    owner_id: i64,
+) -> Result<Option<QuestionSet>, DbErr> {
+    c.row(OWNED, vec![id.into(), owner_id.into()]).await
+}
+
+/// The owner's living sets with ids below `before`, newest first.
+pub(super) async fn page(
+    c: &impl ConnectionTrait,
+    owner_id: i64,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<QuestionSet>, DbErr> {
+    c.rows(PAGE, vec![owner_id.into(), before.into(), limit.into()])
+        .await
+}
+
+pub(super) async fn source_ids(c: &impl ConnectionTrait, id: i64) -> Result<Vec<i64>, DbErr> {
+    c.scalars(SOURCES, vec![id.into()]).await
+}
+
+pub(super) async fn questions(c: &impl ConnectionTrait, id: i64) -> Result<Vec<Question>, DbErr> {
+    c.rows(QUESTIONS, vec![id.into()]).await
+}
+
+/// Whether there was such a set.
+pub(super) async fn rename(
+    c: &impl ConnectionTrait,
+    id: i64,
+    owner_id: i64,
+    title: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let values = vec![id.into(), owner_id.into(), title.into(), now.into()];
+    Ok(c.run(RENAME, values).await? == 1)
+}
+
+/// Whether there was such a set.
+pub(super) async fn delete(
+    c: &impl ConnectionTrait,
+    id: i64,
+    owner_id: i64,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let values = vec![id.into(), owner_id.into(), now.into()];
+    Ok(c.run(DELETE, values).await? == 1)
+}
+
+/// Whether this attempt was still the one that is waited for.
+pub(super) async fn complete(
+    tx: &DatabaseTransaction,
+    id: i64,
+    attempt: i32,
+    kind: &str,
+    questions: &[GeneratedQuestion],
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let values = vec![id.into(), attempt.into(), now.into()];
+    if tx.run(COMPLETE, values).await? != 1 {
+        return Ok(false);
+    }
+    let rows: Vec<_> = questions
+        .iter()
+        .map(|question| {
+            let answer = match &question.answer {
+                Answer::Text(text) => text.clone(),
+                Answer::Boolean(value) => value.to_string(),
+            };
+            let mut row = serde_json::json!({
+                "text": question.text, "answer": answer, "explanation": question.explanation,
+            });
+            if let Some(options) = &question.options {
+                row["options"] = serde_json::json!(options);
+            }
+            row
+        })
+        .collect();
+    let rows = serde_json::Value::Array(rows).to_string();
+    let values = vec![id.into(), kind.into(), rows.into()];
+    let inserted = tx.run(INSERT_QUESTIONS, values).await?;
+    if inserted != questions.len() as u64 {
+        return Err(DbErr::RecordNotInserted);
+    }
+    Ok(true)
+}
+
+/// Why an attempt failed.
+pub(super) struct Failure<'a> {
+    pub(super) reason: &'a str,
+    pub(super) message: &'a str,
+    pub(super) retryable: bool,
+}
+
+/// Whether this attempt was still the one that is waited for.
+pub(super) async fn fail(
+    tx: &DatabaseTransaction,
+    id: i64,
+    attempt: i32,
+    failure: &Failure<'_>,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let values = vec![
+        id.into(),
+        attempt.into(),
+        failure.reason.into(),
+        failure.message.into(),
+        failure.retryable.into(),
+        now.into(),
+    ];
+    Ok(tx.run(FAIL, values).await? == 1)
+}
+
+/// Those of the questions that this member can solve now.
+pub(super) async fn markable(
+    c: &impl ConnectionTrait,
+    owner_id: i64,
+    ids: &[i64],
+) -> Result<Vec<MarkableQuestion>, DbErr> {
+    c.rows(MARKABLE, vec![id_list(ids), owner_id.into()]).await
+}
