@@ -1,2 +1,11 @@
-//! The `pullit` binary.
-fn main() {}
+//! The `pullit` binary: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Variables that are not UTF-8 are none of ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    pullit::cli::main(environment)
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sea_orm::DbErr;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use super::model::QuestionSet;
 use super::result::{Attempt, StoreError};
 use super::service::QuestionSets;
 use crate::platform::broker::{Broker, BrokerError, Delivery, QUESTION_GENERATION};
-use crate::source::Material;
+use crate::source::SourceStatus;
 
 /// Bounds of the worker.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,14 @@ pub struct QuestionGenerationWorker {
     broker: Arc<dyn Broker>,
     generator: Arc<dyn QuestionGenerator>,
     options: WorkerOptions,
+}
+
+/// What the questions are made from.
+enum Material {
+    /// A source is still being read.
+    Unread,
+    /// The text, or why there will be none.
+    Read(Result<String, GenerationError>),
 }
 
 /// What becomes of a delivery.
@@ -136,14 +145,14 @@ impl QuestionGenerationWorker {
             );
             return Ok(Outcome::Done);
         };
-        let materials = self.sets.sources.materials(&self.sets.sources_of(set.id).await?).await?;
-        if materials.iter().any(Material::unread) {
-            return Ok(Outcome::Later(SOURCES_NOT_READY));
-        }
+        let material = match self.material(&set).await? {
+            Material::Unread => return Ok(Outcome::Later(SOURCES_NOT_READY)),
+            Material::Read(material) => material,
+        };
         let generated = if delivery.deliveries > MAX_DELIVERIES {
             Err(permanent("WORKER_CRASHED", "이 자료로는 문제를 만들 수 없습니다."))
         } else {
-            match self.generate(delivery, &set, &materials, cancel).await {
+            match self.generate(delivery, &set, material, cancel).await {
                 Some(generated) => generated,
                 None if cancel.is_cancelled() => return Ok(Outcome::Later(Duration::ZERO)),
                 None => return Ok(Outcome::Lost),
@@ -157,15 +166,43 @@ impl QuestionGenerationWorker {
         Ok(Outcome::Done)
     }
 
+    /// The text of the set's sources; or why there is none.
+    async fn material(&self, set: &QuestionSet) -> Result<Material, DbErr> {
+        let ids = self.sets.sources_of(set.id).await?;
+        let states = self
+            .sets
+            .sources
+            .usable(self.sets.db.read(), set.owner_id, &ids)
+            .await?;
+        for state in &states {
+            match state.status {
+                SourceStatus::Uploaded | SourceStatus::Processing => return Ok(Material::Unread),
+                SourceStatus::Failed => {
+                    let reason = state.failure_reason.clone().unwrap_or_default();
+                    let message = format!("'{}'을(를) 읽을 수 없습니다. {reason}", state.original_name);
+                    return Ok(Material::Read(Err(permanent("SOURCE_UNREADABLE", message))));
+                }
+                SourceStatus::Ready | SourceStatus::Deleted => {}
+            }
+        }
+        let texts = self.sets.sources.texts(&ids).await?;
+        if texts.is_empty() {
+            let gone = permanent("SOURCE_GONE", "학습 소스가 삭제되어 문제를 만들 수 없습니다.");
+            return Ok(Material::Read(Err(gone)));
+        }
+        let texts: Vec<String> = texts.into_iter().map(|text| text.content).collect();
+        Ok(Material::Read(Ok(texts.join("\n\n"))))
+    }
+
     /// Runs the generator within its time, while the lease is kept. None: it was stopped, or the lease was lost.
     async fn generate(
         &self,
         delivery: &Delivery,
         set: &QuestionSet,
-        materials: &[Material],
+        material: Result<String, GenerationError>,
         cancel: &CancellationToken,
     ) -> Option<Result<Vec<GeneratedQuestion>, GenerationError>> {
-        let request = match request(set, materials) {
+        let request = match material.and_then(|text| request(set, text)) {
             Ok(request) => request,
             Err(error) => return Some(Err(error)),
         };
@@ -228,20 +265,12 @@ fn attempt(delivery: &Delivery) -> Option<Attempt> {
     }
 }
 
-fn request(set: &QuestionSet, materials: &[Material]) -> Result<GenerationRequest, GenerationError> {
-    let unreadable = materials.iter().find_map(|material| material.failure.clone());
-    if let Some(message) = unreadable {
-        return Err(permanent("SOURCE_UNREADABLE", message));
-    }
-    let texts: Vec<&str> = materials.iter().filter_map(|material| material.text.as_deref()).collect();
-    if texts.is_empty() {
-        return Err(permanent("SOURCE_GONE", "학습 소스가 삭제되어 문제를 만들 수 없습니다."));
-    }
-    let unknown = |_| permanent("SET_UNREADABLE", "문제집의 설정을 읽을 수 없습니다.");
+fn request(set: &QuestionSet, text: String) -> Result<GenerationRequest, GenerationError> {
+    let unknown = || permanent("SET_UNREADABLE", "문제집의 설정을 읽을 수 없습니다.");
     Ok(GenerationRequest {
-        text: texts.join("\n\n"),
-        kind: set.kind.parse().map_err(unknown)?,
-        difficulty: set.difficulty.parse().map_err(unknown)?,
+        text,
+        kind: set.kind.parse().map_err(|_| unknown())?,
+        difficulty: set.difficulty.parse().map_err(|_| unknown())?,
         count: usize::try_from(set.question_length).unwrap_or_default(),
         // One set, one seed: a repeat makes the same questions.
         seed: set.id.unsigned_abs(),

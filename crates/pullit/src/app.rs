@@ -1,0 +1,398 @@
+//! The composition root: builds everything from the configuration, and is the only place that knows all.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use outbox::{Destination, Relay, Signal};
+use scheduler::{Clock, Job, Scheduler};
+use sea_orm::{DbBackend, DbErr};
+use shedlock::{LockProvider, PostgresLockProvider, SqliteLockProvider};
+use sse_hub::{Hub, HubOptions};
+use thiserror::Error;
+
+use crate::admin::{Admin, AdminParts};
+use crate::auth::{AccessTokens, Auth, AuthOptions, SecretError, Secrets};
+use crate::housekeeping::{Housekeeping, Retention};
+use crate::job_settings::BadSetting;
+use crate::learn_stats::{
+    LearnStats, QUESTION_SET_SOLVED, SolvedProjection, StatsOptions, WEEKLY_RESET, WeeklyProjection,
+};
+use crate::marking::Marking;
+use crate::member::Members;
+use crate::notification::{Feed, NotificationProjection};
+use crate::platform::broker::{Broker, DatabaseBroker, QUESTION_GENERATION};
+use crate::platform::clock::Now;
+use crate::platform::config::Config;
+use crate::platform::db::{ConnectError, Db};
+use crate::platform::migrations::migrate;
+use crate::platform::storage::{FolderStorage, Storage, StorageError, UrlSigner};
+use crate::question_set::events::{
+    QUESTION_GENERATION_REQUESTED, QUESTION_SET_COMPLETED, QUESTION_SET_FAILED,
+};
+use crate::question_set::generator::{OfflineGenerator, QuestionGenerator};
+use crate::question_set::{QuestionGenerationWorker, QuestionSets, SetLimits, WorkerOptions};
+use crate::schedulers::{self, Rooms};
+use crate::server::Roles;
+use crate::source::extraction::{Extractor, Limits};
+use crate::source::{ExtractionLoop, ExtractionOptions, SourceLimits, Sources};
+
+/// The pause after the first failed delivery of an event, and the longest.
+const OUTBOX_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
+
+/// Why the service cannot be built.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The tables cannot be brought up to date, or the database does not answer.
+    #[error("the tables could not be brought up to date: {0}")]
+    Database(#[from] DbErr),
+    /// The signing secret cannot be kept.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The object storage cannot be used.
+    #[error("the object storage cannot be used: {0}")]
+    Storage(#[from] StorageError),
+    /// A job's setting cannot be used.
+    #[error(transparent)]
+    Job(#[from] BadSetting),
+    /// The jobs do not fit together.
+    #[error(transparent)]
+    Scheduler(#[from] scheduler::BuildError),
+    /// The outbox's destinations do not fit together.
+    #[error("{0}")]
+    Relay(#[from] outbox::RouteError),
+    /// Settings that contradict each other.
+    #[error("configuration: {0}")]
+    Configuration(String),
+}
+
+impl BuildError {
+    /// Whether the configuration is at fault, and not the world.
+    pub fn is_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::Job(_)
+                | Self::Configuration(_)
+                | Self::Scheduler(_)
+                | Self::Connect(ConnectError::Scheme(_))
+        )
+    }
+}
+
+/// What comes from outside the configuration: time, and who writes the questions in a demonstration.
+pub struct Outside {
+    /// The clock of everything but the locks.
+    pub clock: Arc<dyn Clock>,
+    /// Instead of the configured generator.
+    pub generator: Option<Arc<dyn QuestionGenerator>>,
+    /// A `pullit` binary, run as a child to read documents.
+    pub program: PathBuf,
+}
+
+/// Everything, built and not started.
+#[derive(Clone)]
+pub struct App {
+    /// The effective configuration, node id filled in.
+    pub config: Arc<Config>,
+    /// The clock of everything but the locks.
+    pub now: Now,
+    /// The database.
+    pub db: Db,
+    /// The object storage.
+    pub storage: Arc<FolderStorage>,
+    /// How work reaches the workers.
+    pub broker: Arc<dyn Broker>,
+    /// Who holds which lock.
+    pub locks: Arc<dyn LockProvider>,
+    /// Wakes the relay.
+    pub signal: Signal,
+    /// The members.
+    pub members: Members,
+    /// The sign-in room.
+    pub auth: Auth,
+    /// The rooms that the jobs work with.
+    pub rooms: Rooms,
+    /// The marking room.
+    pub marking: Marking,
+    /// Open event streams.
+    pub hub: Hub<i64>,
+    /// The jobs and what an operator can do with them.
+    pub scheduler: Scheduler,
+    jobs: Vec<Job>,
+    clock: Arc<dyn Clock>,
+    /// Makes questions.
+    pub worker: QuestionGenerationWorker,
+    /// Reads documents.
+    pub extraction: ExtractionLoop,
+    /// The operator's console.
+    pub admin: Admin,
+}
+
+impl App {
+    /// Connects, brings the tables up to date, and puts everything together. Starts nothing.
+    ///
+    /// # Errors
+    /// When something that is needed cannot be used.
+    pub async fn build(mut config: Config, outside: Outside) -> Result<Self, BuildError> {
+        if config.node_id.is_empty() {
+            config.node_id = node_id();
+        }
+        let config = Arc::new(config);
+        let now: Now = {
+            let clock = Arc::clone(&outside.clock);
+            Arc::new(move || clock.now())
+        };
+        let db = Db::connect(&config.database_url(), config.database.max_connections).await?;
+        for script in migrate(&db).await? {
+            tracing::info!(script, "the tables are brought up to date");
+        }
+        let secrets = secrets(&config)?;
+        let signal = Signal::new();
+        let signer = UrlSigner::new(&public_url(&config), secrets.key("upload-url"));
+        let folder = config.storage_url();
+        let folder = folder.strip_prefix("file://").unwrap_or(&folder);
+        let storage = Arc::new(FolderStorage::open(folder, signer)?);
+        let broker: Arc<dyn Broker> = Arc::new(DatabaseBroker::new(
+            db.clone(),
+            Arc::clone(&now),
+            config.node_id.clone(),
+            config.worker.lease.duration(),
+        ));
+        let members = Members::new(db.clone(), Arc::clone(&now));
+        let auth = auth(&config, &db, &now, &members, &secrets);
+        let hub = Hub::new(HubOptions {
+            per_key: config.limits.streams_per_member,
+            total: config.limits.streams,
+            ..HubOptions::default()
+        });
+        let sources = Arc::new(Sources::new(
+            db.clone(),
+            Arc::clone(&storage) as Arc<dyn Storage>,
+            config.zone,
+            SourceLimits::from(&*config),
+            Arc::clone(&now),
+        ));
+        let options = StatsOptions {
+            zone: config.zone,
+            member_batch: config.limits.member_batch,
+        };
+        let learn_stats = Arc::new(LearnStats::new(
+            db.clone(),
+            Arc::clone(&now),
+            signal.clone(),
+            options,
+        ));
+        let limits = SetLimits {
+            pending_timeout: config.limits.pending_timeout.delta(),
+            max_retries: config.limits.max_retries,
+            retries_per_run: config.limits.retries_per_run,
+            cleanup_batch: config.limits.cleanup_batch,
+        };
+        let question_sets = QuestionSets::new(
+            db.clone(),
+            Arc::clone(&now),
+            signal.clone(),
+            Arc::clone(&sources),
+            limits,
+        );
+        let marking = Marking::new(
+            db.clone(),
+            Arc::clone(&now),
+            signal.clone(),
+            question_sets.clone(),
+            Arc::clone(&learn_stats),
+        );
+        let feed = Arc::new(Feed::new(db.clone(), Arc::clone(&now), hub.clone()));
+        let relay = Arc::new(relay(&config, &db, &now, &broker, &learn_stats, &feed)?);
+        let keep = config.retention.inbox.duration();
+        if keep <= relay.longest_retry() {
+            return Err(BuildError::Configuration(format!(
+                "retention.inbox must be longer than an event is retried ({} s)",
+                relay.longest_retry().as_secs()
+            )));
+        }
+        let housekeeping = Arc::new(Housekeeping::new(
+            db.clone(),
+            Arc::clone(&now),
+            Retention::from(&*config),
+            auth.clone(),
+            Arc::clone(&feed),
+            Arc::clone(&sources),
+        ));
+        let rooms = Rooms {
+            question_sets: question_sets.clone(),
+            sources: Arc::clone(&sources),
+            learn_stats,
+            relay,
+            feed,
+            housekeeping: Arc::clone(&housekeeping),
+        };
+        let locks = locks(&db, &config.node_id);
+        let jobs = schedulers::jobs(&config, &rooms)?;
+        let builder = Scheduler::builder()
+            .database(db.write().clone())
+            .cluster_locks(Arc::clone(&locks))
+            .clock(Arc::clone(&outside.clock))
+            .node_id(config.node_id.as_str());
+        let scheduler = builder.jobs(jobs.iter().cloned()).build()?;
+        housekeeping.keep_runs_of(scheduler.clone());
+        let worker = QuestionGenerationWorker::new(
+            question_sets,
+            Arc::clone(&broker),
+            outside
+                .generator
+                .unwrap_or_else(|| Arc::new(OfflineGenerator)),
+            WorkerOptions {
+                concurrency: config.worker.concurrency,
+                timeout: config.worker.timeout.duration(),
+                lease: config.worker.lease.duration(),
+            },
+        );
+        let extractor = Extractor::new(outside.program, extraction_limits(&config));
+        let extraction = ExtractionLoop::new(
+            sources,
+            Arc::new(extractor),
+            ExtractionOptions::from(&*config),
+        );
+        let admin = Admin::new(AdminParts {
+            scheduler: scheduler.clone(),
+            locks: Arc::clone(&locks),
+            db: db.clone(),
+            now: Arc::clone(&now),
+            signal: signal.clone(),
+            members: members.clone(),
+            auth: auth.clone(),
+            hub: hub.clone(),
+        });
+        Ok(Self {
+            config,
+            now,
+            db,
+            storage,
+            broker,
+            locks,
+            signal,
+            members,
+            auth,
+            rooms,
+            marking,
+            hub,
+            scheduler,
+            jobs,
+            clock: outside.clock,
+            worker,
+            extraction,
+            admin,
+        })
+    }
+}
+
+impl App {
+    /// The scheduler that a node with these roles starts.
+    ///
+    /// # Errors
+    /// When its jobs do not fit together.
+    pub fn scheduler_of(&self, roles: Roles) -> Result<Scheduler, scheduler::BuildError> {
+        if self.jobs.iter().all(|job| roles.run(job.name())) {
+            return Ok(self.scheduler.clone());
+        }
+        let jobs = self.jobs.iter().filter(|job| roles.run(job.name()));
+        Scheduler::builder()
+            .database(self.db.write().clone())
+            .cluster_locks(Arc::clone(&self.locks))
+            .clock(Arc::clone(&self.clock))
+            .node_id(self.config.node_id.as_str())
+            .jobs(jobs.cloned())
+            .build()
+    }
+}
+
+/// Two nodes with one name would hold each other's locks: host and process are not enough, a restart may get both again.
+fn node_id() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let tail: u32 = rand::random();
+    format!("{host}:{}:{tail:08x}", std::process::id())
+}
+
+fn secrets(config: &Config) -> Result<Secrets, SecretError> {
+    if config.auth.jwt_secret.is_empty() {
+        Secrets::from_folder(&config.data_dir)
+    } else {
+        Ok(Secrets::from_text(&config.auth.jwt_secret))
+    }
+}
+
+/// The address under which browsers reach this server.
+pub(crate) fn public_url(config: &Config) -> String {
+    if config.http.public_url.is_empty() {
+        format!("http://{}", config.listen)
+    } else {
+        config.http.public_url.trim_end_matches('/').to_owned()
+    }
+}
+
+fn auth(config: &Config, db: &Db, now: &Now, members: &Members, secrets: &Secrets) -> Auth {
+    let options = AuthOptions {
+        dev_login: config.auth.dev_login,
+        refresh_ttl: config.auth.refresh_ttl.delta(),
+        refresh_grace: config.auth.refresh_grace.delta(),
+        secure_cookie: public_url(config).starts_with("https://"),
+    };
+    let tokens = AccessTokens::new(secrets, config.auth.access_ttl.delta());
+    Auth::new(db.clone(), Arc::clone(now), members.clone(), tokens, options)
+}
+
+fn locks(db: &Db, node: &str) -> Arc<dyn LockProvider> {
+    match db.backend() {
+        DbBackend::Postgres => {
+            let pool = db.write().get_postgres_connection_pool().clone();
+            Arc::new(PostgresLockProvider::new(pool, node))
+        }
+        _ => {
+            let pool = db.write().get_sqlite_connection_pool().clone();
+            Arc::new(SqliteLockProvider::new(pool, node))
+        }
+    }
+}
+
+fn relay(
+    config: &Config,
+    db: &Db,
+    now: &Now,
+    broker: &Arc<dyn Broker>,
+    stats: &Arc<LearnStats>,
+    feed: &Arc<Feed>,
+) -> Result<Relay, outbox::RouteError> {
+    let notifications = Destination::Projection(Arc::new(NotificationProjection::new(
+        Arc::clone(feed),
+        Arc::clone(now),
+    )));
+    let solved = Destination::Projection(Arc::new(SolvedProjection(LearnStats::clone(stats))));
+    let reset = Destination::Projection(Arc::new(WeeklyProjection(LearnStats::clone(stats))));
+    let generation = Arc::clone(broker).destination(QUESTION_GENERATION);
+    Relay::builder(db.write().clone())
+        .now(Arc::clone(now))
+        .batch_size(u64::from(config.limits.outbox_batch))
+        .max_attempts(i32::try_from(config.limits.outbox_attempts).unwrap_or(i32::MAX))
+        .backoff(OUTBOX_BACKOFF.0, OUTBOX_BACKOFF.1)
+        .route(QUESTION_GENERATION_REQUESTED, generation)
+        .route(QUESTION_SET_COMPLETED, notifications.clone())
+        .route(QUESTION_SET_FAILED, notifications)
+        .route(QUESTION_SET_SOLVED, solved)
+        .route(WEEKLY_RESET, reset)
+        .build()
+}
+
+fn extraction_limits(config: &Config) -> Limits {
+    let wall = config.upload.extraction_timeout.duration();
+    Limits {
+        max_pages: config.upload.max_pages,
+        max_chars: config.upload.max_chars,
+        memory_bytes: config.upload.memory_bytes,
+        cpu_seconds: wall.as_secs().max(1),
+        wall,
+    }
+}

@@ -1,0 +1,103 @@
+use std::net::SocketAddr;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, Start, outside, print};
+use crate::app::{App, public_url};
+use crate::platform::config::Config;
+use crate::platform::telemetry;
+use crate::server::{Roles, Running};
+
+/// `pullit serve`
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// What this node does: api, scheduler, relay, worker (comma-separated).
+    #[arg(long, default_value = "api,scheduler,relay,worker")]
+    roles: String,
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// The folder of everything that this node keeps in files.
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+}
+
+impl Serve {
+    pub(super) async fn run(self, start: &Start) -> Result<(), Failure> {
+        let roles: Roles = self.roles.parse().map_err(Failure::Usage)?;
+        let flags = [("listen", self.listen), ("data_dir", self.data_dir)];
+        let flags = flags
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+            .collect();
+        let mut config = start.config(flags)?;
+        // Before the hub and the rooms, which keep the handles of their measurements.
+        telemetry::metrics();
+        let listener = listen(&config).await?;
+        let address = listener.local_addr().map_err(Failure::of)?;
+        safe(&config, address)?;
+        config.listen = address.to_string();
+        // Asked for before the first wait, so that no signal of these is missed.
+        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::of)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::of)?;
+        let app = App::build(config, outside()?).await?;
+        let url = public_url(&app.config);
+        let dev_login = app.config.auth.dev_login;
+        let running = Running::start(app, roles, listener).await.map_err(Failure::of)?;
+        announce(&url, address, roles, dev_login);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        running.stop().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, Failure> {
+    TcpListener::bind(&config.listen)
+        .await
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidInput => {
+                Failure::Usage(format!("listen `{}` is no address and port: {error}", config.listen))
+            }
+            _ => Failure::Failed(format!("cannot listen on {}: {error}", config.listen)),
+        })
+}
+
+/// What must not be served to the world.
+fn safe(config: &Config, address: SocketAddr) -> Result<(), Failure> {
+    if config.auth.dev_login && !address.ip().is_loopback() {
+        return Err(Failure::Usage(format!(
+            "auth.dev_login is on: anybody who reaches {address} could sign in as anybody. \
+             Set auth.dev_login = false (PULLIT_AUTH__DEV_LOGIN=false), or listen on a loopback address"
+        )));
+    }
+    if address.ip().is_unspecified() && config.http.public_url.is_empty() {
+        return Err(Failure::Usage(
+            "http.public_url is required when listening on every address: upload URLs are made with it".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn announce(url: &str, address: SocketAddr, roles: Roles, dev_login: bool) {
+    if !roles.api {
+        print::line("Pullit is running without the api role: it does not listen.");
+        return;
+    }
+    print::line(&format!("Pullit is listening on http://{address}"));
+    if dev_login {
+        print::line(&format!(
+            "Sign in:      curl -X POST {url}/auth/dev-login -H 'content-type: application/json' -d '{{\"email\":\"you@example.com\"}}'"
+        ));
+    } else {
+        print::line("Sign in:      the development sign-in is off");
+    }
+    print::line(&format!("API:          {url}/docs"));
+    print::line(&format!("Console:      {url}/admin   (an operator: pullit members create --email E --name N --admin)"));
+}

@@ -1,0 +1,159 @@
+//! The HTTP edge of the whole service: every room's routes, and the manners that all of them share.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderName, HeaderValue, Method};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tracing::Instrument;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::app::App;
+use crate::platform::config::Config;
+use crate::platform::http::{ApiError, Identify, codes};
+use crate::{admin, auth, health, learn_stats, marking, member, notification, question_set, source};
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Pullit",
+    description = "A study service: members upload learning material, get question sets made from it, solve them, and see their streaks. \
+        Errors are RFC 9457 `application/problem+json` with a stable `code`.",
+    license(name = "MIT OR Apache-2.0")
+))]
+struct Api;
+
+/// Every route of the service.
+pub fn router(app: &App) -> Router {
+    let rooms = &app.rooms;
+    let timed = OpenApiRouter::new()
+        .merge(auth::http::routes(app.auth.clone()))
+        .merge(member::http::routes(app.members.clone()))
+        .merge(source::routes(Arc::clone(&rooms.sources)))
+        .merge(question_set::http::routes(
+            rooms.question_sets.clone(),
+            Arc::clone(&rooms.learn_stats),
+        ))
+        .merge(marking::http::routes(app.marking.clone()))
+        .merge(learn_stats::http::routes(Arc::clone(&rooms.learn_stats)))
+        .merge(admin::routes(app.admin.clone()))
+        .merge(health::routes(app.clone()))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app.config), in_time));
+    // Uploads and event streams take as long as they take: each bounds itself.
+    let untimed = OpenApiRouter::new()
+        .merge(source::upload_routes(
+            Arc::clone(&rooms.sources),
+            Arc::clone(&app.storage),
+        ))
+        .merge(notification::http::routes(Arc::clone(&rooms.feed)));
+    let (router, mut api) = OpenApiRouter::with_openapi(Api::openapi())
+        .merge(timed)
+        .merge(untimed)
+        .split_for_parts();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    api.components
+        .get_or_insert_default()
+        .add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let identify: Arc<dyn Identify> = Arc::new(app.auth.clone());
+    let request_id = HeaderName::from_static("x-request-id");
+    router
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", api))
+        .merge(admin::console())
+        .fallback(async || ApiError::new(codes::NOT_FOUND))
+        .method_not_allowed_fallback(async || ApiError::new(codes::METHOD))
+        .layer(axum::Extension(identify))
+        .layer(middleware::from_fn(observe))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(PropagateRequestIdLayer::new(request_id.clone()))
+        .layer(SetRequestIdLayer::new(request_id, MakeRequestUuid))
+        .layer(cors(&app.config))
+}
+
+/// The configured front ends may call with credentials; nobody else's pages may.
+fn cors(config: &Config) -> CorsLayer {
+    let origins: Vec<HeaderValue> = config
+        .http
+        .cors_origins
+        .iter()
+        .filter_map(|origin| HeaderValue::from_str(origin.trim_end_matches('/')).ok())
+        .collect();
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_credentials(true)
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
+        .allow_headers([
+            ACCEPT,
+            AUTHORIZATION,
+            CACHE_CONTROL,
+            CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("last-event-id"),
+        ])
+        .expose_headers([LOCATION, HeaderName::from_static("x-request-id")])
+        .max_age(std::time::Duration::from_secs(3600))
+}
+
+/// A request that takes too long is given up, and its transaction undone.
+async fn in_time(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(config.http.request_timeout.duration(), next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::new(codes::TIMEOUT).into_response(),
+    }
+}
+
+/// One span and one count for each request. Paths are told as their pattern: ids would make the metrics grow without end.
+async fn observe(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let path = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str)
+        .to_owned();
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .and_then(|id| id.header_value().to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let span = tracing::info_span!("request", %method, path, id);
+    let mut response = next.run(request).instrument(span).await;
+    let status = response.status();
+    if status.is_server_error() {
+        tracing::error!(%method, path, id, status = status.as_u16(), "a request failed on our side");
+    }
+    let labels = [
+        ("method", method.to_string()),
+        ("path", path),
+        ("status", status.as_u16().to_string()),
+    ];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    metrics::histogram!("http_request_seconds", &labels[..2]).record(started.elapsed().as_secs_f64());
+    response
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
+    tracing::error!("a request handler panicked; the server goes on");
+    ApiError::new(codes::INTERNAL).into_response()
+}

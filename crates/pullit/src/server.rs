@@ -1,0 +1,181 @@
+//! A running node: the roles that were asked for, started in order and stopped in order.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use scheduler::RunningScheduler;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::{router, schedulers};
+
+/// What a node does. All of it, unless told otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    /// Answers HTTP.
+    pub api: bool,
+    /// Runs the jobs.
+    pub scheduler: bool,
+    /// Delivers what the outbox holds.
+    pub relay: bool,
+    /// Reads documents and makes questions.
+    pub worker: bool,
+}
+
+impl Roles {
+    /// Every role.
+    pub const ALL: Self = Self {
+        api: true,
+        scheduler: true,
+        relay: true,
+        worker: true,
+    };
+}
+
+impl Roles {
+    /// Whether a node with these roles runs this job by itself.
+    pub(crate) fn run(self, job: &str) -> bool {
+        match job {
+            schedulers::RELAY => self.relay,
+            schedulers::HEARTBEAT => self.api,
+            _ => self.scheduler,
+        }
+    }
+}
+
+impl FromStr for Roles {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut roles = Self {
+            api: false,
+            scheduler: false,
+            relay: false,
+            worker: false,
+        };
+        for word in text.split(',').map(str::trim) {
+            match word {
+                "api" => roles.api = true,
+                "scheduler" => roles.scheduler = true,
+                "relay" => roles.relay = true,
+                "worker" => roles.worker = true,
+                _ => {
+                    return Err(format!(
+                        "`{word}` is no role; the roles are api, scheduler, relay, worker"
+                    ));
+                }
+            }
+        }
+        Ok(roles)
+    }
+}
+
+/// Jobs that still run when the node stops have this long to end.
+const JOBS_DEADLINE: Duration = Duration::from_secs(8);
+/// Requests that are still answered have this long.
+const REQUESTS_DEADLINE: Duration = Duration::from_secs(5);
+/// Workers give back what they hold within this.
+const WORKERS_DEADLINE: Duration = Duration::from_secs(5);
+/// Clients whose stream ends because the node stops come back after this long, spread out.
+const RECONNECT: std::ops::Range<Duration> = Duration::from_secs(1)..Duration::from_secs(5);
+
+/// The node could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The jobs of these roles do not fit together.
+    #[error(transparent)]
+    Jobs(#[from] scheduler::BuildError),
+    /// The scheduler's tables cannot be written.
+    #[error(transparent)]
+    Scheduler(#[from] scheduler::SchedulerError),
+    /// The database does not answer.
+    #[error(transparent)]
+    Database(#[from] sea_orm::DbErr),
+    /// The listening socket is of no use.
+    #[error("the listening socket cannot be used: {0}")]
+    Socket(#[from] std::io::Error),
+}
+
+/// A running node.
+pub struct Running {
+    /// Everything behind it.
+    pub app: App,
+    /// Where it listens.
+    pub address: SocketAddr,
+    cancel: CancellationToken,
+    scheduler: RunningScheduler,
+    http: Option<JoinHandle<std::io::Result<()>>>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts the roles. Requests are answered when this returns.
+    ///
+    /// # Errors
+    /// When the database does not answer or the socket cannot be used.
+    pub async fn start(app: App, roles: Roles, listener: TcpListener) -> Result<Self, StartError> {
+        let address = listener.local_addr()?;
+        let cancel = CancellationToken::new();
+        let mut workers = Vec::new();
+        let mut http = None;
+        if roles.api {
+            // Taken before anybody can subscribe: what is stored from now on is sent.
+            let newest = app.rooms.feed.newest().await?;
+            let (feed, stop) = (app.rooms.feed.clone(), cancel.clone());
+            workers.push(tokio::spawn(async move { feed.run(newest, stop).await }));
+            let stop = cancel.clone();
+            let serve = axum::serve(listener, router::router(&app))
+                .with_graceful_shutdown(async move { stop.cancelled().await });
+            http = Some(tokio::spawn(async move { serve.await }));
+        }
+        if roles.worker {
+            let (worker, stop) = (app.worker.clone(), cancel.clone());
+            workers.push(tokio::spawn(async move { worker.run(stop).await }));
+            let (extraction, stop) = (app.extraction.clone(), cancel.clone());
+            workers.push(tokio::spawn(async move { extraction.run(stop).await }));
+        }
+        let scheduler = app.scheduler_of(roles)?.start().await?;
+        if roles.relay {
+            let (signal, stop, running) = (app.signal.clone(), cancel.clone(), scheduler.clone());
+            workers.push(tokio::spawn(async move {
+                while stop.run_until_cancelled(signal.notified()).await.is_some() {
+                    running.wake(schedulers::RELAY);
+                }
+            }));
+        }
+        Ok(Self {
+            app,
+            address,
+            cancel,
+            scheduler,
+            http,
+            workers,
+        })
+    }
+
+    /// Stops within 20 seconds: no new requests and runs, streams are ended, what is under way gets its time, leases are given back.
+    pub async fn stop(self) {
+        self.app.hub.drain(RECONNECT);
+        self.cancel.cancel();
+        let jobs = self.scheduler.stop(JOBS_DEADLINE);
+        let requests = async {
+            if let Some(http) = self.http
+                && tokio::time::timeout(REQUESTS_DEADLINE, http).await.is_err()
+            {
+                tracing::warn!("requests were still answered at the shutdown's deadline; they are cut off");
+            }
+        };
+        let workers = async {
+            let all = futures::future::join_all(self.workers);
+            if tokio::time::timeout(WORKERS_DEADLINE, all).await.is_err() {
+                tracing::warn!("workers did not stop in time; their work is taken over when its lease has run out");
+            }
+        };
+        tokio::join!(jobs, requests, workers);
+        self.app.db.close().await;
+    }
+}
