@@ -312,7 +312,10 @@ impl App {
 
 /// Two nodes with one name would hold each other's locks: host and process are not enough, a restart may get both again.
 fn node_id() -> String {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     let tail: u32 = rand::random();
     format!("{host}:{}:{tail:08x}", std::process::id())
 }
@@ -342,7 +345,13 @@ fn auth(config: &Config, db: &Db, now: &Now, members: &Members, secrets: &Secret
         secure_cookie: public_url(config).starts_with("https://"),
     };
     let tokens = AccessTokens::new(secrets, config.auth.access_ttl.delta());
-    Auth::new(db.clone(), Arc::clone(now), members.clone(), tokens, options)
+    Auth::new(
+        db.clone(),
+        Arc::clone(now),
+        members.clone(),
+        tokens,
+        options,
+    )
 }
 
 fn locks(db: &Db, node: &str) -> Arc<dyn LockProvider> {

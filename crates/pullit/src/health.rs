@@ -48,12 +48,19 @@ struct Readiness {
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 async fn readyz(State(app): State<App>) -> Response {
     let (database, storage, broker) = tokio::join!(
-        answers("database", app.db.read().scalar::<i32, _>("SELECT 1", Vec::new())),
+        answers(
+            "database",
+            app.db.read().scalar::<i32, _>("SELECT 1", Vec::new())
+        ),
         answers("storage", app.storage.check()),
         answers("broker", app.broker.check()),
     );
     let ready = database && storage && broker;
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let word = |up| if up { "up" } else { "down" };
     let readiness = Readiness {
         ready,
@@ -75,7 +82,10 @@ async fn answers<T, E: std::fmt::Display>(
             false
         }
         Err(_) => {
-            tracing::warn!(part, "not ready: a part that is needed does not answer in time");
+            tracing::warn!(
+                part,
+                "not ready: a part that is needed does not answer in time"
+            );
             false
         }
     }
@@ -95,5 +105,9 @@ async fn metrics(State(app): State<App>) -> Response {
         Err(error) => tracing::warn!(%error, "the backlog of the outbox could not be measured"),
     }
     let text = telemetry::metrics().render();
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response()
 }

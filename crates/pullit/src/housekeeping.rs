@@ -42,6 +42,26 @@ impl From<&Config> for Retention {
     }
 }
 
+/// What is pruned row by row.
+#[derive(Clone, Copy)]
+enum Kind {
+    Notifications,
+    Tokens,
+    Answers,
+    Inbox,
+    Runs,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [
+        Self::Notifications,
+        Self::Tokens,
+        Self::Answers,
+        Self::Inbox,
+        Self::Runs,
+    ];
+}
+
 /// The room of what grows and must not grow for ever.
 pub struct Housekeeping {
     db: Db,
@@ -89,69 +109,58 @@ impl Housekeeping {
         fence: &dyn RunFence,
         cancel: &CancellationToken,
     ) -> Result<u64, RunError> {
-        let Retention { batch, .. } = self.retention;
-        let keep = self.retention;
-        let now = (self.now)();
         let mut pruned = 0;
-        pruned += batches(cancel, batch, async || {
-            Ok(self.feed.prune(keep.notifications, batch, fence).await?)
-        })
-        .await?;
-        pruned += batches(cancel, batch, async || {
-            Ok(self.auth.prune(keep.tokens, batch, fence).await?)
-        })
-        .await?;
-        pruned += batches(cancel, batch, async || {
-            Ok(idempotency::prune(&self.db, now - keep.idempotency, batch, fence).await?)
-        })
-        .await?;
-        pruned += batches(cancel, batch, async || {
-            let before = now - keep.inbox;
-            Ok(outbox::inbox::prune(self.db.write(), before, u64::from(batch)).await?)
-        })
-        .await?;
-        if let Some(scheduler) = self.scheduler.get() {
-            pruned += batches(cancel, batch, async || {
-                scheduler
-                    .prune_history(now - keep.runs, u64::from(batch))
-                    .await
-                    .map_err(|error| RunError::Failed(error.to_string()))
-            })
-            .await?;
+        for kind in Kind::ALL {
+            loop {
+                RunError::unless_stopped(cancel)?;
+                let rows = self.batch_of(kind, fence).await?;
+                pruned += rows;
+                if rows < u64::from(self.retention.batch) {
+                    break;
+                }
+            }
         }
-        if !cancel.is_cancelled() {
-            pruned += self.uploads(fence, cancel).await?;
-        }
-        Ok(pruned)
+        Ok(pruned + self.uploads(fence, cancel).await?)
     }
 
-    async fn uploads(&self, fence: &dyn RunFence, cancel: &CancellationToken) -> Result<u64, RunError> {
+    /// Deletes one batch of a kind; the number of rows deleted.
+    async fn batch_of(&self, kind: Kind, fence: &dyn RunFence) -> Result<u64, RunError> {
+        let Retention { batch, .. } = self.retention;
+        let keep = &self.retention;
+        let now = (self.now)();
+        Ok(match kind {
+            Kind::Notifications => self.feed.prune(keep.notifications, batch, fence).await?,
+            Kind::Tokens => self.auth.prune(keep.tokens, batch, fence).await?,
+            Kind::Answers => {
+                idempotency::prune(&self.db, now - keep.idempotency, batch, fence).await?
+            }
+            Kind::Inbox => {
+                outbox::inbox::prune(self.db.write(), now - keep.inbox, u64::from(batch)).await?
+            }
+            Kind::Runs => match self.scheduler.get() {
+                Some(scheduler) => scheduler
+                    .prune_history(now - keep.runs, u64::from(batch))
+                    .await
+                    .map_err(|error| RunError::Failed(error.to_string()))?,
+                None => 0,
+            },
+        })
+    }
+
+    async fn uploads(
+        &self,
+        fence: &dyn RunFence,
+        cancel: &CancellationToken,
+    ) -> Result<u64, RunError> {
         match self
             .sources
             .prune_uploads(self.retention.uploads, self.retention.batch, fence, cancel)
             .await
         {
             Ok(removed) => Ok(removed.removed),
-            Err(CleanupError::Cancelled) => Ok(0),
+            Err(CleanupError::Cancelled) => Err(RunError::Stopped),
             Err(CleanupError::Fence(error)) => Err(error.into()),
             Err(CleanupError::Database(error)) => Err(error.into()),
         }
     }
-}
-
-/// Repeats a batch until one is not full. The number of rows of all.
-async fn batches(
-    cancel: &CancellationToken,
-    batch: u32,
-    work: impl AsyncFn() -> Result<u64, RunError>,
-) -> Result<u64, RunError> {
-    let mut all = 0;
-    while !cancel.is_cancelled() {
-        let rows = work().await?;
-        all += rows;
-        if rows < u64::from(batch) {
-            break;
-        }
-    }
-    Ok(all)
 }

@@ -119,8 +119,12 @@ impl<'a> Settings<'a> {
                 let expression = set.cron.as_deref().unwrap_or(expression);
                 Trigger::cron(expression, zone).map_err(|error| error.to_string())
             }
-            When::Delay(every) => Ok(Trigger::fixed_delay(interval(set, *every)?)),
-            When::Rate(every) => Ok(Trigger::fixed_rate(interval(set, *every)?)),
+            When::Delay(every) => {
+                Trigger::fixed_delay(interval(set, *every)?).map_err(|error| error.to_string())
+            }
+            When::Rate(every) => {
+                Trigger::fixed_rate(interval(set, *every)?).map_err(|error| error.to_string())
+            }
         }
     }
 }

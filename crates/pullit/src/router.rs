@@ -14,7 +14,9 @@ use http::header::{
 use http::{HeaderName, HeaderValue, Method};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::request_id::{
+    MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
+};
 use tracing::Instrument;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -24,7 +26,9 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::platform::config::Config;
 use crate::platform::http::{ApiError, Identify, codes};
-use crate::{admin, auth, health, learn_stats, marking, member, notification, question_set, source};
+use crate::{
+    admin, auth, health, learn_stats, marking, member, notification, question_set, source,
+};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -50,7 +54,10 @@ pub fn router(app: &App) -> Router {
         .merge(learn_stats::http::routes(Arc::clone(&rooms.learn_stats)))
         .merge(admin::routes(app.admin.clone()))
         .merge(health::routes(app.clone()))
-        .layer(middleware::from_fn_with_state(Arc::clone(&app.config), in_time));
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app.config),
+            in_time,
+        ));
     // Uploads and event streams take as long as they take: each bounds itself.
     let untimed = OpenApiRouter::new()
         .merge(source::upload_routes(
@@ -146,7 +153,8 @@ async fn observe(request: Request, next: Next) -> Response {
         ("status", status.as_u16().to_string()),
     ];
     metrics::counter!("http_requests_total", &labels).increment(1);
-    metrics::histogram!("http_request_seconds", &labels[..2]).record(started.elapsed().as_secs_f64());
+    metrics::histogram!("http_request_seconds", &labels[..2])
+        .record(started.elapsed().as_secs_f64());
     response
         .headers_mut()
         .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

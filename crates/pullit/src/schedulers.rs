@@ -1,5 +1,6 @@
 //! The scheduled jobs on one screen: the owner's guide as a table in code.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use async_trait::async_trait;
 use outbox::{GuardError, Relay, RelayRun};
 use scheduler::Misfire::{RunOnce, Skip};
 use scheduler::Scope::{Cluster, Node};
-use scheduler::{Fence, Job, JobContext, JobError};
+use scheduler::{Fence, Job, JobBuilder, JobContext, JobError};
 use sea_orm::DatabaseTransaction;
 
 use crate::housekeeping::Housekeeping;
@@ -52,55 +53,67 @@ pub struct Rooms {
 #[rustfmt::skip]
 pub fn jobs(config: &Config, rooms: &Rooms) -> Result<Vec<Job>, BadSetting> {
     let of = Settings::of(config);
-    let r = || rooms.clone();
     use Record::{Always, FailuresAndManual};
     Ok(vec![
         //                                            trigger                      lease       at least     scope    missed   attempts, backoff  record
         // 1.1 QuestionSetCleanupScheduler: what has been PENDING too long becomes FAILED.
         of.job("cleanupStalePendingQuestionSets",    Defaults::cron("0 */10 * * * *", 2 * MINUTE, MINUTE,      Cluster, Skip,    3, SECOND,     Always))?
-            .run({ let r = r(); move |c| run(c, r.clone(), async |c, r, f| r.question_sets.fail_stale(f, c.cancellation()).await) }),
+            .does(rooms, |c, r, f| async move { r.question_sets.fail_stale(&f, c.cancellation()).await }),
         // 1.2 QuestionSetRetryScheduler: what failed and may succeed is tried again.
         of.job("retryFailedQuestionSetGeneration",   Defaults::cron("0 */5 * * * *",  2 * MINUTE, MINUTE,      Cluster, Skip,    3, SECOND,     Always))?
-            .run({ let r = r(); move |c| run(c, r.clone(), async |c, r, f| r.question_sets.retry_failed(f, c.cancellation()).await) }),
+            .does(rooms, |c, r, f| async move { r.question_sets.retry_failed(&f, c.cancellation()).await }),
         // 2.1 SourceCleanupScheduler: deleted sources leave the storage, then the database.
         of.job("runSourceCleanup",                   Defaults::cron("0 0 4 * * *",    2 * MINUTE, 10 * MINUTE, Cluster, RunOnce, 3, SECOND,     Always))?
-            .run({ let r = r(); move |c| run(c, r.clone(), async |c, r, f| source_cleanup(c, r, f).await) }),
+            .does(rooms, |c, r, f| async move { source_cleanup(&c, &r, &f).await }),
         // 3.1 LearnStatsScheduler: who did not learn yesterday loses the streak.
         of.job("validateConsecutiveLearning",        Defaults::cron("0 0 0 * * *",    2 * MINUTE, 10 * MINUTE, Cluster, RunOnce, 3, 5 * SECOND, Always))?
-            .run({ let r = r(); move |c| run(c, r.clone(), async |c, r, f| r.learn_stats.check_streaks(r.learn_stats.day(c.slot()), f, c.cancellation(), &|d, t| c.progress(d, t)).await) }),
+            .does(rooms, |c, r, f| async move { r.learn_stats.check_streaks(r.learn_stats.day(c.slot()), &f, c.cancellation(), &|d, t| c.progress(d, t)).await }),
         // 3.2 LearnStatsBatchScheduler: a weekly reset for every member, then all stats anew from the ledgers.
         of.job("triggerWeeklyResetAndRecalibration", Defaults::cron("0 0 4 * * MON",  2 * MINUTE, 10 * MINUTE, Cluster, RunOnce, 3, 5 * SECOND, Always))?
-            .run({ let r = r(); move |c| run(c, r.clone(), async |c, r, f| r.learn_stats.reset_week(c.run_id().unwrap_or_default(), r.learn_stats.day(c.slot()), f, c.cancellation(), &|d, t| c.progress(d, t)).await) }),
+            .does(rooms, |c, r, f| async move { r.learn_stats.reset_week(c.run_id().unwrap_or_default(), r.learn_stats.day(c.slot()), &f, c.cancellation(), &|d, t| c.progress(d, t)).await }),
         // 4.1 OutboxEventRelay: what happened reaches whom it concerns.
         of.job(RELAY,                                Defaults::delay(SECOND,          5 * SECOND, Duration::ZERO, Cluster, Skip, 3, SECOND,     FailuresAndManual))?
-            .run({ let r = r(); move |c| run(c, r.clone(), async |c, r, _| relay(c, r).await) }),
+            .does(rooms, |c, r, _| async move { relay(&c, &r).await }),
         // 4.2 NotificationEventService: a heartbeat to every open stream of this node.
         of.job(HEARTBEAT,                            Defaults::rate(3 * SECOND,       3 * SECOND, Duration::ZERO, Node,    Skip, 3, SECOND,     FailuresAndManual))?
-            .run({ let r = r(); move |c| run(c, r.clone(), async |_, r, _| Ok(r.feed.heartbeat())) }),
+            .does(rooms, |_, r, _| async move { Ok(r.feed.heartbeat()) }),
         // Ours: history is kept for its time and not for ever.
         of.job("pruneHistory",                       Defaults::cron("0 30 4 * * *",   2 * MINUTE, MINUTE,      Cluster, Skip,    3, SECOND,     Always))?
-            .run({ let r = r(); move |c| run(c, r.clone(), async |c, r, f| r.housekeeping.prune(f, c.cancellation()).await) }),
+            .does(rooms, |c, r, f| async move { r.housekeeping.prune(&f, c.cancellation()).await }),
     ])
 }
 
-/// Runs a job's work with its right to write, and says what its end means to the scheduler.
-async fn run(
-    context: JobContext,
-    rooms: Rooms,
-    work: impl AsyncFn(&JobContext, &Rooms, &dyn RunFence) -> Result<u64, RunError>,
-) -> Result<u64, JobError> {
-    let fence = ScheduledFence(context.fence());
-    let affected = work(&context, &rooms, &fence).await.map_err(|error| match error {
+/// The last column of the table: what a job does, with its right to write.
+trait Does {
+    fn does<W, F>(self, rooms: &Rooms, work: W) -> Job
+    where
+        W: Fn(JobContext, Rooms, ScheduledFence) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<u64, RunError>> + Send + 'static;
+}
+
+impl Does for JobBuilder {
+    fn does<W, F>(self, rooms: &Rooms, work: W) -> Job
+    where
+        W: Fn(JobContext, Rooms, ScheduledFence) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<u64, RunError>> + Send + 'static,
+    {
+        let rooms = rooms.clone();
+        self.run(move |context| {
+            let fence = ScheduledFence(context.fence());
+            let working = work(context, rooms.clone(), fence);
+            async move { working.await.map_err(said_to_the_scheduler) }
+        })
+    }
+}
+
+fn said_to_the_scheduler(error: RunError) -> JobError {
+    match error {
         RunError::Lost => JobError::LeaseLost,
         RunError::Conflict(reason) => JobError::conflict(reason),
         RunError::Database(error) => JobError::from_db(error),
+        RunError::Stopped => JobError::Cancelled,
         RunError::Failed(reason) => JobError::failed(reason),
-    })?;
-    // Work that stopped early because it was asked to is not done.
-    if context.cancellation().is_cancelled() {
-        return Err(JobError::Cancelled);
     }
-    Ok(affected)
 }
 
 async fn source_cleanup(
@@ -109,7 +122,11 @@ async fn source_cleanup(
     fence: &dyn RunFence,
 ) -> Result<u64, RunError> {
     let progress = |done, total| context.progress(done, total);
-    match rooms.sources.cleanup(fence, context.cancellation(), &progress).await {
+    match rooms
+        .sources
+        .cleanup(fence, context.cancellation(), &progress)
+        .await
+    {
         Ok(removed) => {
             if removed.failed > 0 {
                 tracing::warn!(
@@ -119,7 +136,7 @@ async fn source_cleanup(
             }
             Ok(removed.removed)
         }
-        Err(CleanupError::Cancelled) => Ok(0),
+        Err(CleanupError::Cancelled) => Err(RunError::Stopped),
         Err(CleanupError::Fence(error)) => Err(error.into()),
         Err(CleanupError::Database(error)) => Err(error.into()),
     }

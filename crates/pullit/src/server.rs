@@ -166,13 +166,17 @@ impl Running {
             if let Some(http) = self.http
                 && tokio::time::timeout(REQUESTS_DEADLINE, http).await.is_err()
             {
-                tracing::warn!("requests were still answered at the shutdown's deadline; they are cut off");
+                tracing::warn!(
+                    "requests were still answered at the shutdown's deadline; they are cut off"
+                );
             }
         };
         let workers = async {
             let all = futures::future::join_all(self.workers);
             if tokio::time::timeout(WORKERS_DEADLINE, all).await.is_err() {
-                tracing::warn!("workers did not stop in time; their work is taken over when its lease has run out");
+                tracing::warn!(
+                    "workers did not stop in time; their work is taken over when its lease has run out"
+                );
             }
         };
         tokio::join!(jobs, requests, workers);

@@ -7,7 +7,7 @@ mod service;
 mod sessions;
 mod tokens;
 
+pub(crate) use secret::hex;
 pub use secret::{SecretError, Secrets};
-pub(crate) use secret::{hex, hmac};
 pub use service::{Auth, AuthOptions};
 pub use tokens::AccessTokens;

@@ -83,7 +83,7 @@ impl Secrets {
 }
 
 /// HMAC-SHA256.
-pub(crate) fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     // HMAC takes keys of any length (RFC 2104, section 3), so this never fails.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
         unreachable!("HMAC takes keys of any length")

@@ -59,12 +59,20 @@ impl Jobs {
             Self::List { json } => {
                 let jobs = scheduler.list().await.map_err(failure)?;
                 let jobs: Vec<JobView> = jobs.into_iter().map(JobView::from).collect();
-                if json { print::json(&jobs) } else { list(&jobs) }
+                if json {
+                    print::json(&jobs)
+                } else {
+                    list(&jobs)
+                }
             }
             Self::Run { name, json } => {
                 let run = scheduler.run_now(&name).await.map_err(not_run)?;
                 let failed = (run.status != RunStatus::Succeeded).then(|| {
-                    Failure::Failed(format!("{name} {}: {}", run.status, run.error.clone().unwrap_or_default()))
+                    Failure::Failed(format!(
+                        "{name} {}: {}",
+                        run.status,
+                        run.error.clone().unwrap_or_default()
+                    ))
                 });
                 let run = RunView::from(run);
                 if json {
@@ -85,8 +93,15 @@ impl Jobs {
                 Ok(())
             }
             Self::History { name, limit, json } => {
-                let runs = scheduler.history(&name, limit, None).await.map_err(failure)?;
-                if json { print::json(&runs) } else { history(&runs) }
+                let runs = scheduler
+                    .history(&name, limit, None)
+                    .await
+                    .map_err(failure)?;
+                if json {
+                    print::json(&runs)
+                } else {
+                    history(&runs)
+                }
             }
         }
     }
@@ -100,15 +115,32 @@ fn list(jobs: &[JobView]) -> Result<(), Failure> {
             vec![
                 job.name.clone(),
                 job.trigger.clone(),
-                if job.paused { "paused".to_owned() } else { time(job.next_run) },
+                if job.paused {
+                    "paused".to_owned()
+                } else {
+                    time(job.next_run)
+                },
                 last.map_or_else(|| "-".to_owned(), |run| run.status.to_string()),
                 last.map_or_else(|| "-".to_owned(), |run| time(run.finished_at)),
                 last.map_or_else(|| "-".to_owned(), |run| run.affected.to_string()),
-                job.lock.as_ref().map_or_else(|| "-".to_owned(), |lock| lock.locked_by.clone()),
+                job.lock
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), |lock| lock.locked_by.clone()),
             ]
         })
         .collect();
-    print::table(&["JOB", "TRIGGER", "NEXT RUN", "LAST", "FINISHED", "AFFECTED", "LOCKED BY"], &rows);
+    print::table(
+        &[
+            "JOB",
+            "TRIGGER",
+            "NEXT RUN",
+            "LAST",
+            "FINISHED",
+            "AFFECTED",
+            "LOCKED BY",
+        ],
+        &rows,
+    );
     Ok(())
 }
 
@@ -131,14 +163,20 @@ fn history(runs: &[scheduler::Run]) -> Result<(), Failure> {
         })
         .collect();
     print::table(
-        &["RUN", "SLOT", "FINISHED", "ATTEMPT", "CAUSE", "STATUS", "AFFECTED", "RETRIES", "NODE", "ERROR"],
+        &[
+            "RUN", "SLOT", "FINISHED", "ATTEMPT", "CAUSE", "STATUS", "AFFECTED", "RETRIES", "NODE",
+            "ERROR",
+        ],
         &rows,
     );
     Ok(())
 }
 
 fn time(time: Option<chrono::DateTime<chrono::Utc>>) -> String {
-    time.map_or_else(|| "-".to_owned(), |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+    time.map_or_else(
+        || "-".to_owned(),
+        |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    )
 }
 
 fn failure(error: SchedulerError) -> Failure {

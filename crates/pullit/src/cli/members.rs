@@ -46,7 +46,10 @@ impl MembersCommand {
         if json {
             return print::json(&member);
         }
-        print::line(&format!("Member {} ({}, {}) is made.", member.id, member.email, member.role));
+        print::line(&format!(
+            "Member {} ({}, {}) is made.",
+            member.id, member.email, member.role
+        ));
         Ok(())
     }
 }

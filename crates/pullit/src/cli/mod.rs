@@ -23,7 +23,11 @@ use crate::platform::{migrations, telemetry};
 
 /// Pullit, a study service: question sets from learning material, and the scheduled jobs that keep it healthy.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 another node holds the lock.")]
+#[command(
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 another node holds the lock."
+)]
 struct Arguments {
     /// Configuration file; without it, ./pullit.toml when there is one.
     #[arg(long, global = true, value_name = "FILE")]
@@ -156,7 +160,10 @@ pub(crate) fn outside() -> Result<Outside, Failure> {
 /// Runs the program. `environment` is read here and nowhere below.
 pub fn main(environment: HashMap<String, String>) -> ExitCode {
     // The child that reads one document; no runtime, no configuration.
-    if std::env::args_os().nth(1).is_some_and(|command| command == "extract") {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|command| command == "extract")
+    {
         return crate::source::extraction::child_main();
     }
     let arguments = Arguments::parse();
@@ -192,7 +199,9 @@ pub fn main(environment: HashMap<String, String>) -> ExitCode {
 async fn run(command: Command, start: Start) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve.run(&start).await,
-        Command::Demo => crate::demo::run().await.map_err(|error| Failure::Failed(error.to_string())),
+        Command::Demo => crate::demo::run()
+            .await
+            .map_err(|error| Failure::Failed(error.to_string())),
         Command::Migrate => migrate(&start).await,
         Command::Jobs(jobs) => jobs.run(&start).await,
         Command::Locks(locks) => locks.run(&start).await,

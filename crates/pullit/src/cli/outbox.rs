@@ -1,5 +1,5 @@
-use clap::{Args, Subcommand};
 use ::outbox::{StoredEvent, dead};
+use clap::{Args, Subcommand};
 
 use super::{Failure, Start, print};
 use crate::app::App;
@@ -50,15 +50,25 @@ impl OutboxCommand {
         let db = app.db.write();
         match self {
             Self::List { dead, limit, json } => {
-                let events = ::outbox::list(db, dead, 0, limit).await.map_err(Failure::of)?;
-                if json { print::json(&events) } else { list(&events) }
+                let events = ::outbox::list(db, dead, 0, limit)
+                    .await
+                    .map_err(Failure::of)?;
+                if json {
+                    print::json(&events)
+                } else {
+                    list(&events)
+                }
             }
             Self::Replay(Replay { id: Some(id), .. }) => {
-                let found = dead::replay(db, id, (app.now)()).await.map_err(Failure::of)?;
+                let found = dead::replay(db, id, (app.now)())
+                    .await
+                    .map_err(Failure::of)?;
                 told(found, id, "will be delivered again")
             }
             Self::Replay(Replay { id: None, .. }) => {
-                let count = dead::replay_all(db, (app.now)()).await.map_err(Failure::of)?;
+                let count = dead::replay_all(db, (app.now)())
+                    .await
+                    .map_err(Failure::of)?;
                 print::line(&format!("{count} dead letters will be delivered again."));
                 Ok(())
             }
@@ -75,7 +85,9 @@ fn told(found: bool, id: i64, what: &str) -> Result<(), Failure> {
         print::line(&format!("Event {id} {what}."));
         Ok(())
     } else {
-        Err(Failure::Failed(format!("there is no dead event {id}; `pullit outbox list --dead` shows them")))
+        Err(Failure::Failed(format!(
+            "there is no dead event {id}; `pullit outbox list --dead` shows them"
+        )))
     }
 }
 
@@ -94,6 +106,17 @@ fn list(events: &[StoredEvent]) -> Result<(), Failure> {
             ]
         })
         .collect();
-    print::table(&["EVENT", "TYPE", "KEY", "STATUS", "ATTEMPTS", "NEXT ATTEMPT", "LAST ERROR"], &rows);
+    print::table(
+        &[
+            "EVENT",
+            "TYPE",
+            "KEY",
+            "STATUS",
+            "ATTEMPTS",
+            "NEXT ATTEMPT",
+            "LAST ERROR",
+        ],
+        &rows,
+    );
     Ok(())
 }

@@ -45,7 +45,9 @@ impl Serve {
         let app = App::build(config, outside()?).await?;
         let url = public_url(&app.config);
         let dev_login = app.config.auth.dev_login;
-        let running = Running::start(app, roles, listener).await.map_err(Failure::of)?;
+        let running = Running::start(app, roles, listener)
+            .await
+            .map_err(Failure::of)?;
         announce(&url, address, roles, dev_login);
         tokio::select! {
             _ = terminate.recv() => {}
@@ -62,9 +64,10 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     TcpListener::bind(&config.listen)
         .await
         .map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidInput => {
-                Failure::Usage(format!("listen `{}` is no address and port: {error}", config.listen))
-            }
+            std::io::ErrorKind::InvalidInput => Failure::Usage(format!(
+                "listen `{}` is no address and port: {error}",
+                config.listen
+            )),
             _ => Failure::Failed(format!("cannot listen on {}: {error}", config.listen)),
         })
 }
@@ -99,5 +102,7 @@ fn announce(url: &str, address: SocketAddr, roles: Roles, dev_login: bool) {
         print::line("Sign in:      the development sign-in is off");
     }
     print::line(&format!("API:          {url}/docs"));
-    print::line(&format!("Console:      {url}/admin   (an operator: pullit members create --email E --name N --admin)"));
+    print::line(&format!(
+        "Console:      {url}/admin   (an operator: pullit members create --email E --name N --admin)"
+    ));
 }

@@ -18,5 +18,7 @@ mod service;
 mod streak;
 mod weekly;
 
-pub use projection::{QUESTION_SET_SOLVED, Solved, SolvedProjection, WEEKLY_RESET, WeeklyProjection};
+pub use projection::{
+    QUESTION_SET_SOLVED, Solved, SolvedProjection, WEEKLY_RESET, WeeklyProjection,
+};
 pub use service::{LearnStats, StatsOptions};

@@ -39,7 +39,11 @@ impl Solved {
     /// When the payload cannot be written as JSON.
     pub fn event(self) -> Result<NewEvent, serde_json::Error> {
         let key = member_key(self.member_id);
-        Ok(NewEvent::new(QUESTION_SET_SOLVED, key, serde_json::to_value(self)?))
+        Ok(NewEvent::new(
+            QUESTION_SET_SOLVED,
+            key,
+            serde_json::to_value(self)?,
+        ))
     }
 }
 

@@ -16,7 +16,7 @@ const BREAK_STREAKS: &str = "UPDATE learn_stats SET consecutive_learning_days = 
      AND (last_learning_date IS NULL OR last_learning_date < $3)";
 
 /// How far a run has come: done, of all.
-pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
+pub(super) type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
 
 impl LearnStats {
     /// Checks every member's streak as of `today`. The number of members whose streak was broken.
@@ -35,7 +35,8 @@ impl LearnStats {
         let yesterday = today - Days::new(1);
         let members = self.member_count().await?;
         let (mut after, mut checked, mut broken) = (i64::MIN, 0, 0);
-        while !cancel.is_cancelled() {
+        loop {
+            RunError::unless_stopped(cancel)?;
             let page = self.member_page(after).await?;
             let (Some(first), Some(last)) = (page.first(), page.last()) else {
                 break;

@@ -59,7 +59,8 @@ impl LearnStats {
         let mut position = self.resume.position(run);
         let week = iso_week(today);
         let mut done = 0;
-        while let Some(after) = position.published_to.filter(|_| !cancel.is_cancelled()) {
+        while let Some(after) = position.published_to {
+            RunError::unless_stopped(cancel)?;
             let page = self.member_page(after).await?;
             if !page.is_empty() {
                 self.publish_resets(&page, &week, fence).await?;
@@ -70,7 +71,8 @@ impl LearnStats {
             progress(done, members.saturating_mul(2).max(done));
         }
         let mut recomputed = 0;
-        while let Some(after) = position.recomputed_to.filter(|_| !cancel.is_cancelled()) {
+        while let Some(after) = position.recomputed_to {
+            RunError::unless_stopped(cancel)?;
             let page = self.member_page(after).await?;
             if !page.is_empty() {
                 let tx = self.db.begin().await?;
@@ -81,9 +83,16 @@ impl LearnStats {
             position.recomputed_to = page.last().copied();
             self.resume.keep(run, position);
             recomputed += page.len() as u64;
-            progress(done + recomputed, members.saturating_mul(2).max(done + recomputed));
+            progress(
+                done + recomputed,
+                members.saturating_mul(2).max(done + recomputed),
+            );
         }
-        tracing::info!(members = recomputed, week, "the week is reset and the stats are recalibrated");
+        tracing::info!(
+            members = recomputed,
+            week,
+            "the week is reset and the stats are recalibrated"
+        );
         Ok(recomputed)
     }
 

@@ -9,7 +9,9 @@ pub(super) fn is_right(kind: &str, right: &str, answer: &Value) -> bool {
             Value::String(answer) => right.eq_ignore_ascii_case(answer.trim()),
             _ => false,
         },
-        "MULTIPLE_CHOICE" => answer.as_str().is_some_and(|answer| option(answer) == option(right)),
+        "MULTIPLE_CHOICE" => answer
+            .as_str()
+            .is_some_and(|answer| option(answer) == option(right)),
         _ => answer
             .as_str()
             .is_some_and(|answer| !short(answer).is_empty() && short(answer) == short(right)),
@@ -23,7 +25,11 @@ fn option(text: &str) -> String {
 
 /// A short answer is typed: NFC, case folding, no white space, no outer punctuation.
 fn short(text: &str) -> String {
-    let folded: String = text.nfc().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace()).collect();
+    let folded: String = text
+        .nfc()
+        .flat_map(char::to_lowercase)
+        .filter(|c| !c.is_whitespace())
+        .collect();
     folded.trim_matches(is_punctuation).to_owned()
 }
 
@@ -31,8 +37,33 @@ fn short(text: &str) -> String {
 fn is_punctuation(c: char) -> bool {
     matches!(
         c,
-        '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '"' | '`' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '…' | '·'
-            | '‘' | '’' | '“' | '”' | '«' | '»' | '、' | '。' | '〈'..='】' | '！' | '？' | '，' | '．' | '：' | '；' | '（' | '）'
+        '.' | ','
+            | ';'
+            | ':'
+            | '!'
+            | '?'
+            | '\''
+            | '"'
+            | '`'
+            | '('
+            | ')'
+            | '['
+            | ']'
+            | '{'
+            | '}'
+            | '<'
+            | '>'
+            | '…'
+            | '·'
+            | '‘'
+            | '’'
+            | '“'
+            | '”'
+            | '«'
+            | '»'
+            | '、'
+            | '。'
+            | '〈'..='】' | '！' | '？' | '，' | '．' | '：' | '；' | '（' | '）'
     )
 }
 
@@ -45,8 +76,17 @@ mod tests {
     #[test]
     fn short_answers_compare_without_form_case_space_and_outer_punctuation() {
         let decomposed = "훈민정음";
-        for answer in ["훈민정음", " 훈민 정음. ", "「훈민정음」", "\"훈민정음\"", decomposed] {
-            assert!(is_right("SHORT_ANSWER", "훈민정음", &json!(answer)), "{answer}");
+        for answer in [
+            "훈민정음",
+            " 훈민 정음. ",
+            "「훈민정음」",
+            "\"훈민정음\"",
+            decomposed,
+        ] {
+            assert!(
+                is_right("SHORT_ANSWER", "훈민정음", &json!(answer)),
+                "{answer}"
+            );
         }
         assert!(is_right("SHORT_ANSWER", "Page Table", &json!("page table")));
         assert!(!is_right("SHORT_ANSWER", "C++", &json!("C")));

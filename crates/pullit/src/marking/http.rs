@@ -18,7 +18,9 @@ const LONGEST_ANSWER: usize = 1_000;
 
 /// The routes of the room.
 pub fn routes(marking: Marking) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(mark)).with_state(marking)
+    OpenApiRouter::new()
+        .routes(routes!(mark))
+        .with_state(marking)
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -53,7 +55,10 @@ async fn mark(
 fn check(body: Vec<AnswerBody>) -> Result<Vec<Answered>, ApiError> {
     let mut fields = Fields::new();
     if body.is_empty() || body.len() > MOST_ANSWERS {
-        fields.wrong("$", format!("답안은 1개 이상 {MOST_ANSWERS}개 이하여야 합니다"));
+        fields.wrong(
+            "$",
+            format!("답안은 1개 이상 {MOST_ANSWERS}개 이하여야 합니다"),
+        );
         fields.check()?;
         return Ok(Vec::new());
     }
@@ -70,21 +75,32 @@ fn one(fields: &mut Fields, index: usize, body: AnswerBody) -> Option<Answered> 
     let question_id = fields.required(&format!("[{index}].questionId"), body.question_id);
     let name = format!("[{index}].memberAnswer");
     let answer = fields.required(&name, body.member_answer);
-    let kind = fields.required(&format!("[{index}].memberAnswerType"), body.member_answer_type);
+    let kind = fields.required(
+        &format!("[{index}].memberAnswerType"),
+        body.member_answer_type,
+    );
     let (answer, kind) = (answer?, kind?);
     let fits = match (kind.as_str(), &answer) {
         ("string", Value::String(text)) => text.chars().count() <= LONGEST_ANSWER,
         // Forms send booleans as words; both are understood.
-        ("boolean", Value::String(text)) => matches!(text.trim().to_ascii_lowercase().as_str(), "true" | "false"),
+        ("boolean", Value::String(text)) => {
+            matches!(text.trim().to_ascii_lowercase().as_str(), "true" | "false")
+        }
         ("boolean", Value::Bool(_)) => true,
         ("string" | "boolean", _) => false,
         _ => {
-            fields.wrong(format!("[{index}].memberAnswerType"), "string, boolean 중 하나여야 합니다");
+            fields.wrong(
+                format!("[{index}].memberAnswerType"),
+                "string, boolean 중 하나여야 합니다",
+            );
             return None;
         }
     };
     if !fits {
-        fields.wrong(name, format!("{kind} 형식의 값이어야 합니다 (최대 {LONGEST_ANSWER}자)"));
+        fields.wrong(
+            name,
+            format!("{kind} 형식의 값이어야 합니다 (최대 {LONGEST_ANSWER}자)"),
+        );
         return None;
     }
     Some(Answered {
@@ -111,7 +127,14 @@ mod tests {
             {"questionId": 3, "memberAnswer": 5, "memberAnswerType": "string"},
         ])))
         .unwrap_err();
-        let fields: Vec<_> = error.errors.iter().map(|error| error.field.as_str()).collect();
-        assert_eq!(fields, ["[1].questionId", "[1].memberAnswerType", "[2].memberAnswer"]);
+        let fields: Vec<_> = error
+            .errors
+            .iter()
+            .map(|error| error.field.as_str())
+            .collect();
+        assert_eq!(
+            fields,
+            ["[1].questionId", "[1].memberAnswerType", "[2].memberAnswer"]
+        );
     }
 }

@@ -59,7 +59,13 @@ pub struct Marking {
 
 impl Marking {
     /// The room. `signal` wakes the relay after a commit that published.
-    pub fn new(db: Db, now: Now, signal: Signal, sets: QuestionSets, stats: Arc<LearnStats>) -> Self {
+    pub fn new(
+        db: Db,
+        now: Now,
+        signal: Signal,
+        sets: QuestionSets,
+        stats: Arc<LearnStats>,
+    ) -> Self {
         Self {
             db,
             now,
@@ -87,17 +93,31 @@ impl Marking {
         let ids: Vec<i64> = answers.iter().map(|answer| answer.question_id).collect();
         let questions = self.sets.markable(&tx, member_id, &ids).await?;
         let marks = marks(&answers, &questions)?;
-        let rows = serde_json::to_string(&marks.results).map_err(|_| ApiError::new(codes::INTERNAL))?;
+        let rows =
+            serde_json::to_string(&marks.results).map_err(|_| ApiError::new(codes::INTERNAL))?;
         let inserted = tx
-            .run(INSERT_RESULTS, vec![member_id.into(), now.into(), rows.into()])
+            .run(
+                INSERT_RESULTS,
+                vec![member_id.into(), now.into(), rows.into()],
+            )
             .await?;
         if inserted != answers.len() as u64 {
-            tracing::error!(member = member_id, inserted, "a marking stored too few results and was undone");
+            tracing::error!(
+                member = member_id,
+                inserted,
+                "a marking stored too few results and was undone"
+            );
             return Err(codes::INTERNAL.into());
         }
         let solved = solved_sets(&questions);
         self.stats
-            .count_up(&tx, member_id, day, marks.total_questions, solved.len() as i64)
+            .count_up(
+                &tx,
+                member_id,
+                day,
+                marks.total_questions,
+                solved.len() as i64,
+            )
             .await?;
         let event = Solved {
             version: 1,
@@ -122,8 +142,10 @@ impl Marking {
 }
 
 fn marks(answers: &[Answered], questions: &[MarkableQuestion]) -> Result<Marks, ApiError> {
-    let by_id: HashMap<i64, &MarkableQuestion> =
-        questions.iter().map(|question| (question.id, question)).collect();
+    let by_id: HashMap<i64, &MarkableQuestion> = questions
+        .iter()
+        .map(|question| (question.id, question))
+        .collect();
     let results = answers
         .iter()
         .map(|answer| {

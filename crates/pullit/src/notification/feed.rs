@@ -53,7 +53,12 @@ impl Feed {
     ///
     /// # Errors
     /// When the run that asks has lost its lease, or the database does not answer.
-    pub async fn prune(&self, keep: TimeDelta, batch: u32, fence: &dyn RunFence) -> Result<u64, FenceError> {
+    pub async fn prune(
+        &self,
+        keep: TimeDelta,
+        batch: u32,
+        fence: &dyn RunFence,
+    ) -> Result<u64, FenceError> {
         let before: DateTime<Utc> = (self.now)() - keep;
         let tx = self.db.begin().await?;
         let pruned = store::prune(&tx, before, batch).await?;
@@ -90,7 +95,11 @@ impl Feed {
         loop {
             let batch = store::after(self.db.read(), sent, BATCH).await?;
             for notification in &batch {
-                self.hub.publish(&notification.member_id, notification.id, frame(notification));
+                self.hub.publish(
+                    &notification.member_id,
+                    notification.id,
+                    frame(notification),
+                );
                 sent = notification.id;
             }
             if (batch.len() as i64) < BATCH {

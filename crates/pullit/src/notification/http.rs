@@ -71,10 +71,14 @@ async fn subscribe(
             replay(&feed, &mut stream, caller.id(), last.trim()).await?;
         }
     }
-    let left = (caller.0.expires_at - (feed.now)()).to_std().unwrap_or_default();
+    let left = (caller.0.expires_at - (feed.now)())
+        .to_std()
+        .unwrap_or_default();
     let expired = Frame::event("tokenExpired", None, "access token expired");
     stream.until(Instant::now() + left, expired);
-    stream_response(Body::from_stream(stream.map(Ok::<_, std::convert::Infallible>)))
+    stream_response(Body::from_stream(
+        stream.map(Ok::<_, std::convert::Infallible>),
+    ))
 }
 
 /// Sends what the client missed; or tells it to load its state anew, never a part of the history in silence.
@@ -105,7 +109,10 @@ fn stream_response(body: Body) -> Result<Response, ApiError> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-store, no-transform"),
+    );
     headers.insert(
         HeaderName::from_static("x-accel-buffering"),
         HeaderValue::from_static("no"),

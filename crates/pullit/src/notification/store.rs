@@ -35,7 +35,8 @@ pub(super) async fn insert(
     rows: serde_json::Value,
     now: DateTime<Utc>,
 ) -> Result<u64, DbErr> {
-    tx.run(INSERT, vec![now.into(), rows.to_string().into()]).await
+    tx.run(INSERT, vec![now.into(), rows.to_string().into()])
+        .await
 }
 
 pub(super) async fn after(
@@ -52,8 +53,11 @@ pub(super) async fn of_member_after(
     id: i64,
     limit: i64,
 ) -> Result<Vec<Notification>, DbErr> {
-    c.rows(OF_MEMBER_AFTER, vec![member_id.into(), id.into(), limit.into()])
-        .await
+    c.rows(
+        OF_MEMBER_AFTER,
+        vec![member_id.into(), id.into(), limit.into()],
+    )
+    .await
 }
 
 /// Whether this id is a kept notification of this member.
@@ -62,7 +66,9 @@ pub(super) async fn is_members(
     id: i64,
     member_id: i64,
 ) -> Result<bool, DbErr> {
-    let found = c.scalar::<i32, _>(IS_MEMBERS, vec![id.into(), member_id.into()]).await?;
+    let found = c
+        .scalar::<i32, _>(IS_MEMBERS, vec![id.into(), member_id.into()])
+        .await?;
     Ok(found.is_some())
 }
 
@@ -75,5 +81,6 @@ pub(super) async fn prune(
     before: DateTime<Utc>,
     batch: u32,
 ) -> Result<u64, DbErr> {
-    tx.run(PRUNE, vec![before.into(), i64::from(batch).into()]).await
+    tx.run(PRUNE, vec![before.into(), i64::from(batch).into()])
+        .await
 }

@@ -27,8 +27,13 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
             return Ok(Self(None));
         };
         match value.to_str() {
-            Ok(key) if !key.trim().is_empty() && key.len() <= 255 => Ok(Self(Some(key.trim().to_owned()))),
-            _ => Err(ApiError::field("Idempotency-Key", "1자 이상 255자 이하의 ASCII 문자열이어야 합니다")),
+            Ok(key) if !key.trim().is_empty() && key.len() <= 255 => {
+                Ok(Self(Some(key.trim().to_owned())))
+            }
+            _ => Err(ApiError::field(
+                "Idempotency-Key",
+                "1자 이상 255자 이하의 ASCII 문자열이어야 합니다",
+            )),
         }
     }
 }
@@ -98,7 +103,13 @@ impl Once {
         tx: &DatabaseTransaction,
         now: DateTime<Utc>,
     ) -> Result<Option<Remembered>, ApiError> {
-        let name = || vec![self.member_id.into(), self.scope.into(), self.key.clone().into()];
+        let name = || {
+            vec![
+                self.member_id.into(),
+                self.scope.into(),
+                self.key.clone().into(),
+            ]
+        };
         let mut forget = name();
         forget.push((now - LIFETIME).into());
         tx.run(FORGET, forget).await?;

@@ -1,6 +1,7 @@
 //! How the work of a job ends when it does not end well.
 
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
 use super::fence::FenceError;
 
@@ -16,9 +17,26 @@ pub enum RunError {
     /// The database failed; some of its errors are conflicts too.
     #[error(transparent)]
     Database(#[from] sea_orm::DbErr),
+    /// It was asked to stop before it was done; what it committed stays.
+    #[error("the run was stopped before it was done")]
+    Stopped,
     /// Something else failed; the run is recorded as FAILED with these words.
     #[error("{0}")]
     Failed(String),
+}
+
+impl RunError {
+    /// Asked between two transactions: whether to go on.
+    ///
+    /// # Errors
+    /// [`RunError::Stopped`] when not.
+    pub fn unless_stopped(cancel: &CancellationToken) -> Result<(), Self> {
+        if cancel.is_cancelled() {
+            Err(Self::Stopped)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl From<FenceError> for RunError {

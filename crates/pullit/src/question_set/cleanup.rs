@@ -46,7 +46,8 @@ impl QuestionSets {
         cancel: &CancellationToken,
     ) -> Result<u64, RunError> {
         let mut failed = 0;
-        while !cancel.is_cancelled() {
+        loop {
+            RunError::unless_stopped(cancel)?;
             let now = (self.now)();
             let tx = self.db.begin().await?;
             let batch = self.fail_batch(&tx, now).await?;
@@ -63,10 +64,9 @@ impl QuestionSets {
             }
             failed += batch.len() as u64;
             if batch.len() < self.limits.cleanup_batch as usize {
-                break;
+                return Ok(failed);
             }
         }
-        Ok(failed)
     }
 
     async fn fail_batch(

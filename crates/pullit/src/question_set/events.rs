@@ -68,20 +68,32 @@ impl GenerationRequested {
             question_set_id,
             attempt,
         })?;
-        Ok(NewEvent::new(QUESTION_GENERATION_REQUESTED, key(question_set_id), payload))
+        Ok(NewEvent::new(
+            QUESTION_GENERATION_REQUESTED,
+            key(question_set_id),
+            payload,
+        ))
     }
 }
 
 impl SetCompleted {
     pub(super) fn event(self) -> Result<NewEvent, serde_json::Error> {
         let key = key(self.question_set_id);
-        Ok(NewEvent::new(QUESTION_SET_COMPLETED, key, serde_json::to_value(self)?))
+        Ok(NewEvent::new(
+            QUESTION_SET_COMPLETED,
+            key,
+            serde_json::to_value(self)?,
+        ))
     }
 }
 
 impl SetFailed {
     pub(super) fn event(self) -> Result<NewEvent, serde_json::Error> {
         let key = key(self.question_set_id);
-        Ok(NewEvent::new(QUESTION_SET_FAILED, key, serde_json::to_value(self)?))
+        Ok(NewEvent::new(
+            QUESTION_SET_FAILED,
+            key,
+            serde_json::to_value(self)?,
+        ))
     }
 }

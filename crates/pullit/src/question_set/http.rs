@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::SecondsFormat;
-use http::header::LOCATION;
 use http::StatusCode;
+use http::header::LOCATION;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -62,16 +62,27 @@ impl AskBody {
     fn check(self) -> Result<Ask, ApiError> {
         let mut fields = Fields::new();
         let difficulty = fields.choice("difficulty", self.difficulty, "EASY, MEDIUM, HARD");
-        let kind = fields.choice("type", self.kind, "MULTIPLE_CHOICE, TRUE_FALSE, SHORT_ANSWER");
+        let kind = fields.choice(
+            "type",
+            self.kind,
+            "MULTIPLE_CHOICE, TRUE_FALSE, SHORT_ANSWER",
+        );
         let count = fields.required("questionCount", self.question_count);
         if count.is_some_and(|count| !(1..=100).contains(&count)) {
             fields.wrong("questionCount", "1 이상 100 이하여야 합니다");
         }
-        let mut source_ids = fields.required("sourceIds", self.source_ids).unwrap_or_default();
+        let mut source_ids = fields
+            .required("sourceIds", self.source_ids)
+            .unwrap_or_default();
         let mut seen = std::collections::HashSet::new();
         source_ids.retain(|id| seen.insert(*id));
-        if (source_ids.is_empty() && fields.ok_so_far("sourceIds")) || source_ids.len() > MOST_SOURCES {
-            fields.wrong("sourceIds", format!("1개 이상 {MOST_SOURCES}개 이하여야 합니다"));
+        if (source_ids.is_empty() && fields.ok_so_far("sourceIds"))
+            || source_ids.len() > MOST_SOURCES
+        {
+            fields.wrong(
+                "sourceIds",
+                format!("1개 이상 {MOST_SOURCES}개 이하여야 합니다"),
+            );
         }
         let title = match self.title {
             Some(title) if title.trim().is_empty() => None,
@@ -86,7 +97,9 @@ impl AskBody {
         Ok(Ask {
             difficulty,
             kind,
-            count: count.and_then(|count| i32::try_from(count).ok()).unwrap_or(1),
+            count: count
+                .and_then(|count| i32::try_from(count).ok())
+                .unwrap_or(1),
             source_ids,
             title,
         })
@@ -182,7 +195,10 @@ async fn page(
 ) -> Result<Json<Overview>, ApiError> {
     let size = query.size.unwrap_or(DEFAULT_PAGE);
     if !(1..=LARGEST_PAGE).contains(&size) {
-        return Err(ApiError::field("size", format!("1 이상 {LARGEST_PAGE} 이하여야 합니다")));
+        return Err(ApiError::field(
+            "size",
+            format!("1 이상 {LARGEST_PAGE} 이하여야 합니다"),
+        ));
     }
     let before = query.cursor.unwrap_or(i64::MAX);
     // One more than asked for tells whether there is a next page.
@@ -280,7 +296,12 @@ async fn detail(
     match set.status() {
         SetStatus::Complete => {}
         SetStatus::Pending => return Err(codes::QUESTION_SET_PENDING.into()),
-        SetStatus::Failed => return Err(ApiError::with(codes::QUESTION_SET_FAILED, set.failure_text())),
+        SetStatus::Failed => {
+            return Err(ApiError::with(
+                codes::QUESTION_SET_FAILED,
+                set.failure_text(),
+            ));
+        }
     }
     Ok(Json(Whole {
         create_time: time(set.created_at),
@@ -315,13 +336,21 @@ async fn rename(
     let mut fields = Fields::new();
     let title = fields.text("title", body.title, LONGEST_TITLE);
     fields.check()?;
-    found(room.sets.rename(caller.id(), id, &title.unwrap_or_default()).await?)
+    found(
+        room.sets
+            .rename(caller.id(), id, &title.unwrap_or_default())
+            .await?,
+    )
 }
 
 /// Deletes a set (softly: what was solved stays solved).
 #[utoipa::path(delete, path = "/api/question-set/{id}", tag = "question sets", security(("bearer" = [])), params(("id" = i64, Path)),
     responses((status = 200), (status = 404, description = "Q_001")))]
-async fn delete(State(room): State<Room>, caller: Caller, PathId(id): PathId) -> Result<StatusCode, ApiError> {
+async fn delete(
+    State(room): State<Room>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> Result<StatusCode, ApiError> {
     found(room.sets.delete(caller.id(), id).await?)
 }
 

@@ -35,7 +35,10 @@ pub(super) struct Attempt {
 
 impl QuestionSets {
     /// The set, if this attempt is the one it waits for.
-    pub(super) async fn waiting_for(&self, attempt: &Attempt) -> Result<Option<QuestionSet>, DbErr> {
+    pub(super) async fn waiting_for(
+        &self,
+        attempt: &Attempt,
+    ) -> Result<Option<QuestionSet>, DbErr> {
         let set = store::by_id(self.db.read(), attempt.question_set_id).await?;
         Ok(set.filter(|set| {
             set.status == "PENDING" && set.retry_count == attempt.number && set.deleted_at.is_none()

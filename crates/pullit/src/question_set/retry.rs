@@ -34,7 +34,8 @@ impl QuestionSets {
         cancel: &CancellationToken,
     ) -> Result<u64, RunError> {
         let mut retried = 0;
-        while retried < u64::from(self.limits.retries_per_run) && !cancel.is_cancelled() {
+        while retried < u64::from(self.limits.retries_per_run) {
+            RunError::unless_stopped(cancel)?;
             if !self.retry_one(fence).await? {
                 break;
             }
@@ -65,7 +66,11 @@ impl QuestionSets {
         fence.check(&tx).await?;
         tx.commit().await?;
         self.signal.notify();
-        tracing::info!(question_set = candidate.id, attempt, "a failed question set is tried again");
+        tracing::info!(
+            question_set = candidate.id,
+            attempt,
+            "a failed question set is tried again"
+        );
         Ok(true)
     }
 }

@@ -81,13 +81,7 @@ pub struct QuestionSets {
 
 impl QuestionSets {
     /// The room. `signal` wakes the relay after a commit that published.
-    pub fn new(
-        db: Db,
-        now: Now,
-        signal: Signal,
-        sources: Arc<Sources>,
-        limits: SetLimits,
-    ) -> Self {
+    pub fn new(db: Db, now: Now, signal: Signal, sources: Arc<Sources>, limits: SetLimits) -> Self {
         Self {
             db,
             now,
@@ -122,18 +116,26 @@ impl QuestionSets {
             now,
         };
         let id = store::insert(&tx, set).await?;
-        let event = GenerationRequested::event(id, 0).map_err(|_| ApiError::new(codes::INTERNAL))?;
-        outbox::publish(&tx, event, now).await.map_err(unpublished)?;
+        let event =
+            GenerationRequested::event(id, 0).map_err(|_| ApiError::new(codes::INTERNAL))?;
+        outbox::publish(&tx, event, now)
+            .await
+            .map_err(unpublished)?;
         let asked = Asked {
             id,
             status: "PENDING".to_owned(),
         };
         if let Some(once) = &once {
-            once.remember(&tx, http::StatusCode::CREATED, &asked).await?;
+            once.remember(&tx, http::StatusCode::CREATED, &asked)
+                .await?;
         }
         tx.commit().await?;
         self.signal.notify();
-        tracing::info!(question_set = id, member = member_id, "a question set was asked for");
+        tracing::info!(
+            question_set = id,
+            member = member_id,
+            "a question set was asked for"
+        );
         Ok(asked)
     }
 

@@ -21,7 +21,11 @@ const LINK: Dialects = Dialects {
     postgres: "INSERT INTO question_set_source (question_set_id, source_id) \
          SELECT $1, jsonb_array_elements_text($2::jsonb)::bigint",
 };
-const BY_ID: &str = concat!("SELECT ", set_columns!(), " FROM question_set WHERE id = $1");
+const BY_ID: &str = concat!(
+    "SELECT ",
+    set_columns!(),
+    " FROM question_set WHERE id = $1"
+);
 const OWNED: &str = concat!(
     "SELECT ",
     set_columns!(),
@@ -92,7 +96,8 @@ pub(super) async fn insert(tx: &DatabaseTransaction, set: NewSet<'_>) -> Result<
         .scalar::<i64, _>(INSERT, values)
         .await?
         .ok_or_else(|| DbErr::RecordNotInserted)?;
-    tx.run(LINK, vec![id.into(), id_list(set.source_ids)]).await?;
+    tx.run(LINK, vec![id.into(), id_list(set.source_ids)])
+        .await?;
     Ok(id)
 }
 

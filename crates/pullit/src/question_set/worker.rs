@@ -133,7 +133,11 @@ impl QuestionGenerationWorker {
         }
     }
 
-    async fn work(&self, delivery: &Delivery, cancel: &CancellationToken) -> Result<Outcome, StoreError> {
+    async fn work(
+        &self,
+        delivery: &Delivery,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome, StoreError> {
         let Some(attempt) = attempt(delivery) else {
             return Ok(Outcome::Done);
         };
@@ -150,7 +154,10 @@ impl QuestionGenerationWorker {
             Material::Read(material) => material,
         };
         let generated = if delivery.deliveries > MAX_DELIVERIES {
-            Err(permanent("WORKER_CRASHED", "이 자료로는 문제를 만들 수 없습니다."))
+            Err(permanent(
+                "WORKER_CRASHED",
+                "이 자료로는 문제를 만들 수 없습니다.",
+            ))
         } else {
             match self.generate(delivery, &set, material, cancel).await {
                 Some(generated) => generated,
@@ -179,7 +186,8 @@ impl QuestionGenerationWorker {
                 SourceStatus::Uploaded | SourceStatus::Processing => return Ok(Material::Unread),
                 SourceStatus::Failed => {
                     let reason = state.failure_reason.clone().unwrap_or_default();
-                    let message = format!("'{}'을(를) 읽을 수 없습니다. {reason}", state.original_name);
+                    let message =
+                        format!("'{}'을(를) 읽을 수 없습니다. {reason}", state.original_name);
                     return Ok(Material::Read(Err(permanent("SOURCE_UNREADABLE", message))));
                 }
                 SourceStatus::Ready | SourceStatus::Deleted => {}
@@ -187,7 +195,10 @@ impl QuestionGenerationWorker {
         }
         let texts = self.sets.sources.texts(&ids).await?;
         if texts.is_empty() {
-            let gone = permanent("SOURCE_GONE", "학습 소스가 삭제되어 문제를 만들 수 없습니다.");
+            let gone = permanent(
+                "SOURCE_GONE",
+                "학습 소스가 삭제되어 문제를 만들 수 없습니다.",
+            );
             return Ok(Material::Read(Err(gone)));
         }
         let texts: Vec<String> = texts.into_iter().map(|text| text.content).collect();
@@ -210,7 +221,12 @@ impl QuestionGenerationWorker {
         let _stop_when_left = stop.clone().drop_guard();
         let started = Instant::now();
         let generating = async {
-            match tokio::time::timeout(self.options.timeout, self.generator.generate(&request, &stop)).await {
+            match tokio::time::timeout(
+                self.options.timeout,
+                self.generator.generate(&request, &stop),
+            )
+            .await
+            {
                 Ok(Ok(questions)) => validate(&request, &questions).map(|()| questions),
                 Ok(Err(error)) => Err(error),
                 Err(_) => Err(GenerationError::Transient {
@@ -284,19 +300,38 @@ fn permanent(code: &'static str, message: impl Into<String>) -> GenerationError 
     }
 }
 
-fn tell(attempt: &Attempt, generated: &Result<Vec<GeneratedQuestion>, GenerationError>, kept: bool) {
+fn tell(
+    attempt: &Attempt,
+    generated: &Result<Vec<GeneratedQuestion>, GenerationError>,
+    kept: bool,
+) {
     let (question_set, attempt) = (attempt.question_set_id, attempt.number);
     let outcome = match generated {
         _ if !kept => {
-            tracing::info!(question_set, attempt, "a result came too late and is dropped");
+            tracing::info!(
+                question_set,
+                attempt,
+                "a result came too late and is dropped"
+            );
             "dropped"
         }
         Ok(questions) => {
-            tracing::info!(question_set, attempt, questions = questions.len(), "a question set is COMPLETE");
+            tracing::info!(
+                question_set,
+                attempt,
+                questions = questions.len(),
+                "a question set is COMPLETE"
+            );
             "complete"
         }
         Err(error) => {
-            tracing::warn!(question_set, attempt, code = error.code(), retryable = error.retryable(), "a question set is FAILED");
+            tracing::warn!(
+                question_set,
+                attempt,
+                code = error.code(),
+                retryable = error.retryable(),
+                "a question set is FAILED"
+            );
             "failed"
         }
     };

@@ -145,7 +145,8 @@ impl Broker for DatabaseBroker {
 
     async fn later(&self, delivery: &Delivery, delay: Duration) -> Result<(), BrokerError> {
         let delay = TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
-        self.still_ours(LATER, delivery, Some((self.now)() + delay)).await
+        self.still_ours(LATER, delivery, Some((self.now)() + delay))
+            .await
     }
 
     async fn check(&self) -> Result<(), BrokerError> {
