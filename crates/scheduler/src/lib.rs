@@ -4,6 +4,46 @@
 //! cluster: it takes the job's lock (Java ShedLock's table), then writes the slot's row in `job_run`, whose key admits
 //! one. The lease is kept alive while the job runs; a run that loses it is cancelled and, through its
 //! [`Fence`], cannot write. A run whose node died is found by its lease and marked ABANDONED.
+//!
+//! ```no_run
+//! # async fn example(db: sea_orm::DatabaseConnection) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::{sync::Arc, time::Duration};
+//! use scheduler::{Job, JobError, Misfire, Retry, Scheduler, Trigger};
+//! use sea_orm::{ConnectionTrait, TransactionTrait};
+//! use shedlock::PostgresLockProvider;
+//!
+//! let node = "host-4711-a1b2c3"; // ends in something random: two nodes must not share a name
+//! let locks = PostgresLockProvider::new(db.get_postgres_connection_pool().clone(), node);
+//! let nightly = Job::new("nightly", Trigger::cron("0 0 4 * * *", chrono_tz::Asia::Seoul)?)
+//!     .lease(Duration::from_secs(120))
+//!     .at_least(Duration::from_secs(600))
+//!     .misfire(Misfire::RunOnce)
+//!     .retry(Retry::fixed(3, Duration::from_secs(1)));
+//! let pool = db.clone();
+//! let nightly = nightly.run(move |context| {
+//!     let pool = pool.clone();
+//!     async move {
+//!         let tx = pool.begin().await?;
+//!         let changed = tx.execute_unprepared("UPDATE streak SET days = 0").await?.rows_affected();
+//!         context.fence().check(&tx).await?; // last before the commit
+//!         tx.commit().await?;
+//!         Ok::<_, JobError>(changed)
+//!     }
+//! });
+//!
+//! let scheduler = Scheduler::builder()
+//!     .database(db)
+//!     .cluster_locks(Arc::new(locks))
+//!     .node_id(node)
+//!     .job(nightly)
+//!     .build()?;
+//! let running = scheduler.start().await?;
+//! let run = scheduler.run_now("nightly").await?;
+//! assert_eq!(run.affected, 3);
+//! running.stop(Duration::from_secs(20)).await;
+//! # Ok(())
+//! # }
+//! ```
 
 mod abandoned;
 mod clock;

@@ -173,22 +173,31 @@ impl Scheduler {
     /// # Errors
     /// [`SchedulerError::Store`] when the tables cannot be written.
     pub async fn start(&self) -> Result<RunningScheduler, SchedulerError> {
+        self.start_only(|_| true).await
+    }
+
+    /// As [`start`](Self::start), for the jobs whose name is `wanted` on this node. The others still can be run by hand.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_only(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<RunningScheduler, SchedulerError> {
         let core = &self.core;
         let began = core.now();
         core.introduce().await?;
-        for registered in &core.jobs {
+        let ours =
+            |registered: &Registered| registered.job.enabled && wanted(registered.job.name());
+        for registered in core.jobs.iter().filter(|registered| ours(registered)) {
             core.store.register_job(&registered.job.name, began).await?;
         }
         let looking = core.clone();
         core.tasks
             .spawn(async move { looking.keep_looking().await });
-        for (index, registered) in core
-            .jobs
-            .iter()
-            .enumerate()
-            .filter(|(_, registered)| registered.job.enabled)
-        {
-            let fixed_delay = registered.job.trigger.is_fixed_delay();
+        let indices = (0..core.jobs.len()).filter(|index| ours(&core.jobs[*index]));
+        for index in indices {
+            let fixed_delay = core.jobs[index].job.trigger.is_fixed_delay();
             let core = core.clone();
             core.clone().tasks.spawn(async move {
                 let registered = &core.jobs[index];
@@ -199,11 +208,7 @@ impl Scheduler {
                 }
             });
         }
-        tracing::info!(
-            node = core.node,
-            jobs = core.jobs.len(),
-            "scheduler started"
-        );
+        tracing::info!(node = core.node, "scheduler started");
         Ok(RunningScheduler {
             scheduler: self.clone(),
         })

@@ -104,6 +104,21 @@ testkit::on_each_database! {
         running.await.unwrap().unwrap();
     }
 
+    async fn a_node_starts_only_the_jobs_of_its_roles_and_a_disabled_one_nowhere(db: testkit::Database) {
+        let world = World::new(db).await;
+        let jobs = [quick(daily("mine")), quick(daily("others")), quick(daily("off").enabled(false))];
+        let node = world.node("a", jobs).await;
+        let mut signals = Signals::of(&node);
+        let running = node.start_only(|name| name != "others").await.unwrap();
+        world.clock.set(four());
+        signals.finished("mine").await;
+        running.stop(Duration::from_secs(20)).await;
+        for idle in ["others", "off"] {
+            assert_eq!(world.runs(idle).await, []);
+        }
+        assert_eq!(world.query("SELECT name FROM job").await.len(), 1);
+    }
+
     async fn history_is_paged_by_id_and_pruned_in_batches_except_for_the_newest_run(db: testkit::Database) {
         let world = World::new(db).await;
         let node = world.node("a", [quick(daily("job"))]).await;
