@@ -23,7 +23,9 @@ testkit::on_each_database! {
         assert_eq!(passed(&mut signals, &world.clock).await, (four(), Passed::Paused));
         assert_eq!(cli.run_now("job").await.unwrap().cause, Cause::Manual);
 
+        looked_back(&mut signals).await;
         world.clock.advance(TimeDelta::hours(1));
+        looked_back(&mut signals).await;
         cli.resume("job").await.unwrap();
         world.clock.advance(TimeDelta::seconds(15));
         looked_back(&mut signals).await;
