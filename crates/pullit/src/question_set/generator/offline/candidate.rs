@@ -132,7 +132,7 @@ fn fitness(
     if short {
         return None;
     }
-    let specific = if context < 5 { -0.4 } else { 0.0 };
+    let specific = if context < 5 { -0.4 } else { 0.0 } + if sentence.leans { -1.0 } else { 0.0 };
     let part = match mention.found.part {
         Part::Called => 0.8,
         Part::Defined => 0.4,

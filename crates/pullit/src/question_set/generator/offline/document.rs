@@ -26,6 +26,8 @@ pub(super) struct Sentence {
     pub(super) content: Vec<WordId>,
     /// How much it tells about what the text is about, from 0 to 1.
     pub(super) score: f64,
+    /// It points at a neighbour: "this process", "그는".
+    pub(super) leans: bool,
     /// `text` as compared: no white space, folded case.
     pub(super) comparable: String,
 }
@@ -192,6 +194,7 @@ impl Builder {
             definition,
             content,
             score: 0.0,
+            leans: score::leans_on_a_neighbour(text, language),
         });
     }
 

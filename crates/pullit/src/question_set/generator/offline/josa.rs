@@ -231,8 +231,8 @@ pub(super) fn split(word: &str) -> Option<(&str, &'static Josa)> {
         };
         let long_enough = stem.chars().nth(1).is_some()
             || stem.chars().next().is_some_and(|c| c.is_ascii_alphabetic());
-        // 밖으로 is 밖 with 으로, and too short to be of use.
-        let torn = stem.ends_with('으') && form.starts_with('로');
+        // 밖으로 is 밖 with 으로, 올렸으며 a verb.
+        let torn = stem.ends_with('으');
         if long_enough && !torn && josa.agrees_with(stem) {
             return Some((stem, josa));
         }

@@ -134,7 +134,9 @@ fn list_item(line: &str) -> Option<&str> {
     let rest = inner[marker..].strip_prefix([')', '.'])?;
     let rest = rest.strip_prefix(' ')?.trim_start();
     // `11. 22.` is the rest of a date, not item 11.
-    (!rest.starts_with(|c: char| c.is_ascii_digit())).then_some(rest)
+    let digits = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let date = digits.len() < rest.len() && digits.starts_with('.');
+    (!date).then_some(rest)
 }
 
 fn ends_inside_a_date(line: &str) -> bool {

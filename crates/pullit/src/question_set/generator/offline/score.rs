@@ -31,17 +31,14 @@ pub(super) fn rate(sentences: &mut [Sentence], vocabulary: &Vocabulary) {
             19..=26 => 0.0,
             _ => -0.3,
         };
-        let leans = if leans_on_a_neighbour(sentence) {
-            -0.5
-        } else {
-            0.0
-        };
+        let leans = if sentence.leans { -0.5 } else { 0.0 };
         sentence.score = (weight / words + shape + leans).clamp(0.0, 1.0);
     }
 }
 
-fn leans_on_a_neighbour(sentence: &Sentence) -> bool {
-    let pointers: &[&str] = match sentence.language {
+/// Whether a sentence points at another one.
+pub(super) fn leans_on_a_neighbour(text: &str, language: Language) -> bool {
+    let pointers: &[&str] = match language {
         Language::Korean => &[
             " 이 ",
             " 그 ",
@@ -59,7 +56,5 @@ fn leans_on_a_neighbour(sentence: &Sentence) -> bool {
             " here ", " above ",
         ],
     };
-    pointers
-        .iter()
-        .any(|pointer| sentence.text.contains(pointer))
+    pointers.iter().any(|pointer| text.contains(pointer))
 }

@@ -74,7 +74,7 @@ const AFTER_NOUN: &[&str] = &[
 ];
 
 const BEFORE_NOUN: &[&str] = &[
-    "of", "in", "from", "into", "by", "with", "and", "or", "between", "through",
+    "of", "in", "from", "into", "by", "with", "between", "through",
 ];
 
 impl Lexicon {
@@ -255,6 +255,10 @@ impl Lexicon {
             end += 1;
         }
         let full = end - index > 1;
+        // Halley's Comet: the owner is half a name.
+        if text[words[end - 1].range.end..].starts_with(['\'', '’']) {
+            return None;
+        }
         let organisation = (index..end).any(|i| lists::is_no_person(word(i)));
         let before = index
             .checked_sub(1)
@@ -266,6 +270,8 @@ impl Lexicon {
             .map(|w| w.lower.as_str())
             .unwrap_or_default();
         let kind = if organisation {
+            FactKind::Name
+        } else if before == "the" {
             FactKind::Name
         } else if lists::is_person_verb(next) || lists::is_role(before) || (full && before == "by")
         {

@@ -36,7 +36,7 @@ history beginning word turn opening openings chain path layer layers member memb
 everything nothing something weight pile short loss gain place measure";
 
 const PERSON_VERBS: &str = "discovered invented proposed suggested showed proved demonstrated traced received won published wrote developed \
-created founded described argued grew coined introduced observed noticed found became began designed built led studied worked \
+created founded described argued grew coined introduced observed noticed found designed built led studied worked \
 believed claimed explained calculated measured identified named predicted formulated established won painted composed discussed \
 concluded reported isolated confirmed extended completed ruled conquered married died";
 
@@ -46,7 +46,7 @@ captain minister explorer sir lord saint dr mr mrs";
 
 const NOT_A_PERSON: &str = "Prize University Theory Cycle Institute Museum Ocean River Sea Mountains Mountain Lake Island Islands City State \
 States Union Kingdom Empire War Wars Treaty Act Law College School Company Corporation Revolution Party Church Bay Desert Forest \
-Chemistry Physics Celsius Fahrenheit Kelvin Earth Laboratory Laboratories System Conference Society Academy Award Medal";
+Chemistry Physics Celsius Fahrenheit Kelvin Earth Laboratory Laboratories System Conference Society Academy Award Medal Project Program Programme Mission Telescope Observatory Spacecraft";
 
 const CALENDAR: &str = "January February March April May June July August September October November December Monday Tuesday Wednesday \
 Thursday Friday Saturday Sunday";

@@ -94,8 +94,10 @@ fn word(text: &str, piece: Range<usize>) -> Option<Eojeol> {
     if let Some(&(_, close)) = QUOTES.iter().find(|(open, _)| *open == first) {
         let inner = piece.start + first.len_utf8();
         if let Some(length) = text[inner..end].find(close) {
-            let core = inner..inner + length;
-            let after = core.end + close.len_utf8();
+            let quoted = &text[inner..inner + length];
+            let core_start = inner + quoted.len() - quoted.trim_start().len();
+            let core = core_start..core_start + quoted.trim().len();
+            let after = inner + length + close.len_utf8();
             let (gloss, after) = gloss_at(text, after, end);
             let split = josa::named(&text[after..end]).map(|josa| (core.clone(), josa));
             return Some(Eojeol {

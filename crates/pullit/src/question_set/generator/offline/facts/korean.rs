@@ -478,7 +478,16 @@ impl Lexicon {
             let reading = self.read(text, word);
             reading.josa.is_some_and(|j| j.role == Role::Topic) && self.is_noun(reading.text)
         });
-        if !askable || (second_topic && !meaning) || is_unfit_genus(&genus) {
+        let goes_on = words
+            .iter()
+            .enumerate()
+            .skip(head + 1)
+            .any(|(index, word)| {
+                let josa = self.read(text, word).josa;
+                let after_comma = words[head + 1..index].iter().any(|word| word.stops);
+                after_comma && josa.is_some_and(|josa| josa.role == Role::Topic)
+            });
+        if !askable || (second_topic && !meaning) || goes_on || is_unfit_genus(&genus) {
             return None;
         }
         let after = words.get(head + 1)?;
@@ -512,7 +521,8 @@ fn genus(text: &str, words: &[Eojeol]) -> Option<String> {
     for copula in ["이었습니다", "였습니다", "이었다", "였다", "입니다", "이다"]
     {
         if let Some(noun) = word.strip_suffix(copula) {
-            let verb = noun.is_empty()
+            let verb = noun.chars().nth(1).is_none() && copula.starts_with('였')
+                || noun.is_empty()
                 || noun.ends_with(['하', '되', '시', '이', '지', '리', '기'])
                     && copula.starts_with('였');
             return (!verb).then(|| noun.to_owned());

@@ -40,10 +40,11 @@ const SURNAMES: &str =
 const KING_STARTS: &str = "태정세문단예성연중인명선효현숙경영순헌철고";
 
 /// Syllables that end a verb before a noun, as in 만든 책 or 흐르는 물.
-const ADNOMINAL: &str = "한된는은진난던운른린긴큰온쓴든을할될갈질날올친킨낸준본간뀐룬띤힌인의";
+const ADNOMINAL: &str =
+    "한된는은진난던운른린긴큰온쓴든을할될갈질날올친킨낸준본간뀐룬띤힌인의뜬튼픈쁜";
 
 /// Syllables that end a verb which the sentence goes on after.
-const CONNECTIVE: &str = "고며서면게지아어여해져려러니나도록거듯히이";
+const CONNECTIVE: &str = "고며서면게지아어여해져려러니나도록거듯히이펴쳐켜겨워춰꿔봐줘";
 
 /// Last syllables of what is left of a verb or an adjective once a particle-like ending is gone.
 const VERBAL: &str = "하되있없않같었았했겠였받얻찾높낮넓깊짧젊많좋싫쉽맞붉얕좁길시적으되려";

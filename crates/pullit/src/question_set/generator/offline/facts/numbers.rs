@@ -230,9 +230,12 @@ pub(in super::super) fn find(text: &str, language: Language) -> Vec<Found> {
             c.is_alphanumeric() || matches!(c, '_' | '#' | '[' | '^' | '/' | '.' | '-' | '−' | '+')
         });
         let previous = last_word(before);
+        // IEEE 802, Apollo 11; but: In 1961, March 5.
+        let year = end - start == 4 || MONTHS.contains(&previous);
         let name = language == Language::English
             && previous.len() > 1
-            && previous.bytes().all(|b| b.is_ascii_uppercase());
+            && (previous.bytes().all(|b| b.is_ascii_uppercase())
+                || (previous.starts_with(char::is_uppercase) && !year && previous.len() < start));
         if glued || name || NUMBERED.contains(&previous.to_lowercase().as_str()) {
             continue;
         }
