@@ -25,7 +25,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::platform::config::Config;
-use crate::platform::http::{ApiError, Identify, codes};
+use crate::platform::http::{ApiError, Identify, codes, describe_problems};
 use crate::{
     admin, auth, health, learn_stats, marking, member, notification, question_set, source,
 };
@@ -69,6 +69,7 @@ pub fn router(app: &App) -> Router {
         .merge(timed)
         .merge(untimed)
         .split_for_parts();
+    describe_problems(&mut api);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     api.components
         .get_or_insert_default()

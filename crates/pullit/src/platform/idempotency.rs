@@ -165,7 +165,7 @@ pub async fn prune(
     batch: u32,
     fence: &dyn RunFence,
 ) -> Result<u64, FenceError> {
-    let tx = db.begin().await.map_err(DbErr::from)?;
+    let tx = db.begin().await?;
     let values = vec![before.into(), i64::from(batch).into()];
     let pruned = tx.run(PRUNE, values).await?;
     fence.check(&tx).await?;

@@ -111,7 +111,8 @@ impl Sources {
             .collect()
     }
 
-    /// The texts of those of these sources that are READY, in the order of `ids`.
+    /// The texts of those of these sources that were read, in the order of `ids`. A source that was deleted after a set was asked of it
+    /// still serves that set.
     ///
     /// # Errors
     /// When the database does not answer.

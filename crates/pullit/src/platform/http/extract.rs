@@ -191,7 +191,7 @@ mod tests {
         for body in [&b"not json"[..], b"", b"{\"sourceIds\":[1]", b"{} {}"] {
             assert_eq!(parse::<Ask>(body).unwrap_err().code, codes::NOT_JSON);
         }
-        assert_eq!(parse::<Ask>(b"[]").unwrap_err().code, codes::INVALID);
+        assert_eq!(parse::<Ask>(b"3").unwrap_err().code, codes::INVALID);
         assert_eq!(parse::<Ask>(b"{\"more\":1}").unwrap().source_ids, None);
     }
 }

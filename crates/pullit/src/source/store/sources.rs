@@ -24,9 +24,9 @@ const USABLE: Dialects = Dialects {
 };
 const TEXTS: Dialects = Dialects {
     sqlite: "SELECT s.id, s.original_name, t.content FROM source s JOIN source_text t ON t.source_id = s.id \
-             WHERE s.status = 'READY' AND s.id IN (SELECT value FROM json_each($1))",
+             WHERE s.status IN ('READY', 'DELETED') AND s.id IN (SELECT value FROM json_each($1))",
     postgres: "SELECT s.id, s.original_name, t.content FROM source s JOIN source_text t ON t.source_id = s.id \
-               WHERE s.status = 'READY' AND s.id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
+               WHERE s.status IN ('READY', 'DELETED') AND s.id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
 };
 
 #[derive(FromQueryResult)]
