@@ -6,7 +6,7 @@
 use axum::extract::FromRequestParts;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::request::Parts;
-use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult};
+use sea_orm::{DatabaseTransaction, FromQueryResult};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 

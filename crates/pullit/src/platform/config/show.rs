@@ -64,12 +64,17 @@ fn origin(key: &str, raw: &config::Config, flags: &[(String, String)]) -> String
     if flags.iter().any(|(flag, _)| flag == key) {
         return "flag".to_owned();
     }
-    match raw.get::<config::Value>(key) {
-        Err(_) => "default".to_owned(),
-        Ok(value) => match value.origin() {
-            Some(origin) if origin.contains("environment") => "environment".to_owned(),
-            Some(origin) => origin.to_owned(),
-            None => "default".to_owned(),
+    let mut value = Some(raw.cache.clone());
+    for part in key.split('.') {
+        value = value
+            .and_then(|value| value.into_table().ok())
+            .and_then(|mut table| table.remove(part));
+    }
+    match value {
+        None => "default".to_owned(),
+        Some(value) => match value.origin() {
+            Some(file) if file != "the environment" => file.to_owned(),
+            _ => "environment".to_owned(),
         },
     }
 }
@@ -100,6 +105,29 @@ fn masked(key: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_setting_tells_where_its_value_came_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pullit.toml");
+        std::fs::write(&path, "zone = \"UTC\"\n[limits]\nstreams = 5\n").unwrap();
+        let layers = super::super::Layers {
+            file: Some(path.clone()),
+            environment: [("PULLIT_DATA_DIR".to_owned(), "/data".to_owned())].into(),
+            flags: vec![("listen".to_owned(), "127.0.0.1:9".to_owned())],
+        };
+        let (config, raw) = super::super::load(&layers).unwrap();
+        let settings = settings(&config, &raw, &layers.flags);
+        let origin = |key: &str| {
+            let setting = settings.iter().find(|setting| setting.key == key).unwrap();
+            setting.origin.clone()
+        };
+        assert_eq!(origin("listen"), "flag");
+        assert_eq!(origin("data_dir"), "environment");
+        assert!(origin("zone").ends_with("pullit.toml"));
+        assert!(origin("limits.streams").ends_with("pullit.toml"));
+        assert_eq!(origin("limits.max_retries"), "default");
+    }
 
     #[test]
     fn secrets_and_passwords_in_urls_are_masked() {
