@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outbox::{Destination, Relay, Signal};
-use scheduler::{Clock, Job, Scheduler};
+use scheduler::{Clock, Scheduler};
 use sea_orm::{DbBackend, DbErr};
 use shedlock::{LockProvider, PostgresLockProvider, SqliteLockProvider};
 use sse_hub::{Hub, HubOptions};
@@ -33,7 +33,6 @@ use crate::question_set::events::{
 use crate::question_set::generator::{OfflineGenerator, QuestionGenerator};
 use crate::question_set::{QuestionGenerationWorker, QuestionSets, SetLimits, WorkerOptions};
 use crate::schedulers::{self, Rooms};
-use crate::server::Roles;
 use crate::source::extraction::{Extractor, Limits};
 use crate::source::{ExtractionLoop, ExtractionOptions, SourceLimits, Sources};
 
@@ -121,8 +120,6 @@ pub struct App {
     pub hub: Hub<i64>,
     /// The jobs and what an operator can do with them.
     pub scheduler: Scheduler,
-    jobs: Vec<Job>,
-    clock: Arc<dyn Clock>,
     /// Makes questions.
     pub worker: QuestionGenerationWorker,
     /// Reads documents.
@@ -231,13 +228,13 @@ impl App {
             housekeeping: Arc::clone(&housekeeping),
         };
         let locks = locks(&db, &config.node_id);
-        let jobs = schedulers::jobs(&config, &rooms)?;
-        let builder = Scheduler::builder()
+        let scheduler = Scheduler::builder()
             .database(db.write().clone())
             .cluster_locks(Arc::clone(&locks))
             .clock(Arc::clone(&outside.clock))
-            .node_id(config.node_id.as_str());
-        let scheduler = builder.jobs(jobs.iter().cloned()).build()?;
+            .node_id(config.node_id.as_str())
+            .jobs(schedulers::jobs(&config, &rooms)?)
+            .build()?;
         housekeeping.keep_runs_of(scheduler.clone());
         let worker = QuestionGenerationWorker::new(
             question_sets,
@@ -281,32 +278,10 @@ impl App {
             marking,
             hub,
             scheduler,
-            jobs,
-            clock: outside.clock,
             worker,
             extraction,
             admin,
         })
-    }
-}
-
-impl App {
-    /// The scheduler that a node with these roles starts.
-    ///
-    /// # Errors
-    /// When its jobs do not fit together.
-    pub fn scheduler_of(&self, roles: Roles) -> Result<Scheduler, scheduler::BuildError> {
-        if self.jobs.iter().all(|job| roles.run(job.name())) {
-            return Ok(self.scheduler.clone());
-        }
-        let jobs = self.jobs.iter().filter(|job| roles.run(job.name()));
-        Scheduler::builder()
-            .database(self.db.write().clone())
-            .cluster_locks(Arc::clone(&self.locks))
-            .clock(Arc::clone(&self.clock))
-            .node_id(self.config.node_id.as_str())
-            .jobs(jobs.cloned())
-            .build()
     }
 }
 

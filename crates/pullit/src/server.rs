@@ -86,9 +86,6 @@ const RECONNECT: std::ops::Range<Duration> = Duration::from_secs(1)..Duration::f
 /// The node could not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The jobs of these roles do not fit together.
-    #[error(transparent)]
-    Jobs(#[from] scheduler::BuildError),
     /// The scheduler's tables cannot be written.
     #[error(transparent)]
     Scheduler(#[from] scheduler::SchedulerError),
@@ -138,7 +135,7 @@ impl Running {
             let (extraction, stop) = (app.extraction.clone(), cancel.clone());
             workers.push(tokio::spawn(async move { extraction.run(stop).await }));
         }
-        let scheduler = app.scheduler_of(roles)?.start().await?;
+        let scheduler = app.scheduler.start_only(|job| roles.run(job)).await?;
         if roles.relay {
             let (signal, stop, running) = (app.signal.clone(), cancel.clone(), scheduler.clone());
             workers.push(tokio::spawn(async move {
