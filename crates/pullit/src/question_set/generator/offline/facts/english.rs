@@ -269,9 +269,7 @@ impl Lexicon {
             .filter(|_| !words[end - 1].stops)
             .map(|w| w.lower.as_str())
             .unwrap_or_default();
-        let kind = if organisation {
-            FactKind::Name
-        } else if before == "the" {
+        let kind = if organisation || before == "the" {
             FactKind::Name
         } else if lists::is_person_verb(next) || lists::is_role(before) || (full && before == "by")
         {
