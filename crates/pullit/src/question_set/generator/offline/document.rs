@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     facts::{Definition, FactKind, Facts, Found, english, korean, numbers},
     language::Language,
-    lines, score,
-    sentences::{self, Statement},
+    lines, score, sentences,
+    statements::{Statement, statement},
     words::{Vocabulary, WordId},
 };
 use crate::question_set::generator::{GenerationError, validation::comparable};
@@ -80,7 +80,7 @@ impl Document {
             check(cancel)?;
             let found = sentences::split(paragraph)
                 .into_iter()
-                .filter_map(sentences::statement);
+                .filter_map(statement);
             statements.extend(found.filter(|s| seen.insert(comparable(s.text))));
         }
         let of = |language| {

@@ -1,7 +1,7 @@
 //! The generator that needs nothing but the text: no network, no dictionary, no model.
 //!
 //! The same request always gives the same questions, on every machine. The way of a text:
-//! [`lines`] finds the prose, [`sentences`] the statements that stand alone, [`facts`] what can be
+//! [`lines`] finds the prose, [`sentences`] splits it, [`statements`] keeps what stands alone, [`facts`] what can be
 //! asked about, [`document`] puts it together, [`candidate`] weighs what to ask, [`selection`]
 //! chooses, and [`multiple_choice`], [`true_false`] and [`short_answer`] write.
 
@@ -29,6 +29,7 @@ mod score;
 mod selection;
 mod sentences;
 mod short_answer;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod true_false;

@@ -3,10 +3,7 @@
 use std::ops::Range;
 
 pub(super) mod english;
-mod english_words;
-mod eojeol;
 pub(super) mod korean;
-mod korean_words;
 pub(super) mod numbers;
 
 /// What a fact is. Options of one question are of one kind.

@@ -68,7 +68,7 @@ set!(NOT_A_PERSON_SET, NOT_A_PERSON);
 set!(CALENDAR_SET, CALENDAR);
 
 /// Words that carry no meaning of their own.
-pub(in super::super) fn is_function(lower: &str) -> bool {
+pub(in super::super::super) fn is_function(lower: &str) -> bool {
     FUNCTION_SET.0.contains(lower)
 }
 
@@ -99,7 +99,7 @@ pub(super) fn is_calendar(word: &str) -> bool {
 }
 
 /// Whether a noun is plural, by its spelling.
-pub(in super::super) fn is_plural(word: &str) -> bool {
+pub(in super::super::super) fn is_plural(word: &str) -> bool {
     if word.ends_with(|c: char| c.is_ascii_uppercase()) {
         return false;
     }

@@ -8,9 +8,14 @@ use std::{
     ops::Range,
 };
 
-use super::{Definition, FactKind, Facts, Found, Part, english_words as lists};
+use self::{definition::definition, names::share_kinds};
+use super::{FactKind, Facts, Found, Part};
 
-pub(in super::super) use super::english_words::{is_function, is_plural};
+pub(in super::super) use self::lists::{is_function, is_plural};
+
+mod definition;
+mod lists;
+mod names;
 
 /// One word of a sentence.
 #[derive(Debug, Clone)]
@@ -187,109 +192,6 @@ impl Lexicon {
         Facts { found, definition }
     }
 
-    fn defined_kind(&self, text: &str, words: &[Word], subject: &Range<usize>) -> FactKind {
-        let name = &text[subject.clone()];
-        if is_acronym(name) {
-            return FactKind::Acronym;
-        }
-        let first = words
-            .iter()
-            .position(|w| w.range.start == subject.start)
-            .unwrap_or(0);
-        let inside: Vec<&Word> = words[first..]
-            .iter()
-            .take_while(|w| w.range.end <= subject.end)
-            .collect();
-        let capitals = inside
-            .iter()
-            .all(|w| w.capital || NAME_PARTICLES.contains(&w.lower.as_str()));
-        let common = inside.iter().any(|w| self.common.contains(&w.lower));
-        if capitals
-            && inside.len() > 1
-            && !common
-            && !inside
-                .iter()
-                .any(|w| lists::is_no_person(&text[w.range.clone()]))
-        {
-            FactKind::Person
-        } else {
-            FactKind::Term
-        }
-    }
-
-    /// A proper name that starts at `index`: where it ends, and its kind.
-    fn name_at(&self, text: &str, words: &[Word], index: usize) -> Option<(usize, FactKind)> {
-        let word = |i: usize| &text[words[i].range.clone()];
-        // IEEE 802.11: the number belongs to the name.
-        let numbered = !words[index].stops
-            && words
-                .get(index + 1)
-                .is_some_and(|next| next.lower.starts_with(|c: char| c.is_ascii_digit()));
-        if numbered {
-            return None;
-        }
-        if is_acronym(word(index)) {
-            return Some((index + 1, FactKind::Acronym));
-        }
-        let starts = self.is_proper(words, index)
-            || (index == 0
-                && words[0].capital
-                && !lists::is_function(&words[0].lower)
-                && words.get(1).is_some_and(|w| {
-                    !words[0].stops && (w.capital || NAME_PARTICLES.contains(&w.lower.as_str()))
-                })
-                && !self.common.contains(&words[0].lower));
-        if !starts || lists::is_calendar(word(index)) || lists::is_no_person(word(index)) {
-            return None;
-        }
-        let mut end = index + 1;
-        while end < words.len() && !words[end - 1].stops {
-            let initial = words[end].capital && !lists::is_function(&words[end].lower);
-            let particle = NAME_PARTICLES.contains(&words[end].lower.as_str())
-                && words
-                    .get(end + 1)
-                    .is_some_and(|w| w.capital && !words[end].stops);
-            if !initial && !particle {
-                break;
-            }
-            end += 1;
-        }
-        let full = end - index > 1;
-        // Halley's Comet: the owner is half a name.
-        if text[words[end - 1].range.end..].starts_with(['\'', '’']) {
-            return None;
-        }
-        let organisation = (index..end).any(|i| lists::is_no_person(word(i)));
-        let before = index
-            .checked_sub(1)
-            .map(|i| words[i].lower.as_str())
-            .unwrap_or_default();
-        let next = words
-            .get(end)
-            .filter(|_| !words[end - 1].stops)
-            .map(|w| w.lower.as_str())
-            .unwrap_or_default();
-        let kind = if organisation || before == "the" {
-            FactKind::Name
-        } else if lists::is_person_verb(next) || lists::is_role(before) || (full && before == "by")
-        {
-            FactKind::Person
-        } else if matches!(before, "in" | "at" | "near" | "from" | "between") {
-            FactKind::Place
-        } else {
-            FactKind::Name
-        };
-        if !full
-            && kind == FactKind::Name
-            && (next.is_empty() || !lists::is_function(next))
-            && !words[end - 1].stops
-        {
-            // `Calvin` in `Calvin cycle` is half a term.
-            return None;
-        }
-        Some((end, kind))
-    }
-
     /// The longest term that starts at `index`: where it ends, or `index` when there is none.
     fn term_at(&self, words: &[Word], index: usize) -> usize {
         let mut end = index;
@@ -336,39 +238,6 @@ impl Lexicon {
     }
 }
 
-/// `Paul Baran and Donald Davies developed`: what one of two names is, the other is too.
-fn share_kinds(text: &str, found: &mut [Found]) {
-    for index in 1..found.len() {
-        let (left, right) = found.split_at_mut(index);
-        let (Some(a), Some(b)) = (left.last_mut(), right.first_mut()) else {
-            continue;
-        };
-        if text[a.answer.end..b.answer.start].trim() != "and" {
-            continue;
-        }
-        match (a.kind, b.kind) {
-            (FactKind::Name, kind @ (FactKind::Person | FactKind::Place)) => a.kind = kind,
-            (kind @ (FactKind::Person | FactKind::Place), FactKind::Name) => b.kind = kind,
-            _ => {}
-        }
-    }
-}
-
-const NAME_PARTICLES: &[&str] = &[
-    "van", "von", "de", "der", "du", "da", "al", "bin", "la", "le",
-];
-
-/// ATP, NADP+, RuBisCO, P680; no Roman number.
-fn is_acronym(word: &str) -> bool {
-    let capitals = word.chars().filter(char::is_ascii_uppercase).count();
-    let digits = word.chars().filter(char::is_ascii_digit).count();
-    let roman = word.chars().all(|c| "IVXLC".contains(c));
-    (capitals >= 2 || (capitals == 1 && digits >= 1))
-        && word.len() <= 8
-        && !word.contains('-')
-        && !roman
-}
-
 fn fact(text: &str, answer: Range<usize>, kind: FactKind, part: Part) -> Found {
     let rest = &text[answer.end..];
     let gloss = rest
@@ -410,96 +279,4 @@ fn part(text: &str, words: &[Word], start: usize, end: usize) -> Part {
     } else {
         Part::Other
     }
-}
-
-/// `X is a Y …`, `X refers to …`.
-fn definition(text: &str, words: &[Word]) -> Option<Definition> {
-    let first = usize::from(matches!(words.first()?.lower.as_str(), "the" | "a" | "an"));
-    let verb = words.iter().take(first + 6).position(|w| {
-        matches!(
-            w.lower.as_str(),
-            "is" | "are" | "was" | "were" | "refers" | "means" | "denotes" | "describes"
-        )
-    })?;
-    if verb <= first || verb - first > 5 || words[first..verb].iter().any(|w| w.stops) {
-        return None;
-    }
-    let subject_words = &words[first..verb];
-    let of_inside = |w: &Word| w.lower == "of";
-    if subject_words
-        .iter()
-        .any(|w| lists::is_no_noun(&w.lower) && !of_inside(w) && subject_words.len() > 1)
-        || lists::is_function(&subject_words[0].lower)
-        || subject_words
-            .iter()
-            .any(|w| w.lower.starts_with(|c: char| c.is_ascii_digit()))
-    {
-        return None;
-    }
-    let name = subject_words
-        .iter()
-        .map(|w| w.lower.as_str())
-        .collect::<Vec<_>>()
-        .join(" ");
-    if lists::is_general(&name)
-        || name.len() < 3
-        || subject_words.iter().any(|w| of_inside(w) && w.stops)
-    {
-        return None;
-    }
-    let next = words.get(verb + 1)?;
-    let plural = words[verb].lower == "are" || words[verb].lower == "were";
-    let to = words[verb].lower == "refers";
-    let article = matches!(next.lower.as_str(), "a" | "an" | "the" | "any");
-    let plural_noun = plural
-        && words[verb + 1..]
-            .iter()
-            .take(5)
-            .any(|w| w.lower.ends_with('s') && !w.stops)
-        && !next.lower.ends_with("ed")
-        && !lists::is_function(&next.lower)
-        && next.lower != "found"
-        && next.lower != "needed";
-    let says = matches!(
-        words[verb].lower.as_str(),
-        "means" | "denotes" | "describes"
-    );
-    if !(article || plural_noun || to || says) {
-        return None;
-    }
-    let predicate = if to { words.get(verb + 2)? } else { next };
-    let genus = genus(&words[verb + 1..])?;
-    Some(Definition {
-        subject: subject_words[0].range.start..subject_words.last()?.range.end,
-        predicate: predicate.range.start..text.len(),
-        genus,
-    })
-}
-
-/// The noun before the first word that goes on to explain it.
-fn genus(words: &[Word]) -> Option<String> {
-    let end = words.iter().skip(1).position(|w| {
-        matches!(
-            w.lower.as_str(),
-            "that"
-                | "which"
-                | "who"
-                | "of"
-                | "by"
-                | "in"
-                | "on"
-                | "with"
-                | "at"
-                | "to"
-                | "for"
-                | "from"
-                | "where"
-                | "whose"
-                | "when"
-        )
-    });
-    let end = end.map_or(words.len(), |end| end + 1);
-    words[..end]
-        .last()
-        .map(|w| w.lower.trim_end_matches('s').to_owned())
 }

@@ -1,0 +1,116 @@
+//! Who is a person: by what stands before a name, by what a name does, by who stands beside it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    Lexicon,
+    eojeol::{Eojeol, words},
+    lists,
+};
+use crate::question_set::generator::offline::{josa::Role, language::is_hangul};
+
+impl Lexicon {
+    pub(super) fn learn_persons<'a>(&mut self, sentences: impl Iterator<Item = &'a str>) {
+        let mut uses: HashMap<String, (u32, bool)> = HashMap::new();
+        let mut together = Vec::new();
+        let mut kings = HashSet::new();
+        for text in sentences {
+            let words = words(text);
+            if let Some(definition) = self.definition(text, &words) {
+                let subject = text[definition.subject].to_owned();
+                if lists::is_person_role(&definition.genus) {
+                    self.persons.insert(subject);
+                } else {
+                    self.things.insert(subject);
+                }
+            }
+            for (index, word) in words.iter().enumerate() {
+                let reading = self.read(text, word);
+                if word.quote.is_some() || !reading.text.starts_with(is_hangul) {
+                    continue;
+                }
+                let role = reading.josa.map(|josa| josa.role);
+                let after_role = index > 0
+                    && !words[index - 1].stops
+                    && lists::is_person_role(&text[words[index - 1].core.clone()]);
+                let name_like = (2..=5).contains(&reading.text.chars().count())
+                    && !lists::is_general(reading.text)
+                    && !lists::is_person_role(reading.text);
+                if name_like && lists::is_king(reading.text) {
+                    kings.insert(reading.text.to_owned());
+                }
+                if name_like && after_role && role.is_some() {
+                    self.persons.insert(reading.text.to_owned());
+                }
+                if lists::may_be_a_full_name(reading.text) {
+                    let entry = uses.entry(reading.text.to_owned()).or_insert((0, true));
+                    entry.0 += u32::from(matches!(role, Some(Role::Topic)) && index == 0);
+                    entry.1 &= !matches!(role, Some(Role::At | Role::By));
+                }
+                if role == Some(Role::Topic)
+                    && let Some(agent) = self.agent(text, &words, index)
+                {
+                    self.persons.insert(agent.to_owned());
+                }
+                let joined = role == Some(Role::And) || (role.is_none() && word.stops);
+                if joined
+                    && name_like
+                    && let Some(next) = words.get(index + 1)
+                {
+                    let next = self.read(text, next);
+                    together.push((reading.text.to_owned(), next.text.to_owned()));
+                }
+            }
+        }
+        // One 순종 may be a pure breed; where several kings are named it is a king.
+        if kings.len() > 1 {
+            self.persons.extend(kings);
+        }
+        self.persons.extend(
+            uses.into_iter()
+                .filter(|(name, (topics, never_a_place))| {
+                    *topics > 0 && *never_a_place && !self.things.contains(name)
+                })
+                .map(|(name, _)| name),
+        );
+        for _ in 0..2 {
+            for (a, b) in &together {
+                for (known, new) in [(a, b), (b, a)] {
+                    let short = (2..=4).contains(&new.chars().count());
+                    if self.persons.contains(known)
+                        && short
+                        && !lists::is_general(new)
+                        && !self.things.contains(new)
+                    {
+                        self.persons.insert(new.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Who did something in a year: `모건은 1910년에 … 밝혔다`.
+    fn agent<'a>(&self, text: &'a str, words: &[Eojeol], index: usize) -> Option<&'a str> {
+        let year = &text[words.get(index + 1)?.core.clone()];
+        let digits = year.strip_suffix("년").or(year.strip_suffix("년에"))?;
+        let verb = &text[words.last()?.core.clone()];
+        let passive = ["되었", "됐", "졌", "어났", "이었", "있었", "되었"]
+            .iter()
+            .any(|part| verb.contains(part));
+        let past = ["다", "습니다"].iter().any(|end| {
+            let stem = verb.strip_suffix(end).unwrap_or_default();
+            stem.chars()
+                .next_back()
+                .is_some_and(|c| is_hangul(c) && (c as u32 - '가' as u32) % 28 == 20)
+        });
+        let first = self.extend(text, words, index);
+        let joined = first == 0
+            || self
+                .read(text, &words[first - 1])
+                .josa
+                .is_some_and(|josa| josa.role == Role::And);
+        let name = &text[words[first].core.start..self.read(text, &words[index]).noun.end];
+        let fits = digits.len() == 4 && digits.parse::<u16>().is_ok() && past && !passive && joined;
+        (fits && !self.things.contains(name) && !lists::is_general(name)).then_some(name)
+    }
+}
