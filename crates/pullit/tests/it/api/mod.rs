@@ -1,0 +1,3 @@
+//! Each endpoint of the contract, through the HTTP port.
+
+mod operation;

@@ -1,0 +1,9 @@
+//! The Pullit service, tested through its own doors, on SQLite and PostgreSQL.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests, which clippy does not take for tests"
+)]
+
+mod api;
+mod support;
