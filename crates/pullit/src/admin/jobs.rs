@@ -1,7 +1,5 @@
 //! `/admin/api/jobs`
 
-use std::time::Duration;
-
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -16,9 +14,6 @@ use super::job_view::{JobView, PastRunView, RunView};
 use super::operator::Operator;
 use super::{Admin, failure};
 use crate::platform::http::{ApiError, Json, Query, codes};
-
-/// How long the answer to a run by hand waits for its end.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn routes() -> OpenApiRouter<Admin> {
     OpenApiRouter::new()
@@ -63,7 +58,7 @@ async fn run(
         "an operator runs a job by hand"
     );
     // The run goes on in the scheduler when this stops waiting for it.
-    match tokio::time::timeout(PATIENCE, admin.parts.scheduler.run_now(&name)).await {
+    match tokio::time::timeout(admin.patience, admin.parts.scheduler.run_now(&name)).await {
         Ok(ended) => Ok(Json(RunView::from(ended.map_err(failure::of_run)?)).into_response()),
         Err(_) => {
             let status = "RUNNING";

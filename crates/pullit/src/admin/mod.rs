@@ -14,8 +14,11 @@ mod outbox;
 mod overview;
 mod purpose;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use utoipa_axum::router::OpenApiRouter;
@@ -29,11 +32,15 @@ pub use self::console::console;
 pub use self::locks::LockRow;
 pub use self::outbox::{EventView, OutboxSummary};
 
+/// How long the answer to a run by hand waits for its end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What the operator's room works with.
 #[derive(Clone, Debug)]
 pub struct Admin {
     parts: Arc<AdminParts>,
     started: DateTime<Utc>,
+    patience: Duration,
 }
 
 /// The parts of an [`Admin`].
@@ -70,6 +77,7 @@ impl Admin {
         Self {
             parts: Arc::new(parts),
             started,
+            patience: PATIENCE,
         }
     }
 
