@@ -131,6 +131,11 @@ function acts(...buttons) {
   return make("td", { class: "acts" }, make("div", {}, ...buttons));
 }
 
+// `<node>:<random tail>` in the tail's first digits: the node is what an operator looks for. All of it is in the tooltip.
+function holder(lockedBy, before = "") {
+  return make("span", { title: lockedBy }, before + lockedBy.replace(/:([0-9a-f]{4})[0-9a-f]{28}$/, ":$1…"));
+}
+
 function error(text) {
   return text && make("span", { class: "error", title: text }, text);
 }
@@ -261,7 +266,7 @@ function jobRow(job) {
     cell("Next run", ...nextRun(job)),
     cell("Last run", ...lastRun(job)),
     cell("Lock", ...(job.lock
-      ? [job.lock.lockedBy, make("span", { class: "sub" }, "until ", time(job.lock.lockUntil))]
+      ? [holder(job.lock.lockedBy), make("span", { class: "sub" }, "until ", time(job.lock.lockUntil))]
       : [make("span", { class: "sub" }, "free")])),
     acts(
       button("run", asked ? "Running…" : "Run", () => runJob(job.name), { disabled: asked }),
@@ -375,7 +380,7 @@ function drawLocks() {
   show($("locks"), heldFirst, (lock) => lock.name, (lock) => lock, (lock) => make("tr", {},
     cell("Lock", make("span", { class: "mono" }, lock.name)),
     cell("State", badge(lock.held ? "held" : "free", lock.held ? "busy" : ""), make("span", { class: "sub" }, lock.held ? "until " : "since ", time(lock.lockUntil))),
-    cell("Holder", make("span", { class: lock.held ? "" : "sub" }, lock.held ? lock.lockedBy : `last: ${lock.lockedBy}`), make("span", { class: "sub" }, "taken ", time(lock.lockedAt)))));
+    cell("Holder", lock.held ? holder(lock.lockedBy) : holder(lock.lockedBy, "last: "), make("span", { class: "sub" }, "taken ", time(lock.lockedAt)))));
   $("locks").parentElement.hidden = locks.length === 0;
   $("no-locks").hidden = locks.length > 0;
 }
