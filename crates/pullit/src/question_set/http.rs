@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chrono::SecondsFormat;
 use http::StatusCode;
 use http::header::LOCATION;
 use serde::{Deserialize, Serialize};
@@ -12,8 +11,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::model::{Question, QuestionSet, SetStatus};
-use super::service::{Ask, Asked, Detail, QuestionSets};
+use super::model::SetStatus;
+use super::service::{Ask, Asked, QuestionSets};
+use super::view::{Summary, Whole};
 use crate::learn_stats::LearnStats;
 use crate::platform::http::{ApiError, Caller, Fields, Json, PathId, Query, codes};
 use crate::platform::idempotency::{IdempotencyKey, Once};
@@ -132,42 +132,6 @@ struct PageQuery {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Summary {
-    id: i64,
-    title: String,
-    status: String,
-    question_length: i32,
-    #[serde(rename = "type")]
-    kind: String,
-    difficulty: String,
-    /// ISO 8601.
-    create_time: String,
-    /// ISO 8601.
-    update_time: String,
-    /// Why it failed, for a FAILED set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure_reason: Option<String>,
-}
-
-impl From<QuestionSet> for Summary {
-    fn from(set: QuestionSet) -> Self {
-        let failure_reason = (set.status() == SetStatus::Failed).then(|| set.failure_text());
-        Self {
-            create_time: time(set.created_at),
-            update_time: time(set.updated_at),
-            id: set.id,
-            title: set.title,
-            status: set.status,
-            question_length: set.question_length,
-            kind: set.kind,
-            difficulty: set.difficulty,
-            failure_reason,
-        }
-    }
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
 struct Page {
     content: Vec<Summary>,
     /// For `cursor` of the next request.
@@ -225,57 +189,6 @@ async fn all(State(room): State<Room>, caller: Caller) -> Result<Json<Vec<Summar
     Ok(Json(sets.into_iter().map(Summary::from).collect()))
 }
 
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Whole {
-    id: i64,
-    source_ids: Vec<i64>,
-    #[serde(rename = "ownerID")]
-    owner_id: i64,
-    title: String,
-    questions: Vec<QuestionView>,
-    difficulty: String,
-    #[serde(rename = "type")]
-    kind: String,
-    question_length: i32,
-    create_time: String,
-    update_time: String,
-    status: String,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct QuestionView {
-    id: i64,
-    question_type: String,
-    question_text: String,
-    /// Four options, for MULTIPLE_CHOICE.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>)]
-    options: Option<serde_json::Value>,
-    /// The right option's text, a boolean for TRUE_FALSE, a string for SHORT_ANSWER.
-    answer: serde_json::Value,
-    explanation: String,
-}
-
-impl From<Question> for QuestionView {
-    fn from(question: Question) -> Self {
-        let answer = match (question.question_type.as_str(), question.answer.as_str()) {
-            ("TRUE_FALSE", "true") => true.into(),
-            ("TRUE_FALSE", "false") => false.into(),
-            (_, answer) => answer.into(),
-        };
-        Self {
-            id: question.id,
-            question_type: question.question_type,
-            question_text: question.question_text,
-            options: question.options.filter(|options| !options.is_null()),
-            answer,
-            explanation: question.explanation,
-        }
-    }
-}
-
 /// A set with its questions.
 #[utoipa::path(get, path = "/api/question-set/{id}", tag = "question sets", security(("bearer" = [])), params(("id" = i64, Path)),
     responses((status = 200, body = Whole), (status = 404, description = "Q_001"), (status = 409, description = "Q_002 while it is PENDING, Q_003 with the reason when it is FAILED")))]
@@ -284,38 +197,19 @@ async fn detail(
     caller: Caller,
     PathId(id): PathId,
 ) -> Result<Json<Whole>, ApiError> {
-    let Detail {
-        set,
-        source_ids,
-        questions,
-    } = room
+    let detail = room
         .sets
         .detail(caller.id(), id)
         .await?
         .ok_or(codes::QUESTION_SET_NOT_FOUND)?;
-    match set.status() {
-        SetStatus::Complete => {}
-        SetStatus::Pending => return Err(codes::QUESTION_SET_PENDING.into()),
-        SetStatus::Failed => {
-            return Err(ApiError::with(
-                codes::QUESTION_SET_FAILED,
-                set.failure_text(),
-            ));
-        }
+    match detail.set.status() {
+        SetStatus::Complete => Ok(Json(Whole::from(detail))),
+        SetStatus::Pending => Err(codes::QUESTION_SET_PENDING.into()),
+        SetStatus::Failed => Err(ApiError::with(
+            codes::QUESTION_SET_FAILED,
+            detail.set.failure_text(),
+        )),
     }
-    Ok(Json(Whole {
-        create_time: time(set.created_at),
-        update_time: time(set.updated_at),
-        id: set.id,
-        source_ids,
-        owner_id: set.owner_id,
-        title: set.title,
-        questions: questions.into_iter().map(QuestionView::from).collect(),
-        difficulty: set.difficulty,
-        kind: set.kind,
-        question_length: set.question_length,
-        status: set.status,
-    }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -360,8 +254,4 @@ fn found(found: bool) -> Result<StatusCode, ApiError> {
     } else {
         Err(codes::QUESTION_SET_NOT_FOUND.into())
     }
-}
-
-fn time(time: chrono::DateTime<chrono::Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Micros, false)
 }

@@ -9,6 +9,7 @@ mod result;
 mod retry;
 mod service;
 mod store;
+mod view;
 mod worker;
 
 pub use model::{QuestionSet, SetStatus};

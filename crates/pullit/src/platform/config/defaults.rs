@@ -1,0 +1,156 @@
+//! The embedded defaults: a whole service on one machine, without a file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::{
+    AuthConfig, BrokerConfig, Config, DatabaseConfig, GeneratorConfig, HttpConfig, LimitsConfig,
+    LogConfig, RetentionConfig, Span, StorageConfig, UploadConfig, WorkerConfig,
+};
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            data_dir: PathBuf::from("./pullit-data"),
+            zone: chrono_tz::Asia::Seoul,
+            node_id: String::new(),
+            database: DatabaseConfig::default(),
+            storage: StorageConfig::default(),
+            broker: BrokerConfig::default(),
+            generator: GeneratorConfig::default(),
+            auth: AuthConfig::default(),
+            http: HttpConfig::default(),
+            upload: UploadConfig::default(),
+            worker: WorkerConfig::default(),
+            limits: LimitsConfig::default(),
+            retention: RetentionConfig::default(),
+            log: LogConfig::default(),
+            jobs: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            max_connections: 10,
+        }
+    }
+}
+
+#[allow(
+    clippy::derivable_impls,
+    reason = "the embedded defaults stand together, written out"
+)]
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self { url: String::new() }
+    }
+}
+
+impl Default for BrokerConfig {
+    fn default() -> Self {
+        Self {
+            url: "database:".to_owned(),
+        }
+    }
+}
+
+impl Default for GeneratorConfig {
+    fn default() -> Self {
+        Self {
+            kind: "offline".to_owned(),
+        }
+    }
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            dev_login: true,
+            jwt_secret: String::new(),
+            access_ttl: Span::minutes(15),
+            refresh_ttl: Span::days(14),
+            refresh_grace: Span::seconds(10),
+        }
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            public_url: String::new(),
+            cors_origins: vec![
+                "http://localhost:5173".to_owned(),
+                "http://127.0.0.1:5173".to_owned(),
+            ],
+            request_timeout: Span::seconds(30),
+        }
+    }
+}
+
+impl Default for UploadConfig {
+    fn default() -> Self {
+        Self {
+            max_bytes: 50 * 1024 * 1024,
+            url_ttl: Span::minutes(15),
+            max_pages: 1_000,
+            max_chars: 2_000_000,
+            memory_bytes: 512 * 1024 * 1024,
+            extraction_timeout: Span::seconds(60),
+            extraction_concurrency: 2,
+        }
+    }
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 2,
+            timeout: Span::minutes(10),
+            lease: Span::seconds(30),
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            pending_timeout: Span::minutes(60),
+            max_retries: 3,
+            retries_per_run: 1,
+            cleanup_batch: 500,
+            source_batch: 500,
+            member_batch: 2_000,
+            outbox_batch: 1_000,
+            outbox_attempts: 10,
+            prune_batch: 5_000,
+            streams_per_member: 8,
+            streams: 20_000,
+        }
+    }
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self {
+            runs: Span::days(90),
+            inbox: Span::days(14),
+            notifications: Span::days(30),
+            tokens: Span::days(7),
+            idempotency: Span::hours(24),
+            uploads: Span::hours(24),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            filter: "info".to_owned(),
+            format: "text".to_owned(),
+        }
+    }
+}
