@@ -72,9 +72,7 @@ pub fn load(layers: &Layers) -> Result<(Config, config::Config), ConfigError> {
         Environment::with_prefix("PULLIT")
             .prefix_separator("_")
             .separator("__")
-            .try_parsing(true)
-            .list_separator(",")
-            .with_list_parse_key("http.cors_origins")
+            // Values stay text until their field says what they are: a secret of digits is no number.
             .source(Some(ours)),
     );
     for (key, value) in &layers.flags {
@@ -140,6 +138,11 @@ mod tests {
                 "https://a.example,https://b.example",
             ),
             ("PULLIT_AUTH__DEV_LOGIN", "false"),
+            (
+                "PULLIT_AUTH__JWT_SECRET",
+                "12345678901234567890123456789012",
+            ),
+            ("PULLIT_LIMITS__STREAMS", "7"),
             ("PULLIT_JOBS__RELAYOUTBOXEVENTS__EVERY", "250ms"),
             ("PULLIT_TEST_POSTGRES_URL", "not ours"),
         ]);
@@ -150,6 +153,8 @@ mod tests {
             ["https://a.example", "https://b.example"]
         );
         assert!(!config.auth.dev_login);
+        assert_eq!(config.auth.jwt_secret, "12345678901234567890123456789012");
+        assert_eq!(config.limits.streams, 7);
         let relay = config.job("relayOutboxEvents");
         assert_eq!(relay.every.unwrap().to_string(), "250ms");
     }

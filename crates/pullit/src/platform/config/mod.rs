@@ -3,6 +3,7 @@
 mod defaults;
 mod duration;
 mod jobs;
+mod list;
 mod load;
 mod show;
 mod validate;
@@ -111,7 +112,8 @@ pub struct AuthConfig {
 pub struct HttpConfig {
     /// The address under which browsers reach this server; empty: `http://<listen>`.
     pub public_url: String,
-    /// Origins of front ends that may call with credentials.
+    /// Origins of front ends that may call with credentials; in the environment separated by commas.
+    #[serde(deserialize_with = "list::deserialize")]
     pub cors_origins: Vec<String>,
     /// How long one request may take (streams aside).
     pub request_timeout: Span,
