@@ -8,9 +8,13 @@ use tracing_subscriber::fmt;
 
 use super::config::LogConfig;
 
+/// PostgreSQL notes at every start that each table exists already.
+const QUIET: &str = "sqlx::postgres::notice=warn";
+
 /// Starts logging to standard error (standard output belongs to the commands' answers). A second call changes nothing.
 pub fn log(config: &LogConfig) {
-    let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", config.filter))
+        .unwrap_or_else(|_| EnvFilter::new(format!("{QUIET},info")));
     let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails when a subscriber is set already: the tests start many servers in one process.
     let _already_set = match config.format.as_str() {
