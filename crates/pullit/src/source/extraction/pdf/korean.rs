@@ -96,7 +96,7 @@ const ENDINGS: &str = "\
 /// What numbers count.
 const COUNTERS: &str = "\
     년 월 일 시 분 초 명 개 장 권 차 번 세기 쪽 도 만 천 백 억 여 세 살 \
-    배 척 촌 자 마리 그루 미터 킬로미터 킬로그램 퍼센트 비트 호";
+    배 척 촌 자 마리 그루 미터 킬로미터 킬로그램 퍼센트 비트";
 
 #[derive(Clone, Copy)]
 enum Before {

@@ -23,11 +23,11 @@ pub(super) fn rebuild(pages: &[Vec<Line>]) -> String {
     let mut text = String::new();
     for (index, line) in lines.iter().enumerate() {
         match index.checked_sub(1) {
-            None => text.push_str(&line.text),
+            None => text.push_str(without_bullet(&line.text)),
             Some(before) if continues[before] => seams.join(&mut text, lines[before], line),
             Some(_) => {
                 text.push_str("\n\n");
-                text.push_str(&line.text);
+                text.push_str(without_bullet(&line.text));
             }
         }
     }
@@ -119,7 +119,8 @@ fn continues(line: &Line, next: &Line, edge: f64, leading: &HashMap<i64, f64>) -
         return false;
     }
     let usual = leading.get(&size_key(line)).copied().unwrap_or(unit * 1.5);
-    if distance > usual * 1.3 {
+    let from_another_cell = distance > 0.0 && (line.left - next.left).abs() > unit * INDENT;
+    if distance > usual * 1.3 || from_another_cell {
         return false;
     }
     let indented = (unit * 0.6..unit * INDENT).contains(&(next.left - line.left));
@@ -151,11 +152,25 @@ pub(super) fn ends_sentence(text: &str) -> bool {
 
 /// A bullet always starts an item.
 fn starts_item(text: &str) -> bool {
-    let mut chars = text.chars();
-    let bullet = chars.next().is_some_and(|c| {
-        matches!(c, '•' | '◦' | '▪' | '■' | '□' | '●' | '○' | '◆' | '◇' | '▶' | '▷' | '※' | '①'..='⑳' | '\u{E000}'..='\u{F8FF}')
-    });
-    bullet || (text.starts_with(['-', '–', '*']) && chars.next() == Some(' '))
+    text.starts_with(is_bullet)
+        || text.starts_with("- ")
+        || text.starts_with("– ")
+        || text.starts_with("* ")
+}
+
+fn is_bullet(c: char) -> bool {
+    let listed = "•◦▪■□●○◆◇▶▷※";
+    listed.contains(c) || ('①'..='⑳').contains(&c) || ('\u{E000}'..='\u{F8FF}').contains(&c)
+}
+
+/// The marks themselves say nothing.
+fn without_bullet(text: &str) -> &str {
+    let bare = if starts_item(text) {
+        text.trim_start_matches(|c| is_bullet(c) || "-–* ".contains(c))
+    } else {
+        text
+    };
+    if bare.is_empty() { text } else { bare }
 }
 
 /// A number starts an item only where a sentence has ended: `1.`, `2)`, `(3)`, `가.`
@@ -172,4 +187,80 @@ fn starts_numbered(text: &str) -> bool {
         && label.len() <= 5
         && label.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     digits || matches!(label, "가" | "나" | "다" | "라" | "마" | "바" | "사" | "아")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines of 10 points, 8 points a character, at the left edge and the baseline.
+    fn rebuilt(pages: &[&[(&str, f64, f64)]]) -> Vec<String> {
+        let line = |(text, left, baseline): &(&str, f64, f64)| Line {
+            text: (*text).to_owned(),
+            left: *left,
+            right: left + 8.0 * text.chars().count() as f64,
+            baseline: *baseline,
+            font_size: 10.0,
+            trailing_space: false,
+        };
+        let pages: Vec<Vec<Line>> = pages
+            .iter()
+            .map(|page| page.iter().map(line).collect())
+            .collect();
+        rebuild(&pages).split("\n\n").map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_paragraph_goes_on_over_the_page_and_ends_at_a_short_line_or_before_an_indent() {
+        let pages: [&[_]; 2] = [
+            &[
+                ("Heading", 50.0, 720.0),
+                ("A cell is the smallest unit of", 50.0, 700.0),
+                ("life.", 50.0, 685.0),
+                ("Brown named its nucleus in 1831.", 50.0, 670.0),
+                ("It holds genes.", 60.0, 655.0),
+                ("The last line of the page ends", 50.0, 640.0),
+            ],
+            &[
+                ("within a sentence, as they may.", 50.0, 720.0),
+                ("End.", 50.0, 690.0),
+            ],
+        ];
+        assert_eq!(
+            rebuilt(&pages),
+            [
+                "Heading",
+                "A cell is the smallest unit of life.",
+                "Brown named its nucleus in 1831.",
+                "It holds genes.",
+                "The last line of the page ends within a sentence, as they may.",
+                "End.",
+            ]
+        );
+    }
+
+    #[test]
+    fn items_and_cells_of_tables_are_paragraphs_of_their_own() {
+        let page: &[_] = &[
+            ("The conditions are these two:", 50.0, 700.0),
+            ("• Mutual exclusion of processes", 50.0, 685.0),
+            ("• Circular wait", 50.0, 670.0),
+            ("Unix", 50.0, 640.0),
+            ("Thompson and Ritchie", 200.0, 640.0),
+            ("Linux", 50.0, 625.0),
+            ("Torvalds", 200.0, 625.0),
+        ];
+        assert_eq!(
+            rebuilt(&[page]),
+            [
+                "The conditions are these two:",
+                "Mutual exclusion of processes",
+                "Circular wait",
+                "Unix",
+                "Thompson and Ritchie",
+                "Linux",
+                "Torvalds",
+            ]
+        );
+    }
 }
