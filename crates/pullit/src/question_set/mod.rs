@@ -4,6 +4,7 @@ mod cleanup;
 pub mod events;
 pub mod generator;
 pub mod http;
+mod material;
 mod model;
 mod result;
 mod retry;

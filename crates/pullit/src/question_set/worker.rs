@@ -3,21 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::DbErr;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::events::GenerationRequested;
-use super::generator::{
-    GeneratedQuestion, GenerationError, GenerationRequest, QuestionGenerator, validate,
-};
+use super::generator::{GeneratedQuestion, GenerationError, QuestionGenerator, validate};
+use super::material::{Material, permanent, request};
 use super::model::QuestionSet;
 use super::result::{Attempt, StoreError};
 use super::service::QuestionSets;
 use crate::platform::broker::{Broker, BrokerError, Delivery, QUESTION_GENERATION};
-use crate::source::SourceStatus;
 
 /// Bounds of the worker.
 #[derive(Clone, Copy, Debug)]
@@ -46,14 +43,6 @@ pub struct QuestionGenerationWorker {
     broker: Arc<dyn Broker>,
     generator: Arc<dyn QuestionGenerator>,
     options: WorkerOptions,
-}
-
-/// What the questions are made from.
-enum Material {
-    /// A source is still being read.
-    Unread,
-    /// The text, or why there will be none.
-    Read(Result<String, GenerationError>),
 }
 
 /// What becomes of a delivery.
@@ -149,7 +138,7 @@ impl QuestionGenerationWorker {
             );
             return Ok(Outcome::Done);
         };
-        let material = match self.material(&set).await? {
+        let material = match self.sets.material(&set).await? {
             Material::Unread => return Ok(Outcome::Later(SOURCES_NOT_READY)),
             Material::Read(material) => material,
         };
@@ -171,38 +160,6 @@ impl QuestionGenerationWorker {
         };
         tell(&attempt, &generated, kept);
         Ok(Outcome::Done)
-    }
-
-    /// The text of the set's sources; or why there is none.
-    async fn material(&self, set: &QuestionSet) -> Result<Material, DbErr> {
-        let ids = self.sets.sources_of(set.id).await?;
-        let states = self
-            .sets
-            .sources
-            .usable(self.sets.db.read(), set.owner_id, &ids)
-            .await?;
-        for state in &states {
-            match state.status {
-                SourceStatus::Uploaded | SourceStatus::Processing => return Ok(Material::Unread),
-                SourceStatus::Failed => {
-                    let reason = state.failure_reason.clone().unwrap_or_default();
-                    let message =
-                        format!("'{}'을(를) 읽을 수 없습니다. {reason}", state.original_name);
-                    return Ok(Material::Read(Err(permanent("SOURCE_UNREADABLE", message))));
-                }
-                SourceStatus::Ready | SourceStatus::Deleted => {}
-            }
-        }
-        let texts = self.sets.sources.texts(&ids).await?;
-        if texts.is_empty() {
-            let gone = permanent(
-                "SOURCE_GONE",
-                "학습 소스가 삭제되어 문제를 만들 수 없습니다.",
-            );
-            return Ok(Material::Read(Err(gone)));
-        }
-        let texts: Vec<String> = texts.into_iter().map(|text| text.content).collect();
-        Ok(Material::Read(Ok(texts.join("\n\n"))))
     }
 
     /// Runs the generator within its time, while the lease is kept. None: it was stopped, or the lease was lost.
@@ -278,25 +235,6 @@ fn attempt(delivery: &Delivery) -> Option<Attempt> {
             tracing::error!(%error, event = %delivery.event_id, "a request cannot be read and is dropped; its set will time out");
             None
         }
-    }
-}
-
-fn request(set: &QuestionSet, text: String) -> Result<GenerationRequest, GenerationError> {
-    let unknown = || permanent("SET_UNREADABLE", "문제집의 설정을 읽을 수 없습니다.");
-    Ok(GenerationRequest {
-        text,
-        kind: set.kind.parse().map_err(|_| unknown())?,
-        difficulty: set.difficulty.parse().map_err(|_| unknown())?,
-        count: usize::try_from(set.question_length).unwrap_or_default(),
-        // One set, one seed: a repeat makes the same questions.
-        seed: set.id.unsigned_abs(),
-    })
-}
-
-fn permanent(code: &'static str, message: impl Into<String>) -> GenerationError {
-    GenerationError::Permanent {
-        code,
-        message: message.into(),
     }
 }
 

@@ -1,3 +1,5 @@
+use tracing_subscriber::EnvFilter;
+
 use super::{Config, ConfigError};
 
 /// The jobs that can be configured.
@@ -46,6 +48,9 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     }
     if !config.auth.jwt_secret.is_empty() && config.auth.jwt_secret.len() < 32 {
         return refuse("auth.jwt_secret must have 32 bytes or more".to_owned());
+    }
+    if let Err(error) = EnvFilter::try_new(&config.log.filter) {
+        return refuse(format!("log.filter: {error}"));
     }
     if !matches!(config.log.format.as_str(), "text" | "json") {
         return refuse(format!(

@@ -1,0 +1,73 @@
+//! What a set's questions are made from: the texts of its sources.
+
+use sea_orm::DbErr;
+
+use super::generator::{GenerationError, GenerationRequest};
+use super::model::QuestionSet;
+use super::service::QuestionSets;
+use crate::source::SourceStatus;
+
+/// What the questions are made from.
+pub(super) enum Material {
+    /// A source is still being read.
+    Unread,
+    /// The text, or why there will be none.
+    Read(Result<String, GenerationError>),
+}
+
+impl QuestionSets {
+    /// The text of the set's sources; or why there is none.
+    pub(super) async fn material(&self, set: &QuestionSet) -> Result<Material, DbErr> {
+        let ids = self.sources_of(set.id).await?;
+        let states = self
+            .sources
+            .usable(self.db.read(), set.owner_id, &ids)
+            .await?;
+        for state in &states {
+            match state.status {
+                SourceStatus::Uploaded | SourceStatus::Processing => return Ok(Material::Unread),
+                SourceStatus::Failed => {
+                    let reason = state.failure_reason.clone().unwrap_or_default();
+                    let message =
+                        format!("'{}'을(를) 읽을 수 없습니다. {reason}", state.original_name);
+                    return Ok(Material::Read(Err(permanent("SOURCE_UNREADABLE", message))));
+                }
+                SourceStatus::Ready | SourceStatus::Deleted => {}
+            }
+        }
+        let texts = self.sources.texts(&ids).await?;
+        if texts.is_empty() {
+            let gone = permanent(
+                "SOURCE_GONE",
+                "학습 소스가 삭제되어 문제를 만들 수 없습니다.",
+            );
+            return Ok(Material::Read(Err(gone)));
+        }
+        let texts: Vec<String> = texts.into_iter().map(|text| text.content).collect();
+        Ok(Material::Read(Ok(texts.join("\n\n"))))
+    }
+}
+
+/// What the generator is asked.
+pub(super) fn request(
+    set: &QuestionSet,
+    text: String,
+) -> Result<GenerationRequest, GenerationError> {
+    let unknown = || permanent("SET_UNREADABLE", "문제집의 설정을 읽을 수 없습니다.");
+    Ok(GenerationRequest {
+        text,
+        kind: set.kind.parse().map_err(|_| unknown())?,
+        difficulty: set.difficulty.parse().map_err(|_| unknown())?,
+        count: usize::try_from(set.question_length).unwrap_or_default(),
+        // One set, one seed: a repeat makes the same questions.
+        seed: set.id.unsigned_abs(),
+    })
+}
+
+/// A failure that another attempt cannot mend.
+pub(super) fn permanent(code: &'static str, message: impl Into<String>) -> GenerationError {
+    GenerationError::Permanent {
+        code,
+        message: message.into(),
+    }
+}
