@@ -18,52 +18,50 @@ const LOCK: Dialects = Dialects {
     postgres: "SELECT member_id FROM learn_stats WHERE member_id IN \
          (SELECT jsonb_array_elements_text($1::jsonb)::bigint) ORDER BY member_id FOR UPDATE",
 };
+macro_rules! totals {
+    () => {
+        "totals AS (SELECT d.member_id, sum(d.solved_question_count) AS questions, sum(d.solved_question_set_count) AS sets, \
+           sum(CASE WHEN d.activity_date >= $2 THEN d.solved_question_count ELSE 0 END) AS week, \
+           max(CASE WHEN d.solved_question_count > 0 THEN d.activity_date END) AS last_day \
+           FROM learn_stats_daily d JOIN chosen USING (member_id) GROUP BY d.member_id), "
+    };
+}
+macro_rules! update {
+    () => {
+        "streaks AS (SELECT member_id, count(*) AS days FROM islands GROUP BY member_id, island HAVING max(activity_date) >= $4), \
+         correct AS (SELECT r.member_id, count(*) AS answers FROM marking_result r JOIN chosen USING (member_id) \
+           WHERE r.is_correct GROUP BY r.member_id), \
+         owned AS (SELECT s.owner_id AS member_id, count(*) AS questions FROM question_set s \
+           JOIN question q ON q.question_set_id = s.id WHERE s.owner_id IN (SELECT member_id FROM chosen) \
+           AND s.status = 'COMPLETE' AND s.deleted_at IS NULL GROUP BY s.owner_id) \
+         UPDATE learn_stats SET total_solved_question_count = coalesce(x.questions, 0), \
+           total_solved_question_set_count = coalesce(x.sets, 0), weekly_solved_question_count = coalesce(x.week, 0), \
+           last_learning_date = x.last_day, consecutive_learning_days = coalesce(x.days, 0), \
+           total_correct_question_count = coalesce(x.answers, 0), total_question_count = coalesce(x.owned, 0) \
+         FROM (SELECT chosen.member_id, totals.questions, totals.sets, totals.week, totals.last_day, streaks.days, \
+           correct.answers, owned.questions AS owned FROM chosen LEFT JOIN totals USING (member_id) \
+           LEFT JOIN streaks USING (member_id) LEFT JOIN correct USING (member_id) LEFT JOIN owned USING (member_id)) AS x \
+         WHERE learn_stats.member_id = x.member_id"
+    };
+}
 // Numbering the solved days of a member and taking the number off each day gives one same day for a run of consecutive days.
 const RECOMPUTE: Dialects = Dialects {
-    sqlite: "WITH chosen AS (SELECT value AS member_id FROM json_each($1)), \
-         totals AS (SELECT d.member_id, sum(d.solved_question_count) AS questions, sum(d.solved_question_set_count) AS sets, \
-           sum(CASE WHEN d.activity_date >= $2 THEN d.solved_question_count ELSE 0 END) AS week, \
-           max(CASE WHEN d.solved_question_count > 0 THEN d.activity_date END) AS last_day \
-           FROM learn_stats_daily d JOIN chosen USING (member_id) GROUP BY d.member_id), \
-         islands AS (SELECT d.member_id, d.activity_date, \
+    sqlite: concat!(
+        "WITH chosen AS (SELECT value AS member_id FROM json_each($1)), ",
+        totals!(),
+        "islands AS (SELECT d.member_id, d.activity_date, \
            julianday(d.activity_date) - row_number() OVER (PARTITION BY d.member_id ORDER BY d.activity_date) AS island \
-           FROM learn_stats_daily d JOIN chosen USING (member_id) WHERE d.solved_question_count > 0 AND d.activity_date <= $3), \
-         streaks AS (SELECT member_id, count(*) AS days FROM islands GROUP BY member_id, island HAVING max(activity_date) >= $4), \
-         correct AS (SELECT r.member_id, count(*) AS answers FROM marking_result r JOIN chosen USING (member_id) \
-           WHERE r.is_correct GROUP BY r.member_id), \
-         owned AS (SELECT s.owner_id AS member_id, count(*) AS questions FROM question_set s \
-           JOIN question q ON q.question_set_id = s.id WHERE s.owner_id IN (SELECT member_id FROM chosen) \
-           AND s.status = 'COMPLETE' AND s.deleted_at IS NULL GROUP BY s.owner_id) \
-         UPDATE learn_stats SET total_solved_question_count = coalesce(x.questions, 0), \
-           total_solved_question_set_count = coalesce(x.sets, 0), weekly_solved_question_count = coalesce(x.week, 0), \
-           last_learning_date = x.last_day, consecutive_learning_days = coalesce(x.days, 0), \
-           total_correct_question_count = coalesce(x.answers, 0), total_question_count = coalesce(x.owned, 0) \
-         FROM (SELECT chosen.member_id, totals.questions, totals.sets, totals.week, totals.last_day, streaks.days, \
-           correct.answers, owned.questions AS owned FROM chosen LEFT JOIN totals USING (member_id) \
-           LEFT JOIN streaks USING (member_id) LEFT JOIN correct USING (member_id) LEFT JOIN owned USING (member_id)) AS x \
-         WHERE learn_stats.member_id = x.member_id",
-    postgres: "WITH chosen AS (SELECT jsonb_array_elements_text($1::jsonb)::bigint AS member_id), \
-         totals AS (SELECT d.member_id, sum(d.solved_question_count) AS questions, sum(d.solved_question_set_count) AS sets, \
-           sum(CASE WHEN d.activity_date >= $2 THEN d.solved_question_count ELSE 0 END) AS week, \
-           max(CASE WHEN d.solved_question_count > 0 THEN d.activity_date END) AS last_day \
-           FROM learn_stats_daily d JOIN chosen USING (member_id) GROUP BY d.member_id), \
-         islands AS (SELECT d.member_id, d.activity_date, \
+           FROM learn_stats_daily d JOIN chosen USING (member_id) WHERE d.solved_question_count > 0 AND d.activity_date <= $3), ",
+        update!()
+    ),
+    postgres: concat!(
+        "WITH chosen AS (SELECT jsonb_array_elements_text($1::jsonb)::bigint AS member_id), ",
+        totals!(),
+        "islands AS (SELECT d.member_id, d.activity_date, \
            d.activity_date - (row_number() OVER (PARTITION BY d.member_id ORDER BY d.activity_date))::int AS island \
-           FROM learn_stats_daily d JOIN chosen USING (member_id) WHERE d.solved_question_count > 0 AND d.activity_date <= $3), \
-         streaks AS (SELECT member_id, count(*) AS days FROM islands GROUP BY member_id, island HAVING max(activity_date) >= $4), \
-         correct AS (SELECT r.member_id, count(*) AS answers FROM marking_result r JOIN chosen USING (member_id) \
-           WHERE r.is_correct GROUP BY r.member_id), \
-         owned AS (SELECT s.owner_id AS member_id, count(*) AS questions FROM question_set s \
-           JOIN question q ON q.question_set_id = s.id WHERE s.owner_id IN (SELECT member_id FROM chosen) \
-           AND s.status = 'COMPLETE' AND s.deleted_at IS NULL GROUP BY s.owner_id) \
-         UPDATE learn_stats SET total_solved_question_count = coalesce(x.questions, 0), \
-           total_solved_question_set_count = coalesce(x.sets, 0), weekly_solved_question_count = coalesce(x.week, 0), \
-           last_learning_date = x.last_day, consecutive_learning_days = coalesce(x.days, 0), \
-           total_correct_question_count = coalesce(x.answers, 0), total_question_count = coalesce(x.owned, 0) \
-         FROM (SELECT chosen.member_id, totals.questions, totals.sets, totals.week, totals.last_day, streaks.days, \
-           correct.answers, owned.questions AS owned FROM chosen LEFT JOIN totals USING (member_id) \
-           LEFT JOIN streaks USING (member_id) LEFT JOIN correct USING (member_id) LEFT JOIN owned USING (member_id)) AS x \
-         WHERE learn_stats.member_id = x.member_id",
+           FROM learn_stats_daily d JOIN chosen USING (member_id) WHERE d.solved_question_count > 0 AND d.activity_date <= $3), ",
+        update!()
+    ),
 };
 const RECOMPUTE_WEEK: Dialects = Dialects {
     sqlite: "UPDATE learn_stats SET weekly_solved_question_count = coalesce((SELECT sum(d.solved_question_count) \
