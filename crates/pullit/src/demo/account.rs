@@ -19,6 +19,11 @@ const WHOLE: Duration = Duration::from_secs(50);
 /// The right edge.
 const COLUMNS: usize = 100;
 const MARGIN: usize = 6;
+/// Columns of a request and of its answer.
+const REQUEST: usize = 41;
+const ANSWER: usize = 9;
+/// As wide as a method.
+const BELOW: &str = "     ";
 
 /// What a step tells when it has happened.
 #[derive(Debug, Default)]
@@ -30,13 +35,13 @@ impl Lines {
         self.hang("", text)
     }
 
-    /// A sentence that stands to the right of a word.
+    /// A text that stands to the right of a word.
     pub(super) fn hang(&mut self, word: &str, text: impl Display) -> &mut Self {
         let indent = width(word);
-        for (row, line) in wrap(&text.to_string(), COLUMNS - MARGIN - indent)
-            .into_iter()
-            .enumerate()
-        {
+        let text = text.to_string();
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let lines = lines.flat_map(|line| wrap(line, COLUMNS - MARGIN - indent));
+        for (row, line) in lines.enumerate() {
             let word = if row == 0 { word } else { "" };
             self.0.push(format!("{}{line}", pad(word, indent)));
         }
@@ -48,15 +53,21 @@ impl Lines {
         self.0.extend(more.0);
     }
 
-    /// A request, its answer, and what the answer means.
+    /// A request, its answer, and what the answer means: beside it, or below when it is long.
     pub(super) fn request(
         &mut self,
         request: &str,
         answer: &str,
         meaning: impl Display,
     ) -> &mut Self {
-        let word = format!("{}  {}  ", pad(request, 40), pad(answer, 9));
-        self.hang(&word, meaning)
+        let word = format!("{} {} ", pad(request, REQUEST), pad(answer, ANSWER));
+        let meaning = meaning.to_string();
+        if MARGIN + width(&word) + width(&meaning) <= COLUMNS {
+            self.hang(&word, meaning)
+        } else {
+            self.0.push(word);
+            self.hang(BELOW, meaning)
+        }
     }
 }
 

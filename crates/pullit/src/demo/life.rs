@@ -67,7 +67,7 @@ pub(super) async fn open_stream(member: &Member) -> Result<(EventStream, Lines),
     let mut lines = Lines::default();
     lines
         .request("GET  /api/notifications/subscribe", "200", "stays open")
-        .request("     handShakeComplete", "", hello.data);
+        .request("SSE  handShakeComplete", "", hello.data);
     Ok((stream, lines))
 }
 
@@ -88,7 +88,7 @@ pub(super) async fn upload(
         lines.request(
             "POST /api/learning/source/upload",
             "200",
-            format_args!("a signed URL for {}", document.name),
+            format_args!("a URL for {}", document.name),
         );
         let url = text(&place, "/uploadUrl")?;
         let put = member
@@ -150,15 +150,15 @@ pub(super) async fn read(member: &Member, sources: &[Source]) -> Result<((), Lin
         let found = found.ok_or_else(|| Problem(format!("{} is not listed", source.name)))?;
         let pages = match found["pageCount"].as_i64() {
             Some(pages) => format!("{pages} pages"),
-            None => "no pages".to_owned(),
+            None => "plain text".to_owned(),
         };
         lines.request(
             "GET  /api/learning/source",
             "200",
-            format_args!("{} is READY, {pages}", source.name),
+            format_args!("READY: {}, {pages}", source.name),
         );
     }
-    lines.say("A child process with bounded time and memory has read each of them.");
+    lines.say("Each was read by a child process with bounded time and memory.");
     Ok(((), lines))
 }
 
@@ -207,7 +207,7 @@ pub(super) async fn completed(
     )?;
     let mut lines = Lines::default();
     lines.request(
-        "event questionSetCreationComplete",
+        "SSE  questionSetCreationComplete",
         "success",
         verdict.message,
     );

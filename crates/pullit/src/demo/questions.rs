@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::account::Lines;
 use super::client::{Client, number};
 use super::problem::{Problem, check, equal};
-use super::text::width;
+use super::text::{pad, width};
 
 /// A question of `GET /api/question-set/{id}`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -158,6 +158,8 @@ pub(super) async fn solve(
     let mut lines = Lines::default();
     let meaning = format!("{correct} of {} right", questions.len());
     lines.request("POST /api/marking", "200", meaning);
+    let widest = answers.iter().map(|answer| width(&said(answer))).max();
+    let widest = widest.unwrap_or_default();
     for (index, (question, answer)) in questions.iter().zip(&answers).enumerate() {
         let right = wrong != Some(index);
         let mark = json!({"questionId": question.id, "isCorrect": right});
@@ -166,15 +168,10 @@ pub(super) async fn solve(
         let verdict = if right {
             "right".to_owned()
         } else {
-            format!(
-                "wrong, and on purpose: the answer is {}",
-                said(&question.answer)
-            )
+            format!("wrong, on purpose: it is {}", said(&question.answer))
         };
-        lines.hang(
-            &format!("Q{}  ", index + 1),
-            format_args!("{}: {verdict}", said(answer)),
-        );
+        let place = format!("Q{}  {}   ", index + 1, pad(&said(answer), widest));
+        lines.hang(&place, verdict);
     }
     Ok(((), lines))
 }

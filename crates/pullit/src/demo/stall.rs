@@ -69,14 +69,10 @@ pub(super) async fn move_on(
     lines.request(
         "GET  /api/members/me",
         "401 A_002",
-        format_args!("{words} (15 minutes are over)"),
+        format_args!("{words} (after 15 min)"),
     );
     member.client.refresh().await?;
-    lines.request(
-        "POST /auth/refresh",
-        "200",
-        "a new access token, for the refresh cookie",
-    );
+    lines.request("POST /auth/refresh", "200", "a new access token");
     let mut stream = member.client.events(Some(last_event)).await?;
     stream.expect("reconnection").await?;
     lines.request(
@@ -88,7 +84,7 @@ pub(super) async fn move_on(
     lines.request(
         &format!("GET  {}", path(set)),
         "409 Q_002",
-        format_args!("{words} (still, after an hour)"),
+        format_args!("{words} (still)"),
     );
     Ok((stream, lines))
 }
@@ -144,8 +140,8 @@ pub(super) async fn clean_up(
     let verdict = stream.verdict(set).await?;
     check(!verdict.success, "the stream says that the set is complete")?;
     lines.request(
-        "event questionSetCreationComplete",
-        "no success",
+        "SSE  questionSetCreationComplete",
+        "failure",
         verdict.message,
     );
     Ok(((), lines))
@@ -167,7 +163,7 @@ pub(super) async fn bring_back(
         format_args!("the second attempt failed: {}", verdict.message),
     )?;
     lines.request(
-        "event questionSetCreationComplete",
+        "SSE  questionSetCreationComplete",
         "success",
         verdict.message,
     );
