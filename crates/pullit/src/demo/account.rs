@@ -77,6 +77,7 @@ pub(super) struct Account {
     colours: bool,
     number: u64,
     began: Instant,
+    patience: Duration,
 }
 
 impl Account {
@@ -92,6 +93,7 @@ impl Account {
             colours: std::io::stdout().is_terminal(),
             number: 0,
             began: Instant::now(),
+            patience: STEP,
         }
     }
 
@@ -121,7 +123,9 @@ impl Account {
         self.number += 1;
         self.bar.set_message(title);
         let began = Instant::now();
-        let limit = STEP.min(WHOLE.saturating_sub(self.began.elapsed()));
+        let limit = self
+            .patience
+            .min(WHOLE.saturating_sub(self.began.elapsed()));
         let ended = timeout(limit, happening).await.unwrap_or_else(|_| {
             let problem = format!("it took longer than {} s", limit.as_secs());
             Err(Problem(problem))
@@ -195,5 +199,53 @@ impl Account {
                 .try_for_each(|line| writeln!(out, "{line}"))
                 .and_then(|()| out.flush());
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_step_that_did_not_happen_is_named() {
+        let mut account = Account::new(2);
+        let happened = account
+            .step("It happens", async { Ok((1, Lines::default())) })
+            .await;
+        assert_eq!(happened.unwrap(), 1);
+        let failed = account
+            .step("It does not", async {
+                Err::<((), Lines), _>(Problem("no wind".to_owned()))
+            })
+            .await;
+        assert_eq!(
+            failed.unwrap_err().to_string(),
+            "step 2 of the demonstration did not happen: It does not: no wind"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_step_that_never_ends_did_not_happen() {
+        let mut account = Account::new(1);
+        account.patience = Duration::from_millis(1);
+        let failed = account
+            .step("It hangs", std::future::pending::<Result<((), Lines), _>>())
+            .await;
+        let problem = failed.unwrap_err().to_string();
+        assert!(
+            problem.contains("It hangs: it took longer than"),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn a_long_meaning_stands_below_its_request() {
+        let mut lines = Lines::default();
+        let long = "x".repeat(60);
+        lines
+            .request("GET  /a", "200", "short")
+            .request("GET  /a", "200", &long);
+        assert!(lines.0[0].ends_with("200       short"), "{:?}", lines.0);
+        assert_eq!(lines.0[2], format!("     {long}"));
     }
 }

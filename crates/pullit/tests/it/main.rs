@@ -6,4 +6,5 @@
 )]
 
 mod api;
+mod demo;
 mod support;
