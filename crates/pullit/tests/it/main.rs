@@ -7,4 +7,6 @@
 
 mod api;
 mod demo;
+mod jobs;
+mod process;
 mod support;
