@@ -3,4 +3,12 @@
 mod attempts;
 mod bench;
 mod cleanup;
+mod deliveries;
+mod history;
+mod prune;
 mod retry;
+mod schedule;
+mod sources;
+mod streaks;
+mod table;
+mod weekly;

@@ -1,0 +1,84 @@
+use super::bench::{Bench, CLEANUP, PRUNE, literal};
+use chrono::{DateTime, TimeDelta, Utc};
+
+testkit::on_each_database! {
+    async fn each_kind_of_history_is_kept_for_its_time_and_pruned_in_batches(db: testkit::Database) {
+        let bench = Bench::with(db, "2026-11-22T19:30:00Z", |config| config.limits.prune_batch = 2).await;
+        bench.members(1..=1).await;
+        bench.run(CLEANUP).await;
+        let now: DateTime<Utc> = (bench.app.now)();
+        // Five rows that are over by a moment, and one that is kept to the last moment.
+        let kept = |time: TimeDelta| (0..6).map(move |n: i64| (n, if n < 5 { now - time - TimeDelta::microseconds(1) } else { now - time }));
+        for (n, time) in kept(TimeDelta::days(30)) {
+            let sql = format!("INSERT INTO notification (id, member_id, event_name, payload, created_at) VALUES ({}, 1, 'x', '{{}}', {})", n + 1, literal(time));
+            bench.sql(&sql).await;
+        }
+        for (n, time) in kept(TimeDelta::days(14)) {
+            let sql = format!("INSERT INTO processed_event (event_id, consumer, processed_at) VALUES ('e0000000-0000-4000-8000-00000000000{n}', 'x', {})", literal(time));
+            bench.sql(&sql).await;
+        }
+        for (n, time) in kept(TimeDelta::days(7)) {
+            let sql = format!("INSERT INTO refresh_token (family_id, member_id, token_hash, created_at, expires_at) VALUES ('f', 1, 'hash{n}', {0}, {0})", literal(time));
+            bench.sql(&sql).await;
+        }
+        for (n, time) in kept(TimeDelta::hours(24)) {
+            let sql = format!("INSERT INTO idempotency_key (member_id, scope, key, request_hash, status, body, created_at) VALUES (1, 'marking', 'key{n}', 'h', 200, '{{}}', {})", literal(time));
+            bench.sql(&sql).await;
+        }
+        for (n, time) in kept(TimeDelta::days(90)) {
+            let sql = format!(
+                "INSERT INTO job_run (id, job_name, scheduled_at, started_at, finished_at, node, attempt, status, cause, affected, retries) \
+                 VALUES ({}, '{CLEANUP}', {1}, {1}, {1}, 'old', {n}, 'SUCCEEDED', 'SCHEDULE', 0, 0)", n - 10, literal(time));
+            bench.sql(&sql).await;
+        }
+        let mut objects = Vec::new();
+        for (n, time) in kept(TimeDelta::hours(24)) {
+            let path = format!("learning-sources/2026/11/21/member-1/upload-{n}.txt");
+            let sql = format!("INSERT INTO upload (id, member_id, file_path, original_name, content_type, file_size_bytes, created_at, expires_at) \
+                 VALUES ('upload-{n}', 1, '{path}', 'n.txt', 'text/plain', 5, {0}, {0})", literal(time));
+            bench.sql(&sql).await;
+            let object = bench.object(&path);
+            std::fs::create_dir_all(object.parent().unwrap()).unwrap();
+            std::fs::write(&object, "notes").unwrap();
+            objects.push(object);
+        }
+
+        assert_eq!(bench.run(PRUNE).await.affected, 30);
+
+        assert_eq!(bench.numbers("SELECT id FROM notification").await, [6]);
+        assert_eq!(bench.number("SELECT count(*) FROM processed_event WHERE processed_at IS NOT NULL").await, 1);
+        assert_eq!(bench.texts("SELECT token_hash FROM refresh_token").await, ["hash5"]);
+        assert_eq!(bench.texts("SELECT key FROM idempotency_key").await, ["key5"]);
+        assert_eq!(bench.texts("SELECT id FROM upload").await, ["upload-5"]);
+        let exist: Vec<bool> = objects.iter().map(|object| object.exists()).collect();
+        assert_eq!(exist, [false, false, false, false, false, true]);
+        let runs = format!("SELECT id FROM job_run WHERE job_name = '{CLEANUP}' AND id < 0");
+        assert_eq!(bench.numbers(&runs).await, [-5]);
+
+        assert_eq!(bench.run(PRUNE).await.affected, 0);
+        bench.clock.advance(TimeDelta::microseconds(1));
+        assert_eq!(bench.run(PRUNE).await.affected, 6);
+    }
+
+    async fn the_newest_run_of_a_job_is_kept_whatever_its_age(db: testkit::Database) {
+        let bench = Bench::on(db, "2020-01-01T00:00:00Z").await;
+        bench.run(CLEANUP).await;
+        bench.set_clock("2026-11-22T19:30:00Z");
+        assert_eq!(bench.run(PRUNE).await.affected, 0);
+        assert_eq!(bench.number("SELECT count(*) FROM job_run").await, 2);
+    }
+
+    async fn an_upload_that_became_a_source_is_no_history(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T19:30:00Z").await;
+        bench.members(1..=1).await;
+        bench.source(5, 1, "text").await;
+        let old = "'2026-11-01T00:00:00.000000+00:00'";
+        bench.sql(&format!(
+            "INSERT INTO upload (id, member_id, file_path, original_name, content_type, file_size_bytes, created_at, expires_at, completed_at, source_id) \
+             VALUES ('done', 1, 'learning-sources/done.txt', 'n.txt', 'text/plain', 5, {old}, {old}, {old}, 5)"
+        ))
+        .await;
+        assert_eq!(bench.run(PRUNE).await.affected, 0);
+        assert_eq!(bench.texts("SELECT id FROM upload").await, ["done"]);
+    }
+}

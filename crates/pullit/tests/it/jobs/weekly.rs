@@ -1,0 +1,134 @@
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::bench::{Bench, WEEKLY, at};
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+impl Bench {
+    /// What a marking writes into the ledger, and the event that it publishes.
+    pub(crate) async fn solved(&self, member: i64, date: NaiveDate, questions: i64, sets: i64) {
+        let db = &self.app.db;
+        let tx = db.begin().await.unwrap();
+        let stats = &self.app.rooms.learn_stats;
+        stats
+            .count_up(&tx, member, date, questions, sets)
+            .await
+            .unwrap();
+        let solved = pullit::learn_stats::Solved {
+            version: 1,
+            member_id: member,
+            activity_date: date,
+            question_count: questions,
+            correct_count: 0,
+            question_set_ids: Vec::new(),
+        };
+        let now: DateTime<Utc> = (self.app.now)();
+        outbox::publish(&tx, solved.event().unwrap(), now)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn weekly(&self) -> Vec<i64> {
+        self.numbers("SELECT weekly_solved_question_count FROM learn_stats ORDER BY member_id")
+            .await
+    }
+}
+
+testkit::on_each_database! {
+    async fn every_member_gets_one_reset_that_names_the_iso_week(db: testkit::Database) {
+        // Monday 28 December 2026, 04:00 in Seoul: week 53.
+        let bench = Bench::with(db, "2026-12-27T19:00:00Z", |config| config.limits.member_batch = 2).await;
+        bench.members(1..=5).await;
+        assert_eq!(bench.run(WEEKLY).await.affected, 5);
+        let published = bench.outbox().await;
+        assert_eq!(published.len(), 5);
+        for (event, member) in published.iter().zip(1..) {
+            assert_eq!(event.event_type, "WEEKLY_RESET");
+            assert_eq!(event.aggregate_key, format!("member:{member}"));
+            assert_eq!((&event.payload["memberId"], &event.payload["week"]), (&member.into(), &"2026-W53".into()));
+        }
+        assert_eq!(bench.weekly().await, [0; 5], "every member has stats now");
+        bench.relay().await;
+        assert!(bench.outbox().await.is_empty());
+    }
+
+    async fn last_weeks_count_goes_and_the_totals_stay(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T10:00:00Z").await;
+        bench.members(1..=2).await;
+        bench.solved(1, day("2026-11-22"), 4, 1).await;
+        bench.solved(2, day("2026-11-16"), 2, 0).await;
+        bench.relay().await;
+        assert_eq!(bench.weekly().await, [4, 2]);
+        bench.set_clock("2026-11-22T19:00:00Z");
+        assert_eq!(bench.run(WEEKLY).await.affected, 2);
+        bench.relay().await;
+        assert_eq!(bench.weekly().await, [0, 0]);
+        let totals = "SELECT total_solved_question_count FROM learn_stats ORDER BY member_id";
+        assert_eq!(bench.numbers(totals).await, [4, 2]);
+    }
+
+    async fn a_reset_that_comes_late_keeps_what_was_solved_since_monday(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T19:00:00Z").await;
+        bench.members(1..=1).await;
+        bench.solved(1, day("2026-11-22"), 9, 0).await;
+        bench.solved(1, day("2026-11-23"), 1, 0).await;
+        bench.run(WEEKLY).await;
+        assert_eq!(bench.weekly().await, [1]);
+        // Nothing was relayed yet; the member goes on.
+        bench.set_clock("2026-11-25T03:00:00Z");
+        bench.solved(1, day("2026-11-25"), 3, 0).await;
+        bench.relay().await;
+        assert_eq!(bench.weekly().await, [4]);
+
+        // A reset that lies about for weeks says what the week holds in which it arrives.
+        bench.run(WEEKLY).await;
+        bench.set_clock("2026-12-02T03:00:00Z");
+        bench.solved(1, day("2026-12-02"), 2, 0).await;
+        bench.relay().await;
+        assert_eq!(bench.weekly().await, [2]);
+    }
+
+    async fn a_reset_may_be_applied_twice(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-25T03:00:00Z").await;
+        bench.members(1..=1).await;
+        bench.solved(1, day("2026-11-24"), 3, 0).await;
+        bench.run(WEEKLY).await;
+        bench.run(WEEKLY).await;
+        assert_eq!(bench.outbox().await.len(), 3);
+        bench.relay().await;
+        assert_eq!(bench.weekly().await, [3]);
+        assert!(bench.outbox().await.is_empty());
+    }
+
+    async fn stats_that_went_astray_are_put_right_from_the_ledgers(db: testkit::Database) {
+        let bench = Bench::with(db, "2026-11-22T19:00:00Z", |config| config.limits.member_batch = 2).await;
+        bench.members(1..=5).await;
+        for member in 1..=5 {
+            bench.streak(member, Some("2020-01-01")).await;
+        }
+        bench.solved(5, day("2026-11-21"), 3, 1).await;
+        bench.solved(5, day("2026-11-22"), 4, 1).await;
+        assert_eq!(bench.run(WEEKLY).await.affected, 5);
+        let zero = "SELECT count(*) FROM learn_stats WHERE total_solved_question_set_count = 0 AND total_solved_question_count = 0 \
+                    AND total_correct_question_count = 0 AND total_question_count = 0 AND weekly_solved_question_count = 0 \
+                    AND consecutive_learning_days = 0 AND last_learning_date IS NULL";
+        assert_eq!(bench.number(zero).await, 4);
+        let right = "SELECT count(*) FROM learn_stats WHERE member_id = 5 AND total_solved_question_set_count = 2 \
+                     AND total_solved_question_count = 7 AND consecutive_learning_days = 2 AND last_learning_date = '2026-11-22'";
+        assert_eq!(bench.number(right).await, 1);
+    }
+
+    async fn weeks_begin_on_monday_in_seoul(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T14:59:59Z").await;
+        bench.members(1..=1).await;
+        bench.solved(1, day("2026-11-16"), 2, 0).await;
+        bench.run(WEEKLY).await;
+        assert_eq!((bench.weekly().await, bench.outbox().await[1].payload["week"].clone()), (vec![2], "2026-W47".into()));
+        bench.clock.set(at("2026-11-22T15:00:00Z"));
+        bench.run(WEEKLY).await;
+        assert_eq!((bench.weekly().await, bench.outbox().await[2].payload["week"].clone()), (vec![0], "2026-W48".into()));
+    }
+}
