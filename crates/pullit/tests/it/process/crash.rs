@@ -1,0 +1,182 @@
+//! `kill -9` at moments that nobody chose: after the last restart everything has come to its end, once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use serde_json::{Value, json};
+use testkit::http::{Client, Method};
+use testkit::process::Command;
+
+use super::on;
+
+const ROUNDS: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(120);
+const PDF: &[u8] = include_bytes!("../../../../../examples/solar-system.en.pdf");
+const TEXT: &[u8] = include_bytes!("../../../../../examples/operating-systems.ko.md");
+
+/// What the server said yes to.
+#[derive(Default)]
+struct Promised {
+    sources: Vec<i64>,
+    sets: Vec<i64>,
+}
+
+/// A member at work with a server that may die at any moment: every answer counts one.
+struct Member {
+    client: Client,
+    answers: Arc<AtomicUsize>,
+}
+
+impl Member {
+    /// An answer; none when the server is dead.
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Option<Value> {
+        let mut request = self.client.request(method, path);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.try_send().await.ok()?;
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        assert!(answer.status.is_success(), "{path}: {}", answer.text);
+        Some(answer.json)
+    }
+
+    async fn upload(&self, name: &str, content_type: &str, bytes: &[u8]) -> Option<i64> {
+        let request =
+            json!({"fileName": name, "contentType": content_type, "fileSize": bytes.len()});
+        let ticket = self
+            .ask(Method::POST, "/api/learning/source/upload", Some(&request))
+            .await?;
+        let put = self
+            .client
+            .request(Method::PUT, ticket["uploadUrl"].as_str()?)
+            .bytes(content_type, bytes);
+        put.try_send().await.ok()?;
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        let done = self
+            .ask(
+                Method::POST,
+                "/api/learning/source/upload-complete",
+                Some(&ticket),
+            )
+            .await?;
+        done["id"].as_i64()
+    }
+
+    /// Uploads, asks for sets of what was just uploaded, and looks at them until the server dies.
+    async fn study(&self, promised: &mut Promised) -> Option<()> {
+        let login = json!({"email": "one@example.com"});
+        let token = self
+            .ask(Method::POST, "/auth/dev-login", Some(&login))
+            .await?;
+        self.client.set_bearer(token["accessToken"].as_str());
+        for (name, content_type, bytes) in [
+            ("solar.pdf", "application/pdf", PDF),
+            ("os.md", "text/markdown", TEXT),
+        ] {
+            let source = self.upload(name, content_type, bytes).await?;
+            promised.sources.push(source);
+            for kind in ["TRUE_FALSE", "SHORT_ANSWER"] {
+                let asked = json!({"difficulty": "MEDIUM", "questionCount": 3, "type": kind, "sourceIds": [source]});
+                let set = self
+                    .ask(Method::POST, "/api/question-set", Some(&asked))
+                    .await?;
+                promised.sets.push(set["id"].as_i64()?);
+            }
+        }
+        loop {
+            self.ask(Method::GET, "/api/question-set/all", None).await?;
+        }
+    }
+}
+
+/// Starts the server, lets the member work, and kills it after so many answers.
+async fn round(command: &Command, answers_until_death: usize, promised: &mut Promised) {
+    let mut node = command.start().await;
+    let answers = Arc::new(AtomicUsize::new(0));
+    let member = Member {
+        client: Client::new(node.base_url()),
+        answers: Arc::clone(&answers),
+    };
+    let killing = async {
+        testkit::wait::until("the server has answered so often", PATIENCE, async || {
+            answers.load(Ordering::Relaxed) >= answers_until_death
+        })
+        .await;
+        node.kill_9();
+    };
+    tokio::join!(member.study(promised), killing);
+}
+
+/// Children that read a document for a server of this folder.
+fn readers(folder: &std::path::Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let path = process.path();
+        let here = std::fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
+        let line = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
+        if here && line.split('\0').nth(1) == Some("extract") {
+            found.push(line.replace('\0', " "));
+        }
+    }
+    found
+}
+
+async fn number(db: &DatabaseConnection, select: &str) -> i64 {
+    let sql = format!("SELECT CAST(({select}) AS BIGINT)");
+    let row = db
+        .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
+        .await;
+    row.unwrap().unwrap().try_get_by_index(0).unwrap()
+}
+
+testkit::on_each_database! {
+    #![tokio_test(flavor = "multi_thread", worker_threads = 2)]
+
+    async fn whatever_moment_the_server_is_killed_at_everything_comes_to_its_end_once(db: testkit::Database) {
+        let command = on(&db)
+            .env("PULLIT_WORKER__LEASE", "1s")
+            .env("PULLIT_JOBS__RELAYOUTBOXEVENTS__LEASE", "1s");
+        let mut dice = StdRng::seed_from_u64(20_261_122);
+        let mut promised = Promised::default();
+        for _ in 0..ROUNDS {
+            round(&command, dice.random_range(2..60), &mut promised).await;
+        }
+        assert!(promised.sets.len() >= ROUNDS, "{} sets were asked for", promised.sets.len());
+
+        let mut node = command.start().await;
+        let rows = db.connect().await;
+        let open = "SELECT (SELECT count(*) FROM source WHERE status IN ('UPLOADED', 'PROCESSING')) \
+                    + (SELECT count(*) FROM question_set WHERE status = 'PENDING') \
+                    + (SELECT count(*) FROM outbox_event) + (SELECT count(*) FROM work_item)";
+        testkit::wait::until("nothing is under way any more", PATIENCE, async || number(&rows, open).await == 0).await;
+        testkit::wait::until("no document is read any more", PATIENCE, async || readers(command.folder()).is_empty()).await;
+        assert_eq!(node.terminate().await.code(), Some(0), "{}", node.output());
+
+        for (table, promised) in [("source", &promised.sources), ("question_set", &promised.sets)] {
+            for id in promised {
+                let kept = number(&rows, &format!("SELECT count(*) FROM {table} WHERE id = {id}")).await;
+                assert_eq!(kept, 1, "{table} {id} was promised");
+            }
+        }
+        let wrong_number = "SELECT count(*) FROM question_set s WHERE (SELECT count(*) FROM question q WHERE q.question_set_id = s.id) \
+                            <> CASE WHEN s.status = 'COMPLETE' THEN s.question_length ELSE 0 END";
+        assert_eq!(number(&rows, wrong_number).await, 0, "sets with questions too many or too few");
+        let (set, success) = match db {
+            testkit::Database::Sqlite(_) => ("n.payload ->> 'questionSetId'", "n.payload ->> 'success' = 1"),
+            testkit::Database::Postgres(_) => ("(n.payload ->> 'questionSetId')::bigint", "(n.payload ->> 'success')::boolean"),
+        };
+        let told = format!("(SELECT count(*) FROM notification n WHERE {set} = s.id AND {success})");
+        let wrongly_told = format!("SELECT count(*) FROM question_set s WHERE {told} <> CASE WHEN s.status = 'COMPLETE' THEN 1 ELSE 0 END");
+        assert_eq!(number(&rows, &wrongly_told).await, 0, "sets that were told of not exactly once");
+        let (all, complete) = (
+            number(&rows, "SELECT count(*) FROM question_set").await,
+            number(&rows, "SELECT count(*) FROM question_set WHERE status = 'COMPLETE'").await,
+        );
+        assert!(complete * 2 > all, "{complete} of {all} sets are COMPLETE: the crashes cost more than they may");
+        assert_eq!(number(&rows, "SELECT count(*) FROM source WHERE status = 'FAILED'").await, 0);
+    }
+}
