@@ -1,6 +1,5 @@
 //! A member's browser, as far as the server can tell.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::time::Duration;
 
@@ -11,12 +10,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::problem::{Problem, check};
-use super::sse::{Event, Parser};
+use super::stream::EventStream;
 
 /// The longest that one request may take.
 const REQUEST: Duration = Duration::from_secs(10);
 /// What follows by itself is waited for this long, and looked at this often.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// A client, signed in or not.
@@ -128,11 +127,7 @@ impl Client {
             response.status() == 200,
             format_args!("the event stream answered {}", response.status()),
         )?;
-        Ok(EventStream {
-            response,
-            parser: Parser::default(),
-            read: VecDeque::new(),
-        })
+        Ok(EventStream::of(response))
     }
 }
 
@@ -227,67 +222,4 @@ where
             Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
         }
     }
-}
-
-/// An open event stream.
-pub(super) struct EventStream {
-    response: Response,
-    parser: Parser,
-    read: VecDeque<Event>,
-}
-
-impl EventStream {
-    /// The next event that is not a heartbeat.
-    pub(super) async fn next(&mut self) -> Result<Event, Problem> {
-        loop {
-            while let Some(event) = self.read.pop_front() {
-                if event.name != "heartbeat" {
-                    return Ok(event);
-                }
-            }
-            let chunk = self.response.chunk().await.map_err(Problem::of)?;
-            let chunk = chunk.ok_or_else(|| Problem("the event stream ended".to_owned()))?;
-            self.read.extend(self.parser.push(&chunk));
-        }
-    }
-
-    /// The next event, if it has this name.
-    pub(super) async fn expect(&mut self, name: &str) -> Result<Event, Problem> {
-        let event = tokio::time::timeout(PATIENCE, self.next())
-            .await
-            .map_err(|_| Problem(format!("the event stream brought no {name}")))??;
-        check(
-            event.name == name,
-            format_args!(
-                "the event stream brought {} and not {name}: {}",
-                event.name, event.data
-            ),
-        )?;
-        Ok(event)
-    }
-
-    /// What the stream says of the end of an attempt at this set: whether it went well, the words, and the event's id.
-    pub(super) async fn verdict(&mut self, question_set: i64) -> Result<Verdict, Problem> {
-        let event = self.expect("questionSetCreationComplete").await?;
-        let data: Value = serde_json::from_str(&event.data)
-            .map_err(|error| Problem(format!("the event's data is not JSON: {error}")))?;
-        super::problem::equal(
-            "the question set that the stream speaks of",
-            number(&data, "/questionSetId")?,
-            question_set,
-        )?;
-        check(!event.last_id.is_empty(), "the event has no id")?;
-        Ok(Verdict {
-            success: data["success"].as_bool() == Some(true),
-            message: text(&data, "/message")?,
-            id: event.last_id,
-        })
-    }
-}
-
-/// How an attempt ended, as the owner is told.
-pub(super) struct Verdict {
-    pub(super) success: bool,
-    pub(super) message: String,
-    pub(super) id: String,
 }

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::account::Lines;
-use super::client::{Client, EventStream, number, text, until};
+use super::client::{Client, number, text, until};
 use super::documents::Document;
 use super::problem::{Problem, check, equal};
+use super::stream::EventStream;
 
 /// A source that was uploaded.
 pub(super) struct Source {

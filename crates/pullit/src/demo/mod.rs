@@ -16,6 +16,7 @@ mod script;
 mod server;
 mod sse;
 mod stall;
+mod stream;
 mod text;
 
 use thiserror::Error;

@@ -4,13 +4,14 @@ use chrono::{SecondsFormat, TimeDelta};
 use scheduler::{Cause, Clock, Run, RunStatus};
 
 use super::account::Lines;
-use super::client::{EventStream, until};
+use super::client::until;
 use super::generator::Stall;
 use super::life::{Member, Source, Wish, ask};
 use super::metrics::dropped_results;
 use super::problem::{Problem, check, equal};
 use super::questions::{self, Question};
 use super::server::PrivateServer;
+use super::stream::EventStream;
 use super::text::pad;
 use crate::platform::sql::SqlExt;
 

@@ -86,7 +86,15 @@ fn a_demo_that_finds_no_place_for_its_files_says_so_and_fails() {
 #[test]
 fn a_demo_that_is_interrupted_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = demo(folder.path())
+    // On a busy machine it may come to its end before the signal does.
+    let stopped = (0..5).find_map(|_| interrupted(folder.path()));
+    let errors = stopped.expect("one of five was interrupted before its end");
+    assert!(errors.contains("stopped before its end"), "{errors}");
+}
+
+/// Interrupts a demo after its first step. What it says of that, if it was in time.
+fn interrupted(folder: &Path) -> Option<String> {
+    let mut child = demo(folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -94,12 +102,9 @@ fn a_demo_that_is_interrupted_leaves_nothing_behind() {
     let mut account = BufReader::new(child.stdout.take().unwrap()).lines();
     let started = account.find(|line| line.as_ref().is_ok_and(|line| line.contains('✓')));
     assert!(started.is_some());
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let rest: Vec<_> = account.map_while(Result::ok).collect();
     let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{errors}\n{rest:#?}");
-    assert!(errors.contains("stopped before its end"), "{errors}");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "{rest:#?}");
+    (output.status.code() == Some(1)).then(|| String::from_utf8(output.stderr).unwrap())
 }
