@@ -1,3 +1,12 @@
 //! Each endpoint of the contract, through the HTTP port.
 
+mod admin;
+mod documents;
+mod idempotency;
+mod marking;
+mod notifications;
 mod operation;
+mod question_sets;
+mod sign_in;
+mod stats;
+mod upload;

@@ -10,14 +10,17 @@
 )]
 
 pub(crate) mod clock;
+pub(crate) mod files;
 pub(crate) mod flow;
 pub(crate) mod generator;
+pub(crate) mod problem;
 pub(crate) mod rows;
 pub(crate) mod server;
 
 pub(crate) use clock::TestClock;
 pub(crate) use flow::{Member, right_answers, wrong_answers};
 pub(crate) use generator::StubGenerator;
+pub(crate) use problem::Problem;
 pub(crate) use server::{Server, Setup};
 
 use std::time::Duration;
