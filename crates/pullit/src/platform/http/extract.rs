@@ -161,9 +161,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             .map(|query| Query(query.0))
             .map_err(|rejection| {
                 debug_assert_eq!(rejection.status(), StatusCode::BAD_REQUEST);
-                ApiError::field("query", rejection.body_text())
+                let parameter = parameter_of(&rejection);
+                ApiError::field(
+                    parameter.unwrap_or_else(|| "query".to_owned()),
+                    "값의 형식이 올바르지 않습니다",
+                )
             })
     }
+}
+
+/// The parameter that could not be read; axum keeps it at the root of its error.
+fn parameter_of(rejection: &(dyn std::error::Error + 'static)) -> Option<String> {
+    type Named = serde_path_to_error::Error<serde::de::value::Error>;
+    std::iter::successors(Some(rejection), |error| error.source())
+        .find_map(|error| error.downcast_ref::<Named>())
+        .map(|named| named.path().to_string())
+        .filter(|path| path != ".")
 }
 
 #[cfg(test)]
