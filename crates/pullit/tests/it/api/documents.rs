@@ -6,7 +6,12 @@ use crate::support::files::{EXAMPLES, MARKDOWN, PDF, TEXT, encrypted, line, pdf}
 use crate::support::{Member, Server, Setup};
 
 async fn text_of(server: &Server, source: i64) -> String {
-    server.text("SELECT content FROM source_text WHERE source_id = $1", vec![source.into()]).await
+    server
+        .text(
+            "SELECT content FROM source_text WHERE source_id = $1",
+            vec![source.into()],
+        )
+        .await
 }
 
 async fn read(member: &Member, name: &str, content_type: &str, bytes: &[u8]) -> Value {

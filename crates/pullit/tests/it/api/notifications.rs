@@ -1,1 +1,272 @@
-//! x
+//! `/api/notifications/subscribe`
+
+use std::time::Duration;
+
+use pullit::platform::config::Span;
+use pullit::server::Roles;
+use serde_json::{Value, json};
+use testkit::http::Client;
+use testkit::sse::{SseEvent, SseReader};
+use testkit::wait;
+
+use crate::support::{BOUND, Member, Server, Setup, StubGenerator};
+
+const DONE: &str = "questionSetCreationComplete";
+
+async fn quick(db: testkit::Database) -> Server {
+    Setup::new().generator(StubGenerator::new()).start(db).await
+}
+
+/// Has a set made, which gives one notification; the set's id.
+async fn one_more(server: &Server, member: &Member, source: i64) -> i64 {
+    let set = member.ask(&[source], "TRUE_FALSE", 1).await;
+    server.settled().await;
+    set
+}
+
+/// The set that an event tells of.
+fn told(event: &SseEvent) -> i64 {
+    let payload: Value = serde_json::from_str(&event.data).unwrap();
+    payload["questionSetId"].as_i64().unwrap()
+}
+
+/// The next event but heartbeats.
+async fn next(stream: &mut SseReader) -> SseEvent {
+    loop {
+        let event = stream.next().await;
+        if event.event != "heartbeat" {
+            return event;
+        }
+    }
+}
+
+async fn shake_hands(member: &Member) -> SseReader {
+    let mut stream = member.stream().await;
+    assert_eq!(stream.next().await.event, "handShakeComplete");
+    stream
+}
+
+testkit::on_each_database! {
+    async fn a_first_connection_is_greeted_and_hears_of_a_set_that_is_made(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let source = server.ready_source(member.id, "text").await;
+        let mut stream = member.stream().await;
+        let hello = stream.next().await;
+        assert_eq!(hello.event, "handShakeComplete");
+        assert_eq!(hello.data, format!("EventStream Created. userId: {}", member.id));
+        assert_eq!(hello.id, None);
+
+        let set = member.ask(&[source], "TRUE_FALSE", 1).await;
+        let done = next(&mut stream).await;
+        assert_eq!(done.event, DONE);
+        let payload: Value = serde_json::from_str(&done.data).unwrap();
+        assert_eq!(payload, json!({"success": true, "questionSetId": set, "message": "'자료' 문제집이 완성되었습니다."}));
+        let stored: i64 = server.value("SELECT id FROM notification", vec![]).await;
+        assert_eq!(done.id, Some(stored.to_string()));
+        // It is said when it is so.
+        assert_eq!(member.set(set).await.expect(200)["status"], "COMPLETE");
+        server.stop().await;
+    }
+
+    async fn a_set_that_failed_is_told_with_what_comes_next(db: testkit::Database) {
+        let generator = StubGenerator::new();
+        let server = Setup::new().generator(generator.clone()).start(db).await;
+        let member = server.member("a@pullit.test").await;
+        let source = server.ready_source(member.id, "text").await;
+        let mut stream = shake_hands(&member).await;
+        for (retried, ending) in [(true, "잠시 후 자동으로 다시 시도합니다."), (false, "자동으로 다시 시도하지 않습니다.")] {
+            if retried {
+                generator.fail_once();
+            } else {
+                generator.fail_for_good();
+            }
+            let set = member.ask(&[source], "TRUE_FALSE", 1).await;
+            let done = next(&mut stream).await;
+            assert_eq!((done.event.as_str(), told(&done)), (DONE, set));
+            let payload: Value = serde_json::from_str(&done.data).unwrap();
+            assert_eq!(payload["success"], false);
+            assert!(payload["message"].as_str().unwrap().ends_with(ending), "{payload}");
+        }
+    }
+
+    async fn a_heartbeat_is_a_ping_without_an_id(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let mut stream = shake_hands(&member).await;
+        let beat = stream.next_named("heartbeat").await;
+        assert_eq!((beat.data.as_str(), beat.id), ("ping", None));
+        assert_eq!(server.number("SELECT COUNT(*) FROM notification").await, 0);
+    }
+
+    async fn every_tab_of_a_member_gets_every_event_and_nobody_else_does(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let stranger = server.member("b@pullit.test").await;
+        let source = server.ready_source(member.id, "text").await;
+        let theirs = server.ready_source(stranger.id, "text").await;
+        let mut other = shake_hands(&stranger).await;
+        let (mut one, mut two) = (shake_hands(&member).await, shake_hands(&member).await);
+        let first = one_more(&server, &member, source).await;
+        let second = one_more(&server, &member, source).await;
+        let foreign = one_more(&server, &stranger, theirs).await;
+        for tab in [&mut one, &mut two] {
+            assert_eq!(told(&next(tab).await), first);
+            assert_eq!(told(&next(tab).await), second);
+        }
+        assert_eq!(told(&next(&mut other).await), foreign);
+    }
+
+    async fn who_comes_back_gets_what_was_missed_in_order_and_once(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let source = server.ready_source(member.id, "text").await;
+        let mut stream = shake_hands(&member).await;
+        one_more(&server, &member, source).await;
+        next(&mut stream).await;
+        let last = stream.last_event_id().unwrap().to_owned();
+        drop(stream);
+        let mut missed = Vec::new();
+        for _ in 0..3 {
+            missed.push(one_more(&server, &member, source).await);
+        }
+
+        let by_query = format!("{}/api/notifications/subscribe?lastEventId={last}", server.url);
+        let by_query = SseReader::connect(&by_query, member.client.bearer().as_deref(), None).await;
+        for mut stream in [member.stream_after(Some(&last)).await, by_query] {
+            let hello = stream.next().await;
+            assert_eq!((hello.event.as_str(), hello.data.as_str(), hello.id), ("reconnection", "connection established", None));
+            for set in &missed {
+                let event = next(&mut stream).await;
+                assert_eq!((event.event.as_str(), told(&event)), (DONE, *set));
+                assert!(event.id.is_some());
+            }
+            let live = one_more(&server, &member, source).await;
+            missed.push(live);
+            assert_eq!(told(&next(&mut stream).await), live);
+        }
+    }
+
+    async fn an_id_that_is_none_of_the_members_is_answered_with_resync(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let stranger = server.member("b@pullit.test").await;
+        let source = server.ready_source(member.id, "text").await;
+        let theirs = server.ready_source(stranger.id, "text").await;
+        one_more(&server, &stranger, theirs).await;
+        let foreign = server.number("SELECT MAX(id) FROM notification").await.to_string();
+        one_more(&server, &member, source).await;
+        for id in [foreign.as_str(), "999999", "0", "-1", "garbage", "1_1760000000000", "99999999999999999999"] {
+            let mut stream = member.stream_after(Some(id)).await;
+            assert_eq!(stream.next().await.event, "reconnection", "{id}");
+            assert_eq!(next(&mut stream).await.event, "resync", "{id}");
+            // The stream goes on from here.
+            let live = one_more(&server, &member, source).await;
+            assert_eq!(told(&next(&mut stream).await), live, "{id}");
+        }
+    }
+
+    async fn an_id_from_before_what_is_kept_is_answered_with_resync(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let source = server.ready_source(member.id, "text").await;
+        one_more(&server, &member, source).await;
+        let old = server.number("SELECT MAX(id) FROM notification").await;
+        one_more(&server, &member, source).await;
+        server.change("DELETE FROM notification WHERE id <= $1", vec![old.into()]).await;
+        let mut stream = member.stream_after(Some(&old.to_string())).await;
+        assert_eq!(stream.next().await.event, "reconnection");
+        assert_eq!(next(&mut stream).await.event, "resync");
+    }
+
+    async fn the_stream_ends_with_the_life_of_the_token(db: testkit::Database) {
+        let server = Setup::new().config(|config| config.auth.access_ttl = Span::seconds(2)).start(db).await;
+        let member = server.member("a@pullit.test").await;
+        let mut stream = shake_hands(&member).await;
+        let events = stream.rest().await;
+        assert_eq!(events.last().unwrap().event, "tokenExpired");
+    }
+
+    async fn over_the_limit_of_a_member_the_oldest_stream_gives_way(db: testkit::Database) {
+        let server = Setup::new().config(|config| config.limits.streams_per_member = 2).start(db).await;
+        let member = server.member("a@pullit.test").await;
+        let stranger = server.member("b@pullit.test").await;
+        let mut untouched = shake_hands(&stranger).await;
+        let mut oldest = shake_hands(&member).await;
+        let mut second = shake_hands(&member).await;
+        let mut third = shake_hands(&member).await;
+        oldest.rest().await;
+        assert!(oldest.retry().unwrap() >= Duration::from_secs(30), "{:?}", oldest.retry());
+        for stream in [&mut second, &mut third, &mut untouched] {
+            stream.next_named("heartbeat").await;
+        }
+    }
+
+    async fn over_the_limit_of_the_node_a_stream_is_refused_without_an_error(db: testkit::Database) {
+        let server = Setup::new().config(|config| config.limits.streams = 1).start(db).await;
+        let first = server.member("a@pullit.test").await;
+        let second = server.member("b@pullit.test").await;
+        let mut held = shake_hands(&first).await;
+        // Any status but 200 would end a browser's EventSource for good.
+        let mut refused = second.stream().await;
+        assert_eq!(refused.rest().await, []);
+        assert!(refused.retry().unwrap() >= Duration::from_secs(30), "{:?}", refused.retry());
+        held.next_named("heartbeat").await;
+        drop(held);
+        wait::until("the place is free", BOUND, async || {
+            second.stream().await.next_or_end().await.is_some_and(|event| event.event == "handShakeComplete")
+        })
+        .await;
+    }
+
+    async fn a_stream_tells_those_between_to_keep_nothing_back(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let answer = reqwest::Client::new()
+            .get(format!("{}/api/notifications/subscribe", server.url))
+            .bearer_auth(member.client.bearer().unwrap())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status().as_u16(), 200);
+        let header = |name: &str| answer.headers().get(name).unwrap().to_str().unwrap().to_owned();
+        assert_eq!(header("content-type"), "text/event-stream");
+        assert_eq!(header("cache-control"), "no-store, no-transform");
+        assert_eq!(header("x-accel-buffering"), "no");
+    }
+
+    async fn a_node_hears_of_what_another_node_stored(db: testkit::Database) {
+        let generator = StubGenerator::new();
+        let working = Setup::new().generator(generator.clone()).start(db).await;
+        let api = Roles { worker: false, relay: false, scheduler: false, api: true };
+        let listening = Setup::new().generator(generator).roles(api).start_beside(&working).await;
+        let member = listening.member("a@pullit.test").await;
+        let source = listening.ready_source(member.id, "text").await;
+        let mut stream = shake_hands(&member).await;
+        let set = member.ask(&[source], "TRUE_FALSE", 1).await;
+        assert_eq!(told(&next(&mut stream).await), set);
+    }
+
+    async fn a_node_that_stops_ends_its_streams_and_says_when_to_come_back(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let mut stream = shake_hands(&member).await;
+        let ((), events) = tokio::join!(server.stop(), stream.rest());
+        assert!(events.iter().all(|event| event.event == "heartbeat"), "{events:?}");
+        let retry = stream.retry().unwrap();
+        assert!((Duration::from_secs(1)..=Duration::from_secs(5)).contains(&retry), "{retry:?}");
+    }
+
+    async fn an_operator_who_bans_a_member_ends_their_streams(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let admin = server.admin("admin@pullit.test").await;
+        let mut stream = shake_hands(&member).await;
+        let path = format!("/admin/api/members/{}/ban", member.id);
+        admin.client.post(&path, &json!({})).await.expect(204);
+        stream.rest().await;
+        let out = Client::new(&server.url);
+        out.set_bearer(member.client.bearer().as_deref());
+        assert_eq!(out.get("/api/notifications/subscribe").await.status.as_u16(), 403);
+    }
+}

@@ -59,7 +59,11 @@ pub(crate) fn pdf(pages: &[&str], trailer: &str) -> Vec<u8> {
     let kids = (0..pages.len()).map(|n| format!("{} 0 R ", 4 + 2 * n));
     let mut objects = vec![
         "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
-        format!("<</Type/Pages/Count {}/Kids[{}]>>", pages.len(), kids.collect::<String>()),
+        format!(
+            "<</Type/Pages/Count {}/Kids[{}]>>",
+            pages.len(),
+            kids.collect::<String>()
+        ),
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>".to_owned(),
     ];
     for (n, content) in pages.iter().enumerate() {
@@ -67,7 +71,10 @@ pub(crate) fn pdf(pages: &[&str], trailer: &str) -> Vec<u8> {
             "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F 3 0 R>>>>/Contents {} 0 R>>",
             5 + 2 * n
         ));
-        objects.push(format!("<</Length {}>>stream\n{content}\nendstream", content.len()));
+        objects.push(format!(
+            "<</Length {}>>stream\n{content}\nendstream",
+            content.len()
+        ));
     }
     let (mut file, mut offsets) = (String::from("%PDF-1.7\n"), String::new());
     for (index, object) in objects.iter().enumerate() {

@@ -22,7 +22,10 @@ impl Problem for Answer {
     #[track_caller]
     fn problem(self, status: u16, code: &str) -> Value {
         assert_eq!(
-            (self.status.as_u16(), self.json["code"].as_str().unwrap_or_default()),
+            (
+                self.status.as_u16(),
+                self.json["code"].as_str().unwrap_or_default()
+            ),
             (status, code),
             "the body: {}",
             self.text

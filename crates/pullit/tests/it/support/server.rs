@@ -74,6 +74,8 @@ impl Setup {
     }
 
     async fn start_in(mut self, home: Arc<Home>) -> Server {
+        // As `serve` does: what is counted before the recorder starts is lost.
+        pullit::platform::telemetry::metrics();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         self.config.listen = address.to_string();
