@@ -129,7 +129,10 @@ fn fitness(
     let fact = document.fact(mention);
     let term = matches!(fact.kind, FactKind::Term | FactKind::Acronym);
     let short = fact.surface.chars().count() < 2 && term;
-    if short {
+    let before = &sentence.text[..mention.found.answer.start];
+    let owned = before.ends_with("'s ") || before.ends_with("’s ");
+    // Halley's ____: half a name.
+    if short || (term && owned) {
         return None;
     }
     let specific = if context < 5 { -0.4 } else { 0.0 } + if sentence.leans { -1.0 } else { 0.0 };

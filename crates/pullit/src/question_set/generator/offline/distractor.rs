@@ -10,15 +10,29 @@ use super::{
 };
 use crate::question_set::generator::Difficulty;
 
-/// Three wrong options for a mention; none when the document has too few of the kind.
+/// How much alike the options of a question have to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// All are names, places, defined terms … of one sort.
+    Same,
+    /// They are of one kind; for texts that have no better ones.
+    Near,
+}
+
+/// Three wrong options for a mention; none when the document has too few that are alike.
 pub(super) fn three(
     document: &Document,
     sentence: &Sentence,
     mention: &Mention,
+    likeness: Likeness,
     difficulty: Difficulty,
     dice: &mut Dice,
 ) -> Option<[usize; 3]> {
     let mut rivals = rivals(document, sentence, mention);
+    if likeness == Likeness::Same {
+        let fact = document.fact(mention);
+        rivals.retain(|(other, _)| is_alike(fact, &document.facts[*other]));
+    }
     if rivals.len() < 3 {
         return None;
     }
@@ -26,7 +40,7 @@ pub(super) fn three(
     let (reach, closest_first) = match difficulty {
         Difficulty::Hard => (4, true),
         Difficulty::Medium => (8, true),
-        Difficulty::Easy => (12, false),
+        Difficulty::Easy => (8, false),
     };
     rivals.truncate(reach.max(3));
     let mut order: Vec<usize> = rivals.iter().map(|(fact, _)| *fact).collect();
@@ -213,6 +227,13 @@ fn numbers_compare(fact: &Fact, other: &Fact) -> bool {
     }
 }
 
+/// Whether two facts are of one sort, and neither is a noun in passing.
+pub(super) fn is_alike(fact: &Fact, other: &Fact) -> bool {
+    // The Sun, the Principia: names with an article are no planets.
+    let articles = fact.kind != FactKind::Name || fact.with_article == other.with_article;
+    is_numeric(fact) || (fact.stands_out && other.stands_out && fact.sort == other.sort && articles)
+}
+
 fn similarity(fact: &Fact, other: &Fact) -> f64 {
     if let (Some(a), Some(b)) = (value(fact), value(other)) {
         let unit = if fact.unit == other.unit { 1.0 } else { 0.0 };
@@ -229,6 +250,12 @@ fn similarity(fact: &Fact, other: &Fact) -> f64 {
     let mut similarity = -0.12 * difference;
     if fact.kind == other.kind {
         similarity += 1.0;
+    }
+    if fact.sort == other.sort {
+        similarity += 1.0;
+    }
+    if fact.stands_out == other.stands_out {
+        similarity += 1.5;
     }
     if words(&fact.surface) == words(&other.surface) {
         similarity += 0.5;

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    facts::{Definition, FactKind, Facts, Found, english, korean, numbers},
+    facts::{Definition, FactKind, Facts, Found, Part, english, korean, numbers},
     language::Language,
     lines, score, sentences,
+    sort::Sort,
     statements::{Statement, statement},
     words::{Vocabulary, WordId},
 };
@@ -54,6 +55,9 @@ pub(super) struct Fact {
     pub(super) genus: Option<String>,
     /// English: seen after a, an or the.
     pub(super) with_article: bool,
+    /// A name, a title, or what a sentence of the text is about; no noun in passing.
+    pub(super) stands_out: bool,
+    pub(super) sort: Sort,
 }
 
 /// All of it.
@@ -225,6 +229,8 @@ impl Builder {
                 sentences: Vec::new(),
                 genus: None,
                 with_article: false,
+                stands_out: false,
+                sort: Sort::Thing,
             });
             facts.len() - 1
         });
@@ -242,6 +248,10 @@ impl Builder {
             fact.kind = FactKind::Person;
         }
         fact.genus = fact.genus.take().or(genus);
+        // A gloss in brackets is a part of the blank.
+        fact.stands_out |= found.kind != FactKind::Term
+            || matches!(found.part, Part::Defined | Part::Called | Part::Topic)
+            || found.blank.end > found.answer.end;
         let before = text[..found.answer.start].trim_end();
         fact.with_article |= ["a", "an", "the", "A", "An", "The"]
             .iter()
@@ -251,6 +261,10 @@ impl Builder {
 
     fn finish(mut self) -> Document {
         score::rate(&mut self.sentences, &self.vocabulary);
+        for fact in &mut self.facts {
+            fact.sort = Sort::of(&fact.surface, fact.kind, fact.genus.as_deref());
+            fact.stands_out |= fact.sort == Sort::Site;
+        }
         let mut by_kind: HashMap<(FactKind, Language), Vec<usize>> = HashMap::new();
         for (index, fact) in self.facts.iter().enumerate() {
             by_kind

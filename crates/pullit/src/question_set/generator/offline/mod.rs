@@ -8,7 +8,10 @@
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use self::{candidate::Candidate, dice::Dice, document::Document, selection::Selection};
+use self::{
+    candidate::Candidate, dice::Dice, distractor::Likeness, document::Document,
+    selection::Selection,
+};
 use super::{
     GeneratedQuestion, GenerationError, GenerationRequest, QuestionGenerator, QuestionKind,
     validate,
@@ -23,12 +26,15 @@ mod document;
 mod facts;
 mod josa;
 mod language;
+#[cfg(test)]
+mod likeness_tests;
 mod lines;
 mod multiple_choice;
 mod score;
 mod selection;
 mod sentences;
 mod short_answer;
+mod sort;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -76,9 +82,14 @@ fn compose(
     let candidates = candidate::all(&document, request.kind, request.difficulty, &mut dice);
     let mut selection = Selection::new(&document, request.count);
     match request.kind {
-        QuestionKind::MultipleChoice => selection.fill(&candidates, cancel, |candidate| {
-            multiple_choice::write(&document, candidate, request.difficulty, &mut dice)
-        })?,
+        QuestionKind::MultipleChoice => {
+            for likeness in [Likeness::Same, Likeness::Near] {
+                selection.fill(&candidates, cancel, |candidate| {
+                    let difficulty = request.difficulty;
+                    multiple_choice::write(&document, candidate, likeness, difficulty, &mut dice)
+                })?;
+            }
+        }
         QuestionKind::ShortAnswer => selection.fill(&candidates, cancel, |candidate| {
             short_answer::write(&document, candidate)
         })?,

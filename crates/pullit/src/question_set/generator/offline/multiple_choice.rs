@@ -4,7 +4,7 @@ use super::{
     candidate::Candidate,
     cloze, definition,
     dice::Dice,
-    distractor,
+    distractor::{self, Likeness},
     document::Document,
     wording::{self, Task},
 };
@@ -14,6 +14,7 @@ use crate::question_set::generator::{Answer, Difficulty, GeneratedQuestion};
 pub(super) fn write(
     document: &Document,
     candidate: Candidate,
+    likeness: Likeness,
     difficulty: Difficulty,
     dice: &mut Dice,
 ) -> Option<GeneratedQuestion> {
@@ -31,7 +32,7 @@ pub(super) fn write(
     if cloze::gives_away(&text, &fact.comparable, sentence.language) {
         return None;
     }
-    let others = distractor::three(document, sentence, mention, difficulty, dice)?;
+    let others = distractor::three(document, sentence, mention, likeness, difficulty, dice)?;
     let mut options = vec![fact.surface.clone()];
     options.extend(others.map(|other| document.facts[other].surface.clone()));
     Some(GeneratedQuestion {

@@ -42,6 +42,10 @@ pub(super) fn write_false(
         .map(|(other, _)| other)
         .filter(|other| may_replace(document, sentence, fact, &document.facts[*other]))
         .collect();
+    let alike = |other: &usize| distractor::is_alike(fact, &document.facts[*other]);
+    if rivals.iter().any(alike) {
+        rivals.retain(alike);
+    }
     let reach = match difficulty {
         Difficulty::Easy => 8,
         Difficulty::Medium => 5,

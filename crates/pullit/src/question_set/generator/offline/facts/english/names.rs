@@ -100,9 +100,20 @@ impl Lexicon {
             .filter(|_| !words[end - 1].stops)
             .map(|w| w.lower.as_str())
             .unwrap_or_default();
+        // `the orbit of Uranus led …`: what an orbit did, Uranus did not do.
+        let subject = !PREPOSITIONS.contains(&before);
+        let acts = (index == 0 || before == "and")
+            && full
+            && !COMPASS.contains(&word(index))
+            && ((next.ends_with("ed") && next.len() > 3) || next == "became");
         let kind = if organisation || before == "the" {
             FactKind::Name
-        } else if lists::is_person_verb(next) || lists::is_role(before) || (full && before == "by")
+        } else if (subject && lists::is_person_verb(next))
+            || acts
+            || (full
+                && (index + 1..end - 1).any(|i| NAME_PARTICLES.contains(&words[i].lower.as_str())))
+            || lists::is_role(before)
+            || (full && before == "by")
         {
             FactKind::Person
         } else if matches!(before, "in" | "at" | "near" | "from" | "between") {
@@ -142,6 +153,15 @@ pub(super) fn share_kinds(text: &str, found: &mut [Found]) {
 
 const NAME_PARTICLES: &[&str] = &[
     "van", "von", "de", "der", "du", "da", "al", "bin", "la", "le",
+];
+
+const PREPOSITIONS: &[&str] = &[
+    "of", "in", "on", "at", "to", "from", "around", "near", "with", "for", "past", "between",
+];
+
+/// How names of places begin: `South Africa joined` is no person.
+const COMPASS: &[&str] = &[
+    "North", "South", "East", "West", "New", "Great", "United", "Saint", "San", "Los", "Central",
 ];
 
 /// ATP, NADP+, RuBisCO, P680; no Roman number.

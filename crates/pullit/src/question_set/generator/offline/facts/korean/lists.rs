@@ -17,7 +17,7 @@ const GENERAL: &str = "것 때 수 등 경우 사람 때문 정도 이후 이전
 계속 스스로 따위 무렵 이듬해 이때 그때 한때 해당 별도 다른 같은 새로운 모든 어떤 다수 소수 대표 예외 가지 번 한 두 \
 코드 값 나이 세상 아들 사건 움직임 의견 가장자리 면 칸 조각 도구 기법 제도 기관 기구 장치 모듈 단위 통로 공간 물건 \
 물질 재료 종이 소리 돌 물 땅 하늘 해 달 별 백성 신하 임금 왕 책 작품 건물 화살 기둥 악기 악보 성분 존재 상대 조사 안전 \
-전국 이하 젊은 날 주 제 월 년 세기 초기 후기 중기 전기";
+전국 이하 젊은 날 주 제 월 년 세기 초기 후기 중기 전기 글자 학자들 이곳 그곳 저곳 찬반 사정 뜻 북쪽 남쪽 동쪽 서쪽 위쪽 아래쪽";
 
 /// Words that stand without a particle before a noun and are no part of its name.
 const NO_NOUN: &str = "가장 매우 더 덜 다시 또 또한 그리고 그러나 하지만 따라서 즉 특히 이미 모두 함께 서로 바로 새로 스스로 다른 여러 \
@@ -32,7 +32,7 @@ const NO_NOUN: &str = "가장 매우 더 덜 다시 또 또한 그리고 그러�
 const PERSON_ROLES: &str = "학자 과학자 천문학자 수학자 물리학자 화학자 생물학자 철학자 의학자 역사학자 경제학자 심리학자 언어학자 \
 시인 소설가 작가 화가 작곡가 음악가 건축가 발명가 사상가 정치가 혁명가 탐험가 기술자 공학자 장군 대통령 총리 황제 교황 교수 박사 \
 선생 신하 관리 의사 선수 감독 제자 후계자 승려 스님 학자들 과학자들 신하들 개발자 프로그래머 창시자 설립자 사람 인물 왕 임금 국왕 여왕 왕자 \
-장수 무신 문신 재상 관료 아들 딸 부인";
+장수 무신 문신 재상 관료 아들 딸 부인 부제학 대제학 직제학 영의정 좌의정 우의정 판서 의병장";
 
 const SURNAMES: &str =
     "김이박최정강조윤장임한오서신권황안송류홍유문양손배백허남노심하성채변민곽엄원차주구나맹";
@@ -104,6 +104,32 @@ pub(super) fn ends_verbal(word: &str) -> bool {
     last_in(VERBAL, word)
 }
 
+/// How verbs and adjectives end inside a sentence, in letters that end no noun.
+const VERB_ENDINGS: &str = "하기 되기 하며 하고 하여 하는 되는 되며 되고 되어 으며 으나 지만 면서 도록 거나 므로 니다 한다 된다 는다 \
+하던 되던 하면 되면 려고 려면 으면 았던 지도록";
+
+/// Whether a word is a form of a verb or an adjective, whatever the text around it suggests:
+/// 올렸으나, 시행하기.
+pub(super) fn is_verb_form(word: &str) -> bool {
+    let past = word
+        .chars()
+        .any(|c| is_hangul(c) && (c as u32).wrapping_sub('가' as u32) % 28 == SSANG_SIOT);
+    past || VERB_ENDINGS
+        .split_whitespace()
+        .any(|ending| word.len() > ending.len() && word.ends_with(ending))
+}
+
+/// The final ㅆ of 았, 었 and 겠, which no noun has.
+const SSANG_SIOT: u32 = 20;
+
+/// Three letters that begin like a surname and end like a noun: 강수량, 안전성, 유전자, 남해안.
+pub(super) fn ends_like_a_thing(word: &str) -> bool {
+    last_in(
+        "성력법학화도량률자류산강섬안댐물체소기계층권형식적보점면당관국회업품차표값말글론액칙",
+        word,
+    )
+}
+
 static GENERAL_SET: LazyLock<HashSet<&str>> =
     LazyLock::new(|| GENERAL.split_whitespace().collect());
 static NO_NOUN_SET: LazyLock<HashSet<&str>> =
@@ -117,4 +143,35 @@ pub(super) fn of_verb(word: &str) -> Option<&str> {
         .find(|(_, c)| "하한할함합해했되된될됨됩됐".contains(*c))?;
     let noun = &word[..at];
     noun.chars().all(is_hangul).then_some(noun)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_of_verbs_are_told_from_nouns() {
+        for form in [
+            "올렸으나",
+            "시행하기",
+            "작성되어",
+            "만들었다",
+            "갔지만",
+            "연구하는",
+        ] {
+            assert!(is_verb_form(form), "{form}");
+        }
+        for noun in [
+            "앙부일구",
+            "측우기",
+            "바다",
+            "화면",
+            "목록",
+            "해례본",
+            "전기",
+            "사고",
+        ] {
+            assert!(!is_verb_form(noun), "{noun}");
+        }
+    }
 }

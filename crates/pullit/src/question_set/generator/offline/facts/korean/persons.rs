@@ -7,7 +7,7 @@ use super::{
     eojeol::{Eojeol, words},
     lists,
 };
-use crate::question_set::generator::offline::{josa::Role, language::is_hangul};
+use crate::question_set::generator::offline::{josa::Role, language::is_hangul, sort::is_site};
 
 impl Lexicon {
     pub(super) fn learn_persons<'a>(&mut self, sentences: impl Iterator<Item = &'a str>) {
@@ -24,6 +24,7 @@ impl Lexicon {
                     self.things.insert(subject);
                 }
             }
+            self.learn_a_row_of_names(text, &words);
             for (index, word) in words.iter().enumerate() {
                 let reading = self.read(text, word);
                 if word.quote.is_some() || !reading.text.starts_with(is_hangul) {
@@ -35,6 +36,8 @@ impl Lexicon {
                     && lists::is_person_role(&text[words[index - 1].core.clone()]);
                 let name_like = (2..=5).contains(&reading.text.chars().count())
                     && !lists::is_general(reading.text)
+                    && !lists::is_verb_form(reading.text)
+                    && !is_site(reading.text)
                     && !lists::is_person_role(reading.text);
                 if name_like && lists::is_king(reading.text) {
                     kings.insert(reading.text.to_owned());
@@ -42,7 +45,10 @@ impl Lexicon {
                 if name_like && after_role && role.is_some() {
                     self.persons.insert(reading.text.to_owned());
                 }
-                if lists::may_be_a_full_name(reading.text) {
+                if name_like
+                    && lists::may_be_a_full_name(reading.text)
+                    && !lists::ends_like_a_thing(reading.text)
+                {
                     let entry = uses.entry(reading.text.to_owned()).or_insert((0, true));
                     entry.0 += u32::from(matches!(role, Some(Role::Topic)) && index == 0);
                     entry.1 &= !matches!(role, Some(Role::At | Role::By));
@@ -76,7 +82,9 @@ impl Lexicon {
         for _ in 0..2 {
             for (a, b) in &together {
                 for (known, new) in [(a, b), (b, a)] {
-                    let short = (2..=4).contains(&new.chars().count());
+                    let short = (2..=4).contains(&new.chars().count())
+                        && !lists::is_verb_form(new)
+                        && !is_site(new);
                     if self.persons.contains(known)
                         && short
                         && !lists::is_general(new)
@@ -93,11 +101,13 @@ impl Lexicon {
     fn agent<'a>(&self, text: &'a str, words: &[Eojeol], index: usize) -> Option<&'a str> {
         let year = &text[words.get(index + 1)?.core.clone()];
         let digits = year.strip_suffix("년").or(year.strip_suffix("년에"))?;
-        let verb = &text[words.last()?.core.clone()];
+        // The verb of this clause: `리치는 1972년에 … 만들었고, 유닉스는 …`.
+        let clause = words[index + 1..].iter().find(|word| word.stops)?;
+        let verb = &text[clause.core.clone()];
         let passive = ["되었", "됐", "졌", "어났", "이었", "있었", "되었"]
             .iter()
             .any(|part| verb.contains(part));
-        let past = ["다", "습니다"].iter().any(|end| {
+        let past = ["다", "습니다", "고", "으며"].iter().any(|end| {
             let stem = verb.strip_suffix(end).unwrap_or_default();
             stem.chars()
                 .next_back()
@@ -111,6 +121,31 @@ impl Lexicon {
                 .is_some_and(|josa| josa.role == Role::And);
         let name = &text[words[first].core.start..self.read(text, &words[index]).noun.end];
         let fits = digits.len() == 4 && digits.parse::<u16>().is_ok() && past && !passive && joined;
-        (fits && !self.things.contains(name) && !lists::is_general(name)).then_some(name)
+        let excluded = self.things.contains(name)
+            || lists::is_general(name)
+            || lists::is_verb_form(name)
+            || is_site(name);
+        (fits && !excluded).then_some(name)
+    }
+
+    /// `정인지, 신숙주, 성삼문, 박팽년 등`: three full names in a row.
+    fn learn_a_row_of_names(&mut self, text: &str, words: &[Eojeol]) {
+        let mut row: Vec<String> = Vec::new();
+        for word in words {
+            let reading = self.read(text, word);
+            let like_a_name = lists::may_be_a_full_name(reading.text)
+                && !lists::ends_like_a_thing(reading.text)
+                && !lists::is_general(reading.text)
+                && !lists::is_verb_form(reading.text);
+            if like_a_name {
+                row.push(reading.text.to_owned());
+            }
+            if !like_a_name || !word.stops {
+                if row.len() >= 3 {
+                    self.persons.extend(row.drain(..));
+                }
+                row.clear();
+            }
+        }
     }
 }

@@ -89,10 +89,16 @@ impl Lexicon {
         };
         let reading = self.read(text, before);
         let verb_like = lists::ends_adnominal(reading.text) || lists::ends_connective(reading.text);
-        reading.josa.is_none()
+        // 도메인 이름 시스템: a sentence does not begin with what something is.
+        let whole = &text[before.core.clone()];
+        let starts = first == 1
+            && whole
+                .strip_suffix('인')
+                .is_some_and(|noun| noun.chars().nth(1).is_some() && !self.is_noun(noun));
+        (starts || reading.josa.is_none())
             && !before.stops
             && !before.is_certain()
-            && !verb_like
+            && (!verb_like || starts)
             && !lists::is_no_noun(reading.text)
             && !lists::is_person_role(reading.text)
             && reading.text.starts_with(char::is_alphabetic)
@@ -128,7 +134,10 @@ impl Lexicon {
         if word.quote.is_some() {
             return (2..=20).contains(&length) && !phrase.ends_with(['.', '다', '?']);
         }
-        if !(2..=20).contains(&length) || phrase.starts_with(|c: char| c.is_ascii_digit()) {
+        if !(2..=20).contains(&length)
+            || phrase.starts_with(|c: char| c.is_ascii_digit())
+            || phrase.split(' ').any(lists::is_verb_form)
+        {
             return false;
         }
         if compound {
