@@ -14,6 +14,9 @@ pub(crate) const JOB_NAMES: &[&str] = &[
     "pruneHistory",
 ];
 
+/// Leaves room for the tail of each acquisition in the lock table's `locked_by`.
+const LONGEST_NODE_ID: usize = 128;
+
 /// What no single value shows: values that are not offered, out of bounds, or do not go together.
 pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     let refuse = |text: String| Err(ConfigError::Value(text));
@@ -48,6 +51,12 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     }
     if !config.auth.jwt_secret.is_empty() && config.auth.jwt_secret.len() < 32 {
         return refuse("auth.jwt_secret must have 32 bytes or more".to_owned());
+    }
+    if config.node_id.chars().count() > LONGEST_NODE_ID || config.node_id.contains(char::is_control)
+    {
+        return refuse(format!(
+            "node_id must have at most {LONGEST_NODE_ID} printable characters"
+        ));
     }
     if let Err(error) = EnvFilter::try_new(&config.log.filter) {
         return refuse(format!("log.filter: {error}"));
