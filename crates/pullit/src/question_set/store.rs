@@ -50,7 +50,7 @@ const COMPLETE: &str = "UPDATE question_set SET status = 'COMPLETE', failure_rea
      WHERE id = $1 AND retry_count = $2 AND status = 'PENDING' AND deleted_at IS NULL";
 const FAIL: &str = "UPDATE question_set SET status = 'FAILED', failure_reason = $3, failure_message = $4, \
      retryable = $5, version = version + 1, updated_at = $6 \
-     WHERE id = $1 AND retry_count = $2 AND status = 'PENDING'";
+     WHERE id = $1 AND retry_count = $2 AND status = 'PENDING' AND deleted_at IS NULL";
 const INSERT_QUESTIONS: Dialects = Dialects {
     sqlite: "INSERT INTO question (question_set_id, position, question_type, question_text, options, answer, explanation) \
          SELECT $1, key + 1, $2, value ->> 'text', value -> 'options', value ->> 'answer', value ->> 'explanation' \
