@@ -122,6 +122,35 @@ async fn overtaken(db: testkit::Database, fails: bool) {
     assert_eq!(questions, if fails { 0 } else { 3 });
 }
 
+/// Its owner deletes the set while its questions are made.
+async fn deleted_meanwhile(db: testkit::Database, fails: bool) {
+    let bench = Bench::on(db, "2026-11-22T09:00:00Z").await;
+    asked(&bench).await;
+    let held = Held::new(fails);
+    let slow = bench.generating(Some(held.clone()), |_| {}).await;
+    slow.work_until("the work is over", async || {
+        if bench
+            .number("SELECT count(*) FROM question_set WHERE deleted_at IS NULL")
+            .await
+            == 1
+        {
+            held.asked.notified().await;
+            bench
+                .sql("UPDATE question_set SET deleted_at = updated_at, version = version + 1")
+                .await;
+            held.go.add_permits(1);
+        }
+        bench.number("SELECT count(*) FROM work_item").await == 0
+    })
+    .await;
+    bench.set_clock("2026-11-22T10:00:00Z");
+    bench.run(CLEANUP).await;
+    bench.relay().await;
+    assert_eq!(bench.row(10).await.status, "FAILED");
+    assert_eq!(bench.number("SELECT count(*) FROM question").await, 0);
+    assert_eq!(bench.told().await.len(), 0);
+}
+
 testkit::on_each_database! {
     async fn a_result_of_an_older_attempt_is_dropped_in_silence(db: testkit::Database) {
         overtaken(db, false).await;
@@ -151,6 +180,14 @@ testkit::on_each_database! {
         assert_eq!(bench.number("SELECT count(*) FROM question").await, 0);
         bench.relay().await;
         assert_eq!(bench.told().await.len(), 1);
+    }
+
+    async fn a_set_that_is_deleted_while_its_making_succeeds_is_nobodys_news(db: testkit::Database) {
+        deleted_meanwhile(db, false).await;
+    }
+
+    async fn a_set_that_is_deleted_while_its_making_fails_is_nobodys_news(db: testkit::Database) {
+        deleted_meanwhile(db, true).await;
     }
 
     async fn the_same_request_delivered_twice_is_stored_and_told_once(db: testkit::Database) {

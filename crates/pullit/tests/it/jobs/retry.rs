@@ -1,7 +1,10 @@
 use scheduler::testkit::Signals;
 use scheduler::{Event, RunStatus};
 
-use super::bench::{Bench, RETRY, Set, at};
+use sea_orm::ConnectionTrait;
+use testkit::Database;
+
+use super::bench::{Bench, PATIENCE, RETRY, Set, at};
 
 const TEXT: &str = include_str!("../../../../../examples/cells-and-heredity.en.txt");
 
@@ -148,6 +151,19 @@ testkit::on_each_database! {
         assert_eq!(bench.outbox().await.len(), 1);
     }
 
+    async fn a_set_whose_event_cannot_be_published_stays_failed(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T10:00:00Z").await;
+        bench.members(1..=1).await;
+        bench.set(10, failed("2026-11-22T09:00:00Z")).await;
+        let before = bench.row(10).await;
+        bench.sql("ALTER TABLE outbox_event RENAME TO mislaid").await;
+        let run = bench.app.scheduler.run_now(RETRY).await.unwrap();
+        assert_eq!((run.status, run.affected), (RunStatus::Failed, 0), "{run:?}");
+        assert_eq!(bench.row(10).await, before);
+        bench.sql("ALTER TABLE mislaid RENAME TO outbox_event").await;
+        assert_eq!(bench.run(RETRY).await.affected, 1);
+    }
+
     async fn three_conflicts_fail_the_run_which_says_so(db: testkit::Database) {
         let bench = Bench::on(db, "2026-11-22T10:00:00Z").await;
         bench.members(1..=1).await;
@@ -168,4 +184,34 @@ testkit::on_each_database! {
         assert_eq!(bench.row(10).await.status, "FAILED");
         assert_eq!(bench.outbox().await.len(), 0);
     }
+}
+
+/// SQLite has one writer, so nobody can come between there.
+#[tokio::test]
+async fn a_set_that_somebody_changes_between_the_look_and_the_write_is_a_conflict() {
+    let bench = Bench::on(Database::postgres().await, "2026-11-22T10:00:00Z").await;
+    bench.members(1..=1).await;
+    bench.set(10, failed("2026-11-22T09:00:00Z")).await;
+    let somebody = bench.app.db.begin().await.unwrap();
+    let change = "UPDATE question_set SET version = version + 1 WHERE id = 10";
+    somebody.execute_unprepared(change).await.unwrap();
+    let mut signals = Signals::of(&bench.app.scheduler);
+    let scheduler = bench.app.scheduler.clone();
+    let running = tokio::spawn(async move { scheduler.run_now(RETRY).await });
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    testkit::wait::until("the run waits for the row", PATIENCE, async || {
+        bench.number(waiting).await == 1
+    })
+    .await;
+    somebody.commit().await.unwrap();
+
+    assert_eq!(conflict(&mut signals).await, 1);
+    bench.clock.advance(chrono::TimeDelta::seconds(1));
+    let run = running.await.unwrap().unwrap();
+    assert_eq!(
+        (run.status, run.affected, run.retries),
+        (RunStatus::Succeeded, 1, 1)
+    );
+    assert_eq!(bench.row(10).await.version, 9);
+    assert_eq!(bench.outbox().await.len(), 1);
 }

@@ -83,6 +83,17 @@ testkit::on_each_database! {
         bench.relay().await;
         assert_eq!(bench.weekly().await, [4]);
 
+        // One that comes after all that it could erase.
+        bench.sql(
+            "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload) VALUES \
+             ('e0000000-0000-4000-8000-000000000001', 'WEEKLY_RESET', 'member:1', '{\"memberId\":1,\"week\":\"2026-W48\"}')",
+        )
+        .await;
+        // A script's row is due by the computer's clock.
+        bench.sql("UPDATE outbox_event SET next_attempt_at = '2026-11-25T00:00:00.000000+00:00'").await;
+        assert_eq!(bench.relay().await, 1);
+        assert_eq!(bench.weekly().await, [4]);
+
         // A reset that lies about for weeks says what the week holds in which it arrives.
         bench.run(WEEKLY).await;
         bench.set_clock("2026-12-02T03:00:00Z");
