@@ -50,6 +50,8 @@ pub(super) fn leans_on_a_neighbour(text: &str, language: Language) -> bool {
             " 이는 ",
             " 그는 ",
             " 그의 ",
+            " 이곳",
+            " 그곳",
         ],
         Language::English => &[
             " this ", " these ", " those ", " such a ", " he ", " she ", " they ", " it ",

@@ -297,7 +297,7 @@ fn refers_back(text: &str, language: Language) -> bool {
                 "이" | "그" | "저" | "두" | "위" | "본" | "해당" | "각각" | "나머지" | "그중에서"
             ) || KOREAN_POINTERS
                 .iter()
-                .any(|pointer| first.starts_with(pointer))
+                .any(|pointer| text.starts_with(pointer))
                 || text.contains("다음과 같")
                 || text.contains("아래와 같")
                 || text.contains("위와 같")
@@ -326,6 +326,7 @@ mod tests {
             "이것은 세종이 만든 글자 가운데 하나이다.",
             "그러나 이는 사실과 다르다고 알려져 있다.",
             "그는 1443년에 훈민정음을 만들었다.",
+            "같은 해에 수양대군은 석보상절을 완성하였다.",
             "It is the process by which plants make sugar.",
             "This process takes place in the leaves of plants.",
             "However, they were not able to explain the result.",

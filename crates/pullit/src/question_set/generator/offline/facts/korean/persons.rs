@@ -99,28 +99,37 @@ impl Lexicon {
 
     /// Who did something in a year: `모건은 1910년에 … 밝혔다`.
     fn agent<'a>(&self, text: &'a str, words: &[Eojeol], index: usize) -> Option<&'a str> {
-        let year = &text[words.get(index + 1)?.core.clone()];
-        let digits = year.strip_suffix("년").or(year.strip_suffix("년에"))?;
+        let first = self.extend(text, words, index);
+        let year = |at: Option<usize>| {
+            at.and_then(|at| words.get(at)).is_some_and(|word| {
+                let word = &text[word.core.clone()];
+                let digits = word.strip_suffix("년").or(word.strip_suffix("년에"));
+                digits.is_some_and(|digits| digits.len() == 4 && digits.parse::<u16>().is_ok())
+            })
+        };
+        // `1969년에 라슬로 벨라디는 …`: the first name may look like a noun with 로.
+        let after_a_year = year(first.checked_sub(1)) || year(first.checked_sub(2));
         // The verb of this clause: `리치는 1972년에 … 만들었고, 유닉스는 …`.
         let clause = words[index + 1..].iter().find(|word| word.stops)?;
         let verb = &text[clause.core.clone()];
         let passive = ["되었", "됐", "졌", "어났", "이었", "있었", "되었"]
             .iter()
             .any(|part| verb.contains(part));
-        let past = ["다", "습니다", "고", "으며"].iter().any(|end| {
+        let past = ["다", "습니다", "고", "으며", "는데"].iter().any(|end| {
             let stem = verb.strip_suffix(end).unwrap_or_default();
             stem.chars()
                 .next_back()
                 .is_some_and(|c| is_hangul(c) && (c as u32 - '가' as u32) % 28 == 20)
         });
-        let first = self.extend(text, words, index);
         let joined = first == 0
+            || after_a_year
             || self
                 .read(text, &words[first - 1])
                 .josa
                 .is_some_and(|josa| josa.role == Role::And);
         let name = &text[words[first].core.start..self.read(text, &words[index]).noun.end];
-        let fits = digits.len() == 4 && digits.parse::<u16>().is_ok() && past && !passive && joined;
+        let dated = after_a_year || year(Some(index + 1));
+        let fits = dated && past && !passive && joined;
         let excluded = self.things.contains(name)
             || lists::is_general(name)
             || lists::is_verb_form(name)
