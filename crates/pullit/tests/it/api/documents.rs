@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::files::{EXAMPLES, MARKDOWN, PDF, TEXT, encrypted, line, pdf};
-use crate::support::{Member, Server, Setup};
+use crate::support::{Member, Server};
 
 async fn text_of(server: &Server, source: i64) -> String {
     server
@@ -75,10 +75,10 @@ testkit::on_each_database! {
     }
 
     async fn a_document_beyond_the_limits_fails_with_its_reason(db: testkit::Database) {
-        let server = Setup::new().config(|config| config.upload.max_pages = 3).start(db).await;
+        let server = Server::start(db).await;
         let member = server.member("a@pullit.test").await;
         let page = line("The nucleus was named by Robert Brown.");
-        let pages = read(&member, "a.pdf", PDF, &pdf(&[page.as_str(); 4], "")).await;
+        let pages = read(&member, "a.pdf", PDF, &pdf(&[page.as_str(); 2_000], "")).await;
         let text = read(&member, "a.txt", TEXT, &vec![b'a'; 50 * 1024 * 1024]).await;
         for (source, code) in [(pages, "DOCUMENT_TOO_MANY_PAGES"), (text, "DOCUMENT_TOO_LONG")] {
             assert_eq!(source["status"], "FAILED", "{source}");

@@ -125,6 +125,20 @@ testkit::on_each_database! {
         assert_eq!(server.number("SELECT COUNT(*) FROM marking_result").await, 4);
     }
 
+    async fn markings_at_the_same_time_all_count(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let source = server.ready_source(member.id, "text").await;
+        let answers = right_answers(&member.complete_set(&[source], "TRUE_FALSE", 2).await);
+        let all = (0..10).map(|_| member.mark(&answers));
+        for marks in futures::future::join_all(all).await {
+            marks.expect(200);
+        }
+        assert_eq!(server.number("SELECT solved_question_count FROM learn_stats_daily").await, 20);
+        server.settled().await;
+        assert_eq!(member.stats().await["totalSolvedQuestionCount"], 20);
+    }
+
     async fn answers_that_cannot_be_used_are_named_with_their_place(db: testkit::Database) {
         let server = quick(db).await;
         let member = server.member("a@pullit.test").await;

@@ -10,3 +10,4 @@ mod question_sets;
 mod sign_in;
 mod stats;
 mod upload;
+mod whole_life;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pullit::platform::config::Span;
+use pullit::platform::sql::{Dialects, SqlExt};
 use pullit::server::Roles;
 use serde_json::{Value, json};
 use testkit::http::Client;
@@ -131,8 +132,7 @@ testkit::on_each_database! {
             missed.push(one_more(&server, &member, source).await);
         }
 
-        let by_query = format!("{}/api/notifications/subscribe?lastEventId={last}", server.url);
-        let by_query = SseReader::connect(&by_query, member.client.bearer().as_deref(), None).await;
+        let by_query = member.stream_at(&format!("/api/notifications/subscribe?lastEventId={last}")).await;
         for mut stream in [member.stream_after(Some(&last)).await, by_query] {
             let hello = stream.next().await;
             assert_eq!((hello.event.as_str(), hello.data.as_str(), hello.id), ("reconnection", "connection established", None));
@@ -177,6 +177,71 @@ testkit::on_each_database! {
         let mut stream = member.stream_after(Some(&old.to_string())).await;
         assert_eq!(stream.next().await.event, "reconnection");
         assert_eq!(next(&mut stream).await.event, "resync");
+    }
+
+    async fn a_history_too_long_to_replay_is_answered_with_resync(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let many = |server: &Server, member: i64, count: i64| {
+            let values = vec![member.into(), count.into()];
+            let sqlite = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2) \
+                INSERT INTO notification (member_id, event_name, payload) \
+                SELECT $1, 'questionSetCreationComplete', '{\"questionSetId\": ' || i || '}' FROM n";
+            let postgres = "INSERT INTO notification (member_id, event_name, payload) \
+                SELECT $1, 'questionSetCreationComplete', jsonb_build_object('questionSetId', i) FROM generate_series(1, $2) i";
+            let db = server.app.db.clone();
+            async move { db.write().run(Dialects { sqlite, postgres }, values).await.unwrap() }
+        };
+        assert_eq!(many(&server, member.id, 501).await, 501);
+        let first = server.number("SELECT MIN(id) FROM notification").await;
+        let mut whole = member.stream_after(Some(&first.to_string())).await;
+        assert_eq!(whole.next().await.event, "reconnection");
+        for set in 2..=501 {
+            assert_eq!(told(&next(&mut whole).await), set);
+        }
+        many(&server, member.id, 1).await;
+        let mut cut = member.stream_after(Some(&first.to_string())).await;
+        assert_eq!(cut.next().await.event, "reconnection");
+        assert_eq!(next(&mut cut).await.event, "resync");
+    }
+
+    async fn replay_and_live_meet_without_a_gap_and_without_a_repeat(db: testkit::Database) {
+        let generator = StubGenerator::new();
+        let server = Setup::new().generator(generator.clone()).start(db).await;
+        let member = server.member("a@pullit.test").await;
+        let source = server.ready_source(member.id, "text").await;
+        let mut steady = shake_hands(&member).await;
+        one_more(&server, &member, source).await;
+        let first = next(&mut steady).await.id.unwrap();
+        generator.hold();
+        for _ in 0..40 {
+            member.ask(&[source], "TRUE_FALSE", 1).await;
+        }
+        let coming_back = async {
+            let (mut last, mut seen) = (first.clone(), Vec::new());
+            while seen.len() < 40 {
+                let mut stream = member.stream_after(Some(&last)).await;
+                assert_eq!(stream.next().await.event, "reconnection");
+                for _ in 0..3.min(40 - seen.len()) {
+                    let event = next(&mut stream).await;
+                    assert_eq!(event.event, DONE);
+                    last = event.id.unwrap();
+                    seen.push(last.clone());
+                }
+            }
+            seen
+        };
+        let staying = async {
+            let mut seen = Vec::new();
+            while seen.len() < 40 {
+                seen.push(next(&mut steady).await.id.unwrap());
+            }
+            seen
+        };
+        generator.release();
+        let (one, other) = tokio::join!(coming_back, staying);
+        assert_eq!(one, other);
+        assert!(one.is_sorted_by_key(|id| id.parse::<i64>().unwrap()), "{one:?}");
     }
 
     async fn the_stream_ends_with_the_life_of_the_token(db: testkit::Database) {

@@ -119,6 +119,33 @@ testkit::on_each_database! {
         }
     }
 
+    async fn a_null_character_is_refused_before_a_database_chokes_on_it(db: testkit::Database) {
+        let server = Server::start(db).await;
+        let member = server.member("a@pullit.test").await;
+        let text = "a\u{0}b";
+        let source = json!({"fileName": "a.txt", "contentType": "text/plain", "fileSize": 5});
+        let upload = |field: &str| {
+            let mut body = source.clone();
+            body[field] = json!(text);
+            body
+        };
+        let set = json!({"difficulty": text, "questionCount": 1, "type": text, "sourceIds": [1], "title": text});
+        let answer = json!([{"questionId": 1, "memberAnswer": text, "memberAnswerType": "string"}]);
+        for (path, body) in [
+            ("/auth/dev-login", json!({"email": "a\u{0}@pullit.test"})),
+            ("/auth/dev-login", json!({"email": "b@pullit.test", "name": text})),
+            ("/api/learning/source/upload", upload("fileName")),
+            ("/api/learning/source/upload", upload("contentType")),
+            ("/api/question-set", set),
+            ("/api/marking", answer),
+        ] {
+            let answer = member.client.post(path, &body).await;
+            assert!(answer.status.is_client_error(), "{path} {body}: {} {}", answer.status, answer.text);
+        }
+        let path = "/api/notifications/subscribe?lastEventId=%00";
+        assert_eq!(member.stream_at(path).await.next().await.event, "reconnection");
+    }
+
     async fn an_answer_carries_its_request_id_and_is_not_sniffed(db: testkit::Database) {
         let server = Server::start(db).await;
         let answer = server.client.get("/healthz").await;

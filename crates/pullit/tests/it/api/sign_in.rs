@@ -205,6 +205,17 @@ testkit::on_each_database! {
         again.problem(403, "A_004");
     }
 
+    async fn a_token_of_one_node_is_good_on_another(db: testkit::Database) {
+        let own_secret = || Setup::new().config(|config| config.auth.jwt_secret.clear());
+        let server = own_secret().start(db).await;
+        let member = server.member("a@pullit.test").await;
+        let other = own_secret().start_beside(&server).await;
+        assert_eq!(me(&other.client, member.client.bearer().as_deref()).await.expect(200)["id"], member.id);
+        let cookie = member.client.cookie(COOKIE).unwrap();
+        server.stop().await;
+        refresh_with(&other, &cookie).await.expect(200);
+    }
+
     async fn every_door_of_a_member_asks_for_a_token(db: testkit::Database) {
         let server = Server::start(db).await;
         for (method, path) in [

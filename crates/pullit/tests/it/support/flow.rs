@@ -14,7 +14,6 @@ pub(crate) struct Member {
     pub(crate) id: i64,
     /// Signed in.
     pub(crate) client: Client,
-    pub(super) url: String,
 }
 
 impl Member {
@@ -125,8 +124,18 @@ impl Member {
 
     /// Opens an event stream, as a tab does that reconnects.
     pub(crate) async fn stream_after(&self, last_event_id: Option<&str>) -> SseReader {
-        let url = format!("{}/api/notifications/subscribe", self.url);
+        let url = self.client.url("/api/notifications/subscribe");
         SseReader::connect(&url, self.client.bearer().as_deref(), last_event_id).await
+    }
+
+    /// Opens the event stream at a path.
+    pub(crate) async fn stream_at(&self, path: &str) -> SseReader {
+        SseReader::connect(
+            &self.client.url(path),
+            self.client.bearer().as_deref(),
+            None,
+        )
+        .await
     }
 }
 

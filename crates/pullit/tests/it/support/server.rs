@@ -144,7 +144,6 @@ impl Server {
         Member {
             id: me["id"].as_i64().unwrap(),
             client,
-            url: self.url.clone(),
         }
     }
 
