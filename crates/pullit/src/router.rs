@@ -127,7 +127,8 @@ async fn in_time(State(config): State<Arc<Config>>, request: Request, next: Next
     }
 }
 
-/// One span and one count for each request. Paths are told as their pattern: ids would make the metrics grow without end.
+/// One span and one count for each request. Paths are told as their pattern, and methods that nobody serves as one: ids, and words that a
+/// stranger makes up, would make the metrics grow without end.
 async fn observe(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
@@ -149,7 +150,7 @@ async fn observe(request: Request, next: Next) -> Response {
         tracing::error!(%method, path, id, status = status.as_u16(), "a request failed on our side");
     }
     let labels = [
-        ("method", method.to_string()),
+        ("method", told(&method).to_owned()),
         ("path", path),
         ("status", status.as_u16().to_string()),
     ];
@@ -162,7 +163,34 @@ async fn observe(request: Request, next: Next) -> Response {
     response
 }
 
+fn told(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => method.as_str(),
+        _ => "OTHER",
+    }
+}
+
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
     tracing::error!("a request handler panicked; the server goes on");
     ApiError::new(codes::INTERNAL).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_that_a_stranger_makes_up_are_counted_as_one() {
+        for made_up in ["FOO", "BAR", "get"] {
+            let method = Method::from_bytes(made_up.as_bytes()).unwrap();
+            assert_eq!(told(&method), "OTHER");
+        }
+        assert_eq!(told(&Method::PATCH), "PATCH");
+    }
 }

@@ -5,12 +5,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use scheduler::RunningScheduler;
+use socket2::SockRef;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::platform::telemetry;
 use crate::{router, schedulers};
 
 /// What a node does. All of it, unless told otherwise.
@@ -80,8 +82,15 @@ const JOBS_DEADLINE: Duration = Duration::from_secs(8);
 const REQUESTS_DEADLINE: Duration = Duration::from_secs(5);
 /// Workers give back what they hold within this.
 const WORKERS_DEADLINE: Duration = Duration::from_secs(5);
+/// The database's connections are closed within this; a statement that never ends must not hold the process.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 /// Clients whose stream ends because the node stops come back after this long, spread out.
 const RECONNECT: std::ops::Range<Duration> = Duration::from_secs(1)..Duration::from_secs(5);
+
+/// What the kernel may keep for one client that does not read; left alone it grows to megabytes for each.
+const SEND_BUFFER: usize = 128 * 1024;
+/// A client that takes nothing for this long has its connection cut, though it still answers.
+const SILENCE: Duration = Duration::from_secs(90);
 
 /// The node could not start.
 #[derive(Debug, Error)]
@@ -95,6 +104,13 @@ pub enum StartError {
     /// The listening socket is of no use.
     #[error("the listening socket cannot be used: {0}")]
     Socket(#[from] std::io::Error),
+}
+
+/// Accepted connections inherit this from the listening socket.
+fn bound_sockets(listener: &TcpListener) -> std::io::Result<()> {
+    let socket = SockRef::from(listener);
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_tcp_user_timeout(Some(SILENCE))
 }
 
 /// A running node.
@@ -117,13 +133,14 @@ impl Running {
     pub async fn start(app: App, roles: Roles, listener: TcpListener) -> Result<Self, StartError> {
         let address = listener.local_addr()?;
         let cancel = CancellationToken::new();
-        let mut workers = Vec::new();
+        let mut workers = vec![tokio::spawn(telemetry::sum_up(cancel.clone()))];
         let mut http = None;
         if roles.api {
             // Taken before anybody can subscribe: what is stored from now on is sent.
             let newest = app.rooms.feed.newest().await?;
             let (feed, stop) = (app.rooms.feed.clone(), cancel.clone());
             workers.push(tokio::spawn(async move { feed.run(newest, stop).await }));
+            bound_sockets(&listener)?;
             let stop = cancel.clone();
             let serve = axum::serve(listener, router::router(&app))
                 .with_graceful_shutdown(async move { stop.cancelled().await });
@@ -177,6 +194,36 @@ impl Running {
             }
         };
         tokio::join!(jobs, requests, workers);
-        self.app.db.close().await;
+        if tokio::time::timeout(CLOSE_DEADLINE, self.app.db.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "the database's connections could not be closed in time; they are cut off"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_accepted_connection_keeps_little_for_a_client_that_does_not_read_and_not_for_long()
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        bound_sockets(&listener).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        // The kernel books twice what was asked for.
+        let buffer = SockRef::from(&accepted).send_buffer_size().unwrap();
+        assert!(buffer <= 2 * SEND_BUFFER, "{buffer}");
+        let silence = SockRef::from(&accepted).tcp_user_timeout().unwrap();
+        assert_eq!(silence, Some(SILENCE));
     }
 }

@@ -1,8 +1,10 @@
 //! Log lines to standard error, metrics to whoever asks.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
@@ -10,6 +12,9 @@ use super::config::LogConfig;
 
 /// PostgreSQL notes at every start that each table exists already.
 const QUIET: &str = "sqlx::postgres::notice=warn";
+
+/// How often histograms are summed up.
+const SUM_UP: Duration = Duration::from_secs(5);
 
 /// Starts logging to standard error (standard output belongs to the commands' answers). A second call changes nothing.
 pub fn log(config: &LogConfig) {
@@ -35,4 +40,13 @@ pub fn metrics() -> PrometheusHandle {
             handle
         })
         .clone()
+}
+
+/// Sums up the histograms every few seconds, until cancelled: between two times they keep each single measurement, and nobody may ever ask
+/// for the metrics.
+pub async fn sum_up(cancel: CancellationToken) {
+    let mut ticks = tokio::time::interval(SUM_UP);
+    while cancel.run_until_cancelled(ticks.tick()).await.is_some() {
+        metrics().run_upkeep();
+    }
 }
