@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(Duration);
 
+/// 100 years, in milliseconds: far longer ones lead out of the calendar when they are taken off today.
+const LONGEST: u64 = 36_525 * 86_400_000;
+
 impl Span {
     /// So many seconds.
     pub const fn seconds(n: u64) -> Self {
@@ -63,6 +66,9 @@ impl FromStr for Span {
             _ => return Err(wrong()),
         };
         let millis = number.checked_mul(millis).ok_or_else(wrong)?;
+        if millis > LONGEST {
+            return Err(format!("`{text}` is longer than 100 years"));
+        }
         Ok(Self(Duration::from_millis(millis)))
     }
 }
@@ -117,5 +123,6 @@ mod tests {
         assert!(error.contains("`15m`"), "{error}");
         assert!("1 fortnight".parse::<Span>().is_err());
         assert!("99999999999999999999d".parse::<Span>().is_err());
+        assert!("36526d".parse::<Span>().is_err());
     }
 }

@@ -67,6 +67,34 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             config.log.format
         ));
     }
+    if let Err(error) = EnvFilter::try_new(&config.log.filter) {
+        return refuse(format!("log.filter is not understood: {error}"));
+    }
+    for origin in &config.http.cors_origins {
+        if !is_origin(origin) {
+            return refuse(format!(
+                "http.cors_origins: `{origin}` is no origin; write each as `https://pullit.example`, without a path. \
+                 `*` is not offered, because requests carry credentials"
+            ));
+        }
+    }
+    for (name, span) in [
+        ("auth.access_ttl", config.auth.access_ttl),
+        ("auth.refresh_ttl", config.auth.refresh_ttl),
+        ("http.request_timeout", config.http.request_timeout),
+        ("upload.url_ttl", config.upload.url_ttl),
+        (
+            "upload.extraction_timeout",
+            config.upload.extraction_timeout,
+        ),
+        ("worker.timeout", config.worker.timeout),
+        ("worker.lease", config.worker.lease),
+        ("limits.pending_timeout", config.limits.pending_timeout),
+    ] {
+        if span.duration().is_zero() {
+            return refuse(format!("{name} must be longer than 0"));
+        }
+    }
     for (name, value) in [
         ("worker.concurrency", config.worker.concurrency),
         (
@@ -105,4 +133,51 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
 /// The part of a URL that holds no secret.
 fn scheme(url: &str) -> &str {
     url.split_once(':').map_or(url, |(scheme, _)| scheme)
+}
+
+/// Whether a browser could name its page's origin so: scheme, host, perhaps a port.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.trim_end_matches('/').split_once("://") else {
+        return false;
+    };
+    matches!(scheme, "http" | "https")
+        && !host.is_empty()
+        && !host.contains(['/', '?', '#', '@', '*', ','])
+        && host.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::config::Span;
+
+    fn refused(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        validate(&config).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_embedded_defaults_can_be_used() {
+        validate(&Config::default()).unwrap();
+    }
+
+    #[test]
+    fn values_that_would_stop_the_program_later_are_refused_by_name() {
+        for origin in [
+            "*",
+            "pullit.example",
+            "https://pullit.example/app",
+            "https://*.example",
+        ] {
+            let said = refused(|config| config.http.cors_origins = vec![origin.to_owned()]);
+            assert!(said.contains(origin), "{said}");
+        }
+        let said = refused(|config| config.worker.lease = Span::seconds(0));
+        assert!(said.contains("worker.lease"), "{said}");
+        let said = refused(|config| config.log.filter = "pullit=loud".to_owned());
+        assert!(said.contains("log.filter"), "{said}");
+        let said = refused(|config| config.node_id = "n".repeat(201));
+        assert!(said.contains("node_id"), "{said}");
+    }
 }
