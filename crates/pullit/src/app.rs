@@ -76,7 +76,7 @@ impl BuildError {
             Self::Job(_)
                 | Self::Configuration(_)
                 | Self::Scheduler(_)
-                | Self::Connect(ConnectError::Scheme(_))
+                | Self::Connect(ConnectError::Scheme(_) | ConnectError::NoFile)
         )
     }
 }

@@ -20,6 +20,9 @@ pub enum ConnectError {
     /// The URL names no database that this program knows.
     #[error("database.url must start with `sqlite:` or `postgres://`, not `{0}`")]
     Scheme(String),
+    /// Readers and the writer have connections of their own, which would each see another database in memory.
+    #[error("database.url must name a file, such as `sqlite:///var/lib/pullit/pullit.db`")]
+    NoFile,
     /// The folder of the SQLite file cannot be made.
     #[error("the folder for the database, {path}, cannot be made: {error}")]
     Folder {
@@ -61,6 +64,11 @@ impl Db {
             return Err(ConnectError::Scheme(scheme.to_owned()));
         };
         let path = path.strip_prefix("//").unwrap_or(path);
+        // Parameters of others' drivers: how the file is opened is settled here.
+        let path = path.split('?').next().unwrap_or(path);
+        if path.is_empty() || path == ":memory:" {
+            return Err(ConnectError::NoFile);
+        }
         if let Some(folder) = std::path::Path::new(path).parent() {
             std::fs::create_dir_all(folder).map_err(|error| ConnectError::Folder {
                 path: folder.display().to_string(),
@@ -170,9 +178,20 @@ mod tests {
         .await;
     }
 
+    #[tokio::test]
+    async fn a_sqlite_url_may_have_parameters_and_must_name_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pullit.db");
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        Db::connect(&url, 1).await.unwrap().close().await;
+        assert!(file.exists());
+        let refused = Db::connect("sqlite::memory:", 1).await;
+        assert!(matches!(refused, Err(ConnectError::NoFile)));
+    }
+
     testkit::on_each_database! {
         async fn a_caller_dropped_while_it_begins_costs_the_next_one_nothing(database: testkit::Database) {
-            let url = database.url().split('?').next().unwrap();
+            let url = database.url();
             let db = Db::connect(url, 1).await.unwrap();
             db.write().run("CREATE TABLE kept (n BIGINT)", vec![]).await.unwrap();
             for polls in 0..40 {
