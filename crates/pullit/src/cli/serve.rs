@@ -35,10 +35,12 @@ impl Serve {
         let mut config = start.config(flags)?;
         // Before the hub and the rooms, which keep the handles of their measurements.
         telemetry::metrics();
-        let listener = listen(&config).await?;
+        let listener = listen(if roles.api { &config.listen } else { UNUSED }).await?;
         let address = listener.local_addr().map_err(Failure::of)?;
-        safe(&config, address)?;
-        config.listen = address.to_string();
+        if roles.api {
+            safe(&config, address)?;
+            config.listen = address.to_string();
+        }
         // Asked for before the first wait, so that no signal of these is missed.
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::of)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::of)?;
@@ -60,15 +62,17 @@ impl Serve {
     }
 }
 
-async fn listen(config: &Config) -> Result<TcpListener, Failure> {
-    TcpListener::bind(&config.listen)
+/// A node that answers no HTTP must not be kept from starting by one that does, on the same machine.
+const UNUSED: &str = "127.0.0.1:0";
+
+async fn listen(address: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
         .await
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::InvalidInput => Failure::Usage(format!(
-                "listen `{}` is no address and port: {error}",
-                config.listen
+                "listen `{address}` is no address and port: {error}"
             )),
-            _ => Failure::Failed(format!("cannot listen on {}: {error}", config.listen)),
+            _ => Failure::Failed(format!("cannot listen on {address}: {error}")),
         })
 }
 
