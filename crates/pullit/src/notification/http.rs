@@ -9,6 +9,7 @@ use axum::response::Response;
 use futures::StreamExt;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use sea_orm::DbErr;
 use serde::Deserialize;
 use sse_hub::{Frame, Subscription};
 use tokio::time::Instant;
@@ -21,6 +22,9 @@ use crate::platform::http::{ApiError, Caller, Query};
 
 /// A client that finds no place waits this long before it asks again.
 const REFUSAL_RETRY: std::ops::Range<Duration> = Duration::from_secs(60)..Duration::from_secs(180);
+
+/// A client whose history cannot be read now waits this long.
+const FAULT_RETRY: std::ops::Range<Duration> = Duration::from_secs(2)..Duration::from_secs(10);
 
 /// The routes of the room.
 pub fn routes(feed: Arc<Feed>) -> OpenApiRouter {
@@ -68,7 +72,11 @@ async fn subscribe(
         }
         Some(last) => {
             stream.first(Frame::event("reconnection", None, "connection established"));
-            replay(&feed, &mut stream, caller.id(), last.trim()).await?;
+            // Any status but 200 would end a browser's EventSource for good.
+            if let Err(error) = replay(&feed, &mut stream, caller.id(), last.trim()).await {
+                tracing::warn!(member = caller.id(), %error, "the history of a stream could not be read; its client comes back for it");
+                return stream_response(Body::from(sse_hub::refusal_body(FAULT_RETRY)));
+            }
         }
     }
     let left = (caller.0.expires_at - (feed.now)())
@@ -87,7 +95,7 @@ async fn replay(
     stream: &mut Subscription<i64>,
     member: i64,
     last: &str,
-) -> Result<(), ApiError> {
+) -> Result<(), DbErr> {
     let db = feed.db.read();
     let known = match last.parse::<i64>() {
         Ok(id) if store::is_members(db, id, member).await? => Some(id),
