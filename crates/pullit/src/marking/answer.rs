@@ -25,8 +25,10 @@ fn option(text: &str) -> String {
 
 /// A short answer is typed: NFC, case folding, no white space, no outer punctuation.
 fn short(text: &str) -> String {
+    // Up and down again folds what lower case alone leaves apart: `ß` and `SS`, `σ` and `ς`.
     let folded: String = text
         .nfc()
+        .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .filter(|c| !c.is_whitespace())
         .collect();
@@ -89,6 +91,7 @@ mod tests {
             );
         }
         assert!(is_right("SHORT_ANSWER", "Page Table", &json!("page table")));
+        assert!(is_right("SHORT_ANSWER", "Straße", &json!("STRASSE")));
         assert!(!is_right("SHORT_ANSWER", "C++", &json!("C")));
         assert!(!is_right("SHORT_ANSWER", "30%", &json!("30")));
         assert!(!is_right("SHORT_ANSWER", "…", &json!("")));
