@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use chrono::{Days, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -116,7 +116,10 @@ fn own(caller: &Caller, member: i64) -> Result<(), ApiError> {
 
 fn date(fields: &mut Fields, name: &str, text: Option<String>) -> Option<NaiveDate> {
     let text = text?;
-    let date = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();
+    // `%Y` alone takes years that no database keeps.
+    let date = NaiveDate::parse_from_str(&text, "%Y-%m-%d")
+        .ok()
+        .filter(|date| (1..=9999).contains(&date.year()));
     if date.is_none() {
         fields.wrong(name, "yyyy-MM-dd 형식의 날짜여야 합니다");
     }
