@@ -7,13 +7,22 @@ use tokio_util::sync::CancellationToken;
 use super::service::LearnStats;
 use crate::platform::fence::RunFence;
 use crate::platform::run::RunError;
-use crate::platform::sql::SqlExt;
+use crate::platform::sql::{Dialects, SqlExt};
 
 const PAGE: &str = "SELECT id FROM member WHERE id > $1 ORDER BY id LIMIT $2";
 const COUNT: &str = "SELECT count(*) FROM member";
-const BREAK_STREAKS: &str = "UPDATE learn_stats SET consecutive_learning_days = 0 \
-     WHERE member_id >= $1 AND member_id <= $2 AND consecutive_learning_days <> 0 \
-     AND (last_learning_date IS NULL OR last_learning_date < $3)";
+// Rows are locked in id order, as by the recomputations that run beside it, so that no two wait for each other. The outer conditions are
+// asked again of each row as it is when it is locked.
+const BREAK_STREAKS: Dialects = Dialects {
+    sqlite: "UPDATE learn_stats SET consecutive_learning_days = 0 \
+         WHERE member_id >= $1 AND member_id <= $2 AND consecutive_learning_days <> 0 \
+         AND (last_learning_date IS NULL OR last_learning_date < $3)",
+    postgres: "UPDATE learn_stats SET consecutive_learning_days = 0 \
+         WHERE member_id IN (SELECT member_id FROM learn_stats WHERE member_id >= $1 AND member_id <= $2 \
+           AND consecutive_learning_days <> 0 AND (last_learning_date IS NULL OR last_learning_date < $3) \
+           ORDER BY member_id FOR UPDATE) \
+         AND consecutive_learning_days <> 0 AND (last_learning_date IS NULL OR last_learning_date < $3)",
+};
 
 /// How far a run has come: done, of all.
 pub(super) type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);

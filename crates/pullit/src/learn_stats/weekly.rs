@@ -21,11 +21,15 @@ pub(super) struct Resume(Arc<Mutex<Option<(i64, Position)>>>);
 struct Position {
     published_to: Option<i64>,
     recomputed_to: Option<i64>,
+    published: u64,
+    recomputed: u64,
 }
 
 const START: Position = Position {
     published_to: Some(i64::MIN),
     recomputed_to: Some(i64::MIN),
+    published: 0,
+    recomputed: 0,
 };
 
 impl Resume {
@@ -43,7 +47,7 @@ impl Resume {
 impl LearnStats {
     /// Publishes one `WEEKLY_RESET` per member for the week of `today`, then recomputes every member's stats. The number of members recomputed.
     ///
-    /// `run` names the run: called again for the same one, it goes on where it stopped.
+    /// `run` names the run: called again for the same one, it goes on where it stopped, and counts what it had done before.
     ///
     /// # Errors
     /// When the run has lost its lease or the database does not answer; pages committed before stay.
@@ -58,7 +62,6 @@ impl LearnStats {
         let members = self.member_count().await?;
         let mut position = self.resume.position(run);
         let week = iso_week(today);
-        let mut done = 0;
         while let Some(after) = position.published_to {
             RunError::unless_stopped(cancel)?;
             let page = self.member_page(after).await?;
@@ -66,11 +69,13 @@ impl LearnStats {
                 self.publish_resets(&page, &week, fence).await?;
             }
             position.published_to = page.last().copied();
+            position.published += page.len() as u64;
             self.resume.keep(run, position);
-            done += page.len() as u64;
-            progress(done, members.saturating_mul(2).max(done));
+            progress(
+                position.published,
+                members.saturating_mul(2).max(position.published),
+            );
         }
-        let mut recomputed = 0;
         while let Some(after) = position.recomputed_to {
             RunError::unless_stopped(cancel)?;
             let page = self.member_page(after).await?;
@@ -81,19 +86,17 @@ impl LearnStats {
                 tx.commit().await?;
             }
             position.recomputed_to = page.last().copied();
+            position.recomputed += page.len() as u64;
             self.resume.keep(run, position);
-            recomputed += page.len() as u64;
-            progress(
-                done + recomputed,
-                members.saturating_mul(2).max(done + recomputed),
-            );
+            let done = position.published + position.recomputed;
+            progress(done, members.saturating_mul(2).max(done));
         }
         tracing::info!(
-            members = recomputed,
+            members = position.recomputed,
             week,
             "the week is reset and the stats are recalibrated"
         );
-        Ok(recomputed)
+        Ok(position.recomputed)
     }
 
     async fn publish_resets(

@@ -67,9 +67,6 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             config.log.format
         ));
     }
-    if let Err(error) = EnvFilter::try_new(&config.log.filter) {
-        return refuse(format!("log.filter is not understood: {error}"));
-    }
     for origin in &config.http.cors_origins {
         if !is_origin(origin) {
             return refuse(format!(
