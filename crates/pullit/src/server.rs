@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::notification::keep_out;
 use crate::platform::telemetry;
 use crate::{router, schedulers};
 
@@ -140,6 +141,8 @@ impl Running {
             let newest = app.rooms.feed.newest().await?;
             let (feed, stop) = (app.rooms.feed.clone(), cancel.clone());
             workers.push(tokio::spawn(async move { feed.run(newest, stop).await }));
+            let (hub, members) = (app.hub.clone(), app.members.clone());
+            workers.push(tokio::spawn(keep_out(hub, members, cancel.clone())));
             bound_sockets(&listener)?;
             let stop = cancel.clone();
             let serve = axum::serve(listener, router::router(&app))

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use sea_orm::DbErr;
 use thiserror::Error;
 
@@ -61,6 +63,15 @@ impl Members {
     /// When the database does not answer.
     pub async fn page(&self, after: i64, limit: u32) -> Result<Vec<Member>, DbErr> {
         store::page(self.db.read(), after, limit.clamp(1, 500)).await
+    }
+
+    /// Those of these members who may use the service now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn active(&self, ids: &[i64]) -> Result<HashSet<i64>, DbErr> {
+        let active = store::active(self.db.read(), ids).await?;
+        Ok(active.into_iter().collect())
     }
 
     /// Makes a member.

@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::model::Member;
-use crate::platform::sql::SqlExt;
+use crate::platform::sql::{Dialects, SqlExt, id_list};
 
 const BY_ID: &str = "SELECT id, name, email, role, status, created_at FROM member WHERE id = $1";
 const BY_EMAIL: &str =
@@ -13,6 +13,12 @@ const INSERT: &str = "INSERT INTO member (name, email, role, status, created_at)
 const SET_STATUS: &str = "UPDATE member SET status = $2 WHERE id = $1";
 const PAGE: &str = "SELECT id, name, email, role, status, created_at FROM member \
      WHERE id > $1 ORDER BY id LIMIT $2";
+
+const ACTIVE: Dialects = Dialects {
+    sqlite: "SELECT id FROM member WHERE status = 'ACTIVE' AND id IN (SELECT value FROM json_each($1))",
+    postgres: "SELECT id FROM member WHERE status = 'ACTIVE' \
+         AND id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
+};
 
 pub(super) async fn by_id(c: &impl ConnectionTrait, id: i64) -> Result<Option<Member>, DbErr> {
     c.row(BY_ID, vec![id.into()]).await
@@ -53,4 +59,9 @@ pub(super) async fn page(
 ) -> Result<Vec<Member>, DbErr> {
     c.rows(PAGE, vec![after.into(), i64::from(limit).into()])
         .await
+}
+
+/// Those of these members who may use the service.
+pub(super) async fn active(c: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<i64>, DbErr> {
+    c.scalars(ACTIVE, vec![id_list(ids)]).await
 }
