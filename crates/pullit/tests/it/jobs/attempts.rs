@@ -8,7 +8,8 @@ use pullit::question_set::generator::{
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::bench::{Bench, CLEANUP, RETRY, Set, at};
+use super::bench::{Bench, CLEANUP, RETRY, at};
+use super::rows::Set;
 
 const TEXT: &str = include_str!("../../../../../examples/cells-and-heredity.en.txt");
 

@@ -1,4 +1,5 @@
-use super::bench::{Bench, CLEANUP, RETRY, Set, at};
+use super::bench::{Bench, CLEANUP, RETRY, at};
+use super::rows::Set;
 
 testkit::on_each_database! {
     async fn a_set_fails_when_it_has_been_pending_for_sixty_minutes_and_not_a_moment_before(db: testkit::Database) {

@@ -11,8 +11,9 @@ use sea_orm::FromQueryResult;
 use serde_json::{Value, json};
 use testkit::http::Client;
 
-use super::bench::{Bench, STREAKS, Set, WEEKLY};
+use super::bench::{Bench, STREAKS, WEEKLY};
 use super::deliveries::client;
+use super::rows::Set;
 
 const MEMBERS: i64 = 3;
 /// Sets of each member, and questions of each set.

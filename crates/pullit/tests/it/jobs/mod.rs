@@ -7,6 +7,7 @@ mod deliveries;
 mod history;
 mod prune;
 mod retry;
+mod rows;
 mod schedule;
 mod sources;
 mod streaks;

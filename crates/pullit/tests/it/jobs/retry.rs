@@ -4,7 +4,8 @@ use scheduler::{Event, RunStatus};
 use sea_orm::ConnectionTrait;
 use testkit::Database;
 
-use super::bench::{Bench, PATIENCE, RETRY, Set, at};
+use super::bench::{Bench, PATIENCE, RETRY, at};
+use super::rows::Set;
 
 const TEXT: &str = include_str!("../../../../../examples/cells-and-heredity.en.txt");
 
@@ -77,9 +78,9 @@ testkit::on_each_database! {
         bench.set(14, Set { status: "PENDING", ..failed(long_ago) }).await;
         let all = "SELECT id, status, retry_count, retryable, failure_reason, version, pending_since, updated_at \
                    FROM question_set ORDER BY id";
-        let before = bench.rows::<super::bench::SetRow>(all).await;
+        let before = bench.rows::<super::rows::SetRow>(all).await;
         assert_eq!(bench.run(RETRY).await.affected, 0);
-        assert_eq!(bench.rows::<super::bench::SetRow>(all).await, before);
+        assert_eq!(bench.rows::<super::rows::SetRow>(all).await, before);
         assert_eq!(bench.outbox().await.len(), 0);
 
         bench.set(15, Set { retry_count: 2, ..failed("2026-11-22T09:59:00Z") }).await;

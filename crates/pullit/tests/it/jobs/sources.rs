@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
-use super::bench::{Bench, SOURCES, Set, at};
+use super::bench::{Bench, SOURCES, at};
+use super::rows::Set;
 
 impl Bench {
     /// Where the object of this path is.
