@@ -297,6 +297,12 @@ fn node_id() -> String {
 
 fn secrets(config: &Config) -> Result<Secrets, SecretError> {
     if config.auth.jwt_secret.is_empty() {
+        if config.database_url().starts_with("postgres") {
+            tracing::warn!(
+                data_dir = %config.data_dir.display(),
+                "auth.jwt_secret is not set: nodes that do not share this data folder will refuse each other's tokens and upload URLs"
+            );
+        }
         Secrets::from_folder(&config.data_dir)
     } else {
         Ok(Secrets::from_text(&config.auth.jwt_secret))

@@ -1,5 +1,6 @@
 //! A running node: the roles that were asked for, started in order and stopped in order.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -93,6 +94,9 @@ const SEND_BUFFER: usize = 128 * 1024;
 /// A client that takes nothing for this long has its connection cut, though it still answers.
 const SILENCE: Duration = Duration::from_secs(90);
 
+/// The pause before a background task that panicked starts anew.
+const RESTART: Duration = Duration::from_secs(1);
+
 /// The node could not start.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -112,6 +116,27 @@ fn bound_sockets(listener: &TcpListener) -> std::io::Result<()> {
     let socket = SockRef::from(listener);
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.set_tcp_user_timeout(Some(SILENCE))
+}
+
+/// A task that runs as long as the node does. One that panics is told of and started anew: a node that looks healthy must not have stopped
+/// working.
+fn kept<F>(
+    what: &'static str,
+    stop: CancellationToken,
+    start: impl Fn() -> F + Send + 'static,
+) -> JoinHandle<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    tokio::spawn(async move {
+        while let Err(panic) = tokio::spawn(start()).await {
+            tracing::error!(task = what, %panic, "a background task panicked; it starts anew in a second");
+            let pause = tokio::time::sleep(RESTART);
+            if stop.run_until_cancelled(pause).await.is_none() {
+                break;
+            }
+        }
+    })
 }
 
 /// A running node.
@@ -140,7 +165,10 @@ impl Running {
             // Taken before anybody can subscribe: what is stored from now on is sent.
             let newest = app.rooms.feed.newest().await?;
             let (feed, stop) = (app.rooms.feed.clone(), cancel.clone());
-            workers.push(tokio::spawn(async move { feed.run(newest, stop).await }));
+            workers.push(kept("notification feed", cancel.clone(), move || {
+                let (feed, stop) = (feed.clone(), stop.clone());
+                async move { feed.run(newest, stop).await }
+            }));
             let (hub, members) = (app.hub.clone(), app.members.clone());
             workers.push(tokio::spawn(keep_out(hub, members, cancel.clone())));
             bound_sockets(&listener)?;
@@ -151,9 +179,15 @@ impl Running {
         }
         if roles.worker {
             let (worker, stop) = (app.worker.clone(), cancel.clone());
-            workers.push(tokio::spawn(async move { worker.run(stop).await }));
+            workers.push(kept("question worker", cancel.clone(), move || {
+                let (worker, stop) = (worker.clone(), stop.clone());
+                async move { worker.run(stop).await }
+            }));
             let (extraction, stop) = (app.extraction.clone(), cancel.clone());
-            workers.push(tokio::spawn(async move { extraction.run(stop).await }));
+            workers.push(kept("document reader", cancel.clone(), move || {
+                let (extraction, stop) = (extraction.clone(), stop.clone());
+                async move { extraction.run(stop).await }
+            }));
         }
         let scheduler = app.scheduler.start_only(|job| roles.run(job)).await?;
         if roles.relay {
@@ -210,9 +244,24 @@ impl Running {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use tokio::net::TcpStream;
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_background_task_that_panics_starts_anew() {
+        let starts = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&starts);
+        let task = kept("test", CancellationToken::new(), move || {
+            let start = counted.fetch_add(1, Ordering::Relaxed);
+            async move { assert!(start > 0, "the first start panics") }
+        });
+        task.await.unwrap();
+        assert_eq!(starts.load(Ordering::Relaxed), 2);
+    }
 
     #[tokio::test]
     async fn an_accepted_connection_keeps_little_for_a_client_that_does_not_read_and_not_for_long()

@@ -7,6 +7,9 @@ use super::model::QuestionSet;
 use super::service::QuestionSets;
 use crate::source::SourceStatus;
 
+/// The longest text that one set is made from, in characters: that of the longest single source.
+const LONGEST: i64 = 2_000_000;
+
 /// What the questions are made from.
 pub(super) enum Material {
     /// A source is still being read.
@@ -34,6 +37,11 @@ impl QuestionSets {
                 }
                 SourceStatus::Ready | SourceStatus::Deleted => {}
             }
+        }
+        // Asked before anything is read: a worker holds several of these at once.
+        if self.sources.text_length(&ids).await? > LONGEST {
+            let message = "학습 소스의 글이 너무 깁니다. 소스를 나누어 문제집을 만들어 주세요.";
+            return Ok(Material::Read(Err(permanent("SOURCES_TOO_LONG", message))));
         }
         let texts = self.sources.texts(&ids).await?;
         if texts.is_empty() {

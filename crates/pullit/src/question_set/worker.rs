@@ -138,16 +138,16 @@ impl QuestionGenerationWorker {
             );
             return Ok(Outcome::Done);
         };
-        let material = match self.sets.material(&set).await? {
-            Material::Unread => return Ok(Outcome::Later(SOURCES_NOT_READY)),
-            Material::Read(material) => material,
-        };
         let generated = if delivery.deliveries > MAX_DELIVERIES {
             Err(permanent(
                 "WORKER_CRASHED",
                 "이 자료로는 문제를 만들 수 없습니다.",
             ))
         } else {
+            let material = match self.sets.material(&set).await? {
+                Material::Unread => return Ok(Outcome::Later(SOURCES_NOT_READY)),
+                Material::Read(material) => material,
+            };
             match self.generate(delivery, &set, material, cancel).await {
                 Some(generated) => generated,
                 None if cancel.is_cancelled() => return Ok(Outcome::Later(Duration::ZERO)),

@@ -122,6 +122,14 @@ impl Sources {
         Ok(texts)
     }
 
+    /// How many characters the texts of these sources have together.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn text_length(&self, ids: &[i64]) -> Result<i64, DbErr> {
+        store::sources::text_length(self.db.read(), ids).await
+    }
+
     pub(super) fn now(&self) -> DateTime<Utc> {
         (self.clock)()
     }

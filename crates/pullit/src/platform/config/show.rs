@@ -91,6 +91,11 @@ fn masked(key: &str, value: &str) -> String {
     let Some((scheme, rest)) = value.split_once("://") else {
         return value.to_owned();
     };
+    // Parameters of a URL may carry a password too; none of them is worth the risk.
+    let rest = match rest.split_once('?') {
+        Some((rest, _)) => &format!("{rest}?{MASK}"),
+        None => rest,
+    };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     match authority.rsplit_once('@') {
         Some((credentials, host)) => {
@@ -134,7 +139,7 @@ mod tests {
         assert_eq!(masked("auth.jwt_secret", "abc"), MASK);
         assert_eq!(
             masked("database.url", "postgres://pullit:p@ss@db:5432/pullit?x=1"),
-            format!("postgres://pullit:{MASK}@db:5432/pullit?x=1"),
+            format!("postgres://pullit:{MASK}@db:5432/pullit?{MASK}"),
         );
         assert_eq!(
             masked("http.public_url", "https://pullit.example/"),

@@ -167,7 +167,9 @@ impl From<Code> for ApiError {
 
 impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
-        let unavailable = matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_));
+        // A conflict with another writer is nobody's fault, and gone by the next try.
+        let unavailable = matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
+            || outbox::is_conflict(&error);
         tracing::error!(%error, "a request failed for a database error");
         Self::new(if unavailable {
             codes::UNAVAILABLE

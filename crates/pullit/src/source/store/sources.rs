@@ -29,6 +29,12 @@ const TEXTS: Dialects = Dialects {
                WHERE s.status IN ('READY', 'DELETED') AND s.id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
 };
 
+const TEXT_LENGTH: Dialects = Dialects {
+    sqlite: "SELECT coalesce(sum(length(content)), 0) FROM source_text WHERE source_id IN (SELECT value FROM json_each($1))",
+    postgres: "SELECT coalesce(sum(length(content)), 0)::bigint FROM source_text \
+               WHERE source_id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
+};
+
 #[derive(FromQueryResult)]
 pub(in crate::source) struct StateRow {
     pub(in crate::source) id: i64,
@@ -66,6 +72,15 @@ pub(in crate::source) async fn usable(
     ids: &[i64],
 ) -> Result<Vec<StateRow>, DbErr> {
     db.rows(USABLE, vec![member_id.into(), id_list(ids)]).await
+}
+
+/// The characters of all these texts together.
+pub(in crate::source) async fn text_length(
+    db: &impl ConnectionTrait,
+    ids: &[i64],
+) -> Result<i64, DbErr> {
+    let length = db.scalar::<i64, _>(TEXT_LENGTH, vec![id_list(ids)]).await?;
+    Ok(length.unwrap_or_default())
 }
 
 pub(in crate::source) async fn texts(
