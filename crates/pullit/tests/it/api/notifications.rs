@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pullit::platform::config::Span;
+use chrono::TimeDelta;
 use pullit::platform::sql::{Dialects, SqlExt};
 use pullit::server::Roles;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use testkit::http::Client;
 use testkit::sse::{SseEvent, SseReader};
 use testkit::wait;
 
-use crate::support::{BOUND, Member, Server, Setup, StubGenerator};
+use crate::support::{BOUND, Member, Server, Setup, StubGenerator, TestClock, at};
 
 const DONE: &str = "questionSetCreationComplete";
 
@@ -245,8 +245,10 @@ testkit::on_each_database! {
     }
 
     async fn the_stream_ends_with_the_life_of_the_token(db: testkit::Database) {
-        let server = Setup::new().config(|config| config.auth.access_ttl = Span::seconds(2)).start(db).await;
+        let clock = TestClock::still(at("2026-11-22T03:00:00Z"));
+        let server = Setup::new().clock(clock.clone()).start(db).await;
         let member = server.member("a@pullit.test").await;
+        clock.advance(TimeDelta::seconds(15 * 60 - 1));
         let mut stream = shake_hands(&member).await;
         let events = stream.rest().await;
         assert_eq!(events.last().unwrap().event, "tokenExpired");

@@ -24,10 +24,10 @@ testkit::on_each_database! {
             let request = member.client.request(Method::POST, "/api/question-set");
             let asked = request.header("idempotency-key", example.name).json(&body).send().await.expect(201);
 
+            let set = member.made_set(asked["id"].as_i64().unwrap()).await.expect(200);
             let done = stream.next_named("questionSetCreationComplete").await;
             let payload: Value = serde_json::from_str(&done.data).unwrap();
             assert_eq!((&payload["success"], &payload["questionSetId"]), (&json!(true), &asked["id"]), "{payload}");
-            let set = member.set(asked["id"].as_i64().unwrap()).await.expect(200);
             assert_eq!(set["questions"].as_array().unwrap().len(), 5);
             assert_eq!(member.source(source).await["status"], "READY");
 
