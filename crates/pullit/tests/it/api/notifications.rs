@@ -155,7 +155,10 @@ testkit::on_each_database! {
         let theirs = server.ready_source(stranger.id, "text").await;
         one_more(&server, &stranger, theirs).await;
         let foreign = server.number("SELECT MAX(id) FROM notification").await.to_string();
+        // Heard by an open stream, it is live for no later one.
+        let mut steady = shake_hands(&member).await;
         one_more(&server, &member, source).await;
+        next(&mut steady).await;
         for id in [foreign.as_str(), "999999", "0", "-1", "garbage", "1_1760000000000", "99999999999999999999"] {
             let mut stream = member.stream_after(Some(id)).await;
             assert_eq!(stream.next().await.event, "reconnection", "{id}");
