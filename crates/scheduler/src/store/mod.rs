@@ -80,12 +80,19 @@ impl Store {
 
     /// A transaction that means to write.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.db
-            .begin_with_options(TransactionOptions {
+        // In a task of its own: dropped while PostgreSQL's BEGIN is under way, it would give the connection back with the transaction
+        // open and unknown to the driver (sqlx 0.9), and the next user's writes would be lost.
+        let db = self.db.clone();
+        let begun = tokio::spawn(async move {
+            db.begin_with_options(TransactionOptions {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
                 ..TransactionOptions::default()
             })
             .await
+        });
+        begun
+            .await
+            .unwrap_or_else(|error| Err(DbErr::Custom(format!("begin did not finish: {error}"))))
     }
 
     pub(crate) async fn register_job(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
