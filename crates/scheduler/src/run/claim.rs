@@ -1,7 +1,5 @@
 //! Taking a slot: the lock first, then one transaction that sees to the pause, the lock and the slot's key.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use shedlock::{LockGuard, LockInfo};
@@ -128,7 +126,7 @@ impl Core {
         if let Ok(Entry::Row(id)) = entry {
             return Ok(won(ask, Some(guard), Some(id), started_at));
         }
-        give_back_unused(guard, over.is_some()).await;
+        give_back_unused(guard).await;
         match entry? {
             Entry::Settled(why) => Ok(Claim::Settled(why)),
             Entry::Row(_) | Entry::LostLock => Ok(Claim::Slipped),
@@ -254,13 +252,11 @@ fn won(ask: Ask, guard: Option<LockGuard>, row: Option<i64>, started_at: DateTim
 
 /// Gives a lock back at once: nothing ran under it, so nobody shall wait for its minimum hold. Only the tail that it was
 /// taken over from is left behind, for other processes to see.
-async fn give_back_unused(mut guard: LockGuard, over_tail: bool) {
-    const SHORTEST: Duration = Duration::from_millis(1);
-    if !over_tail && guard.extend(SHORTEST).await.is_ok() {
-        tokio::time::sleep(5 * SHORTEST).await;
+async fn give_back_unused(guard: LockGuard) {
+    let name = guard.name().to_owned();
+    if let Err(error) = guard.unlock_unused().await {
+        tracing::warn!(job = name, %error, "a lock that was not used could not be given back; it lapses with its lease");
     }
-    // Expected to say that the lease has run out.
-    let _ = guard.unlock().await;
 }
 
 pub(crate) fn lock_error(error: shedlock::LockError) -> SchedulerError {
