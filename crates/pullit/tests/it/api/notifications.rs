@@ -247,6 +247,25 @@ testkit::on_each_database! {
         assert!(one.is_sorted_by_key(|id| id.parse::<i64>().unwrap()), "{one:?}");
     }
 
+    async fn a_node_that_is_behind_sends_nothing_that_the_client_has_from_another(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let source = server.ready_source(member.id, "text").await;
+        let mut stream = shake_hands(&member).await;
+        one_more(&server, &member, source).await;
+        let seen = next(&mut stream).await;
+        drop(stream);
+        let id = seen.id.unwrap();
+        let mut back = member.stream_after(Some(&id)).await;
+        assert_eq!(back.next().await.event, "reconnection");
+        // What this node's feed does when it reads late.
+        let id = id.parse().unwrap();
+        let late = sse_hub::Frame::event(DONE, Some(id), &seen.data);
+        server.app.hub.publish(&member.id, id, late);
+        let set = one_more(&server, &member, source).await;
+        assert_eq!(told(&next(&mut back).await), set);
+    }
+
     async fn the_stream_ends_with_the_life_of_the_token(db: testkit::Database) {
         let clock = TestClock::still(at("2026-11-22T03:00:00Z"));
         let server = Setup::new().clock(clock.clone()).start(db).await;
