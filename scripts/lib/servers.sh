@@ -1,0 +1,298 @@
+# Servers for tests and benchmarks: installs missing ones from Debian packages, starts private
+# throw-away ones, and stops what it started, whatever happens. Sourced by bash scripts that did
+# `set -euo pipefail` and set `me` to their name, for messages.
+#
+# Where a server keeps its data matters for benchmarks only: with `durable=yes` commits reach the disk.
+
+# Every background job gets a process group of its own, so that it can be stopped whole and a
+# Ctrl-C reaches this script first.
+set -m
+
+scratch=
+drop_ins=()
+durable=${durable:-no}
+
+say() { printf '==> %s\n' "$*" >&2; }
+
+fail() {
+    printf '%s: %s\n' "$me" "$*" >&2
+    exit 1
+}
+
+# ---------------------------------------------------------------- stopping
+
+alive() { kill -0 -- "-$1" 2>/dev/null; }
+
+any_alive() {
+    local group
+    for group in "$@"; do
+        if alive "$group"; then return 0; fi
+    done
+    return 1
+}
+
+stop_everything() {
+    local status=$? group groups
+    trap '' INT TERM HUP
+    trap - EXIT
+    set +e
+    # The shell's own list, because a signal can come before a job's number is noted anywhere.
+    mapfile -t groups < <(jobs -p)
+    # From here on only the shell's remarks about the jobs that end.
+    exec 2>/dev/null
+    # An orderly end for servers, apt-get and tests alike; ten seconds for all of them. PostgreSQL waits
+    # for its clients unless INT comes first; MariaDB does not listen to INT.
+    for group in "${groups[@]}"; do kill -INT -- "-$group"; done
+    for group in "${groups[@]}"; do kill -TERM -- "-$group"; done
+    for _ in {1..200}; do
+        any_alive "${groups[@]}" || break
+        sleep 0.05
+    done
+    for group in "${groups[@]}"; do kill -KILL -- "-$group"; done
+    wait
+    if [[ -n $scratch ]]; then rm -rf -- "$scratch"; fi
+    if ((${#drop_ins[@]})); then rm -f -- "${drop_ins[@]}"; fi
+    exit "$status"
+}
+trap stop_everything EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Runs a command that a signal to this script interrupts at once.
+attended() {
+    local status=0
+    "$@" </dev/null &
+    wait "$!" || status=$?
+    return "$status"
+}
+
+# ---------------------------------------------------------------- installing
+
+packages_missing=()
+
+# needs PACKAGE FUNCTION: the package is to be installed unless the function finds what it brings.
+needs() { "$2" >/dev/null || packages_missing+=("$1"); }
+
+install_packages() {
+    ((${#packages_missing[@]})) || return 0
+    if ((EUID != 0)); then
+        fail "missing: ${packages_missing[*]}. Install them (apt-get install ${packages_missing[*]}) or run this as root."
+    fi
+    command -v apt-get >/dev/null || fail "missing: ${packages_missing[*]}, and there is no apt-get to install them."
+    say "installing ${packages_missing[*]}"
+    # Debian would start servers of its own, and make a PostgreSQL cluster first.
+    drop_in /etc/postgresql-common/createcluster.d/pullit-tests.conf 'create_main_cluster = false'
+    [[ -e /usr/sbin/policy-rc.d ]] || drop_in /usr/sbin/policy-rc.d $'#!/bin/sh\nexit 101'
+    attended install_from_debian "${packages_missing[@]}" || fail "the packages could not be installed."
+}
+
+# drop_in FILE TEXT: a file that is there until this script ends.
+drop_in() {
+    drop_ins+=("$1")
+    mkdir -p -- "${1%/*}"
+    printf '%s\n' "$2" >"$1"
+    chmod 755 "$1"
+}
+
+install_from_debian() {
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q >&2 && apt-get install -q -y --no-install-recommends "$@" >&2
+}
+
+# ---------------------------------------------------------------- servers
+#
+# A server is three functions: find_X prints where it is, start_X starts it without waiting,
+# await_X waits until it answers and exports where the tests find it.
+
+# as USER COMMAND…: runs it as that user when we are root, which most servers refuse to be.
+as() {
+    if ((EUID == 0)); then
+        exec setpriv --reuid="$1" --regid="$1" --clear-groups -- "${@:2}"
+    else
+        exec "${@:2}"
+    fi
+}
+
+# launch NAME FUNCTION: runs it in the background with its output in a log; sets $launched.
+launch() {
+    "$2" </dev/null >>"$scratch/$1.log" 2>&1 &
+    launched=$!
+}
+
+# await NAME GROUP FUNCTION: waits until the function succeeds; shows the log when it never does.
+await() {
+    for _ in {1..1200}; do
+        if "$3"; then return 0; fi
+        alive "$2" || break
+        sleep 0.05
+    done
+    cat "$scratch/$1.log" >&2
+    fail "$1 did not start; its log is above."
+}
+
+# on_some_port NAME FUNCTION PATTERN: runs the function with one port after the other until it
+# ends otherwise than by finding the port in use, which the pattern finds in its log. For use in launch.
+on_some_port() {
+    local port log=$scratch/$1.log
+    for _ in {1..20}; do
+        # Below the ports that the kernel gives to outgoing connections.
+        port=$(shuf -i 15000-31999 -n 1)
+        : >"$log"
+        "$2" "$port" && return 0
+        grep -q "$3" "$log" || return 1
+    done
+    return 1
+}
+
+# own_folder NAME USER: makes the folder of a server, the server's own.
+own_folder() {
+    mkdir -m 700 "$scratch/$1"
+    if ((EUID == 0)); then
+        chown "$2:$2" "$scratch/$1"
+        # Only the way through: what else lies here is ours.
+        chmod 711 "$scratch"
+    fi
+}
+
+# ---------------------------------------------------------------- PostgreSQL
+
+find_postgres() {
+    local initdb
+    initdb=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1) ||
+        initdb=$(command -v initdb) || return 1
+    dirname -- "$initdb"
+}
+
+start_postgres() {
+    postgres_bin=$(find_postgres)
+    postgres_folder=$scratch/postgres
+    own_folder postgres postgres
+    say "starting PostgreSQL from $postgres_bin"
+    launch postgres run_postgres
+    postgres_group=$launched
+}
+
+run_postgres() {
+    # The postgres user may not be allowed to read the folder this script stands in.
+    cd "$postgres_folder"
+    (as postgres "$postgres_bin/initdb" --pgdata="$postgres_folder" --username=postgres \
+        --auth=trust --encoding=UTF8 --locale=C --no-sync)
+    on_some_port postgres serve_postgres 'could not bind'
+}
+
+serve_postgres() {
+    local commits=(-c fsync=off -c synchronous_commit=off -c full_page_writes=off)
+    [[ $durable == no ]] || commits=()
+    # No socket file: its path may not be long, and nobody needs it. A zone that is not UTC
+    # catches what leans on the server's zone.
+    (as postgres "$postgres_bin/postgres" -D "$postgres_folder" -p "$1" \
+        -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 \
+        -c timezone=America/New_York "${commits[@]}")
+}
+
+# The server keeps its port in the fourth line of this file and its state in the eighth. Asking the
+# port instead could be answered by somebody else's server.
+postgres_is_ready() {
+    local file=$postgres_folder/postmaster.pid
+    [[ -r $file && $(sed -n 8p "$file" 2>/dev/null) == ready* ]] || return 1
+    postgres_port=$(sed -n 4p "$file")
+}
+
+await_postgres() {
+    await postgres "$postgres_group" postgres_is_ready
+    export PULLIT_TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$postgres_port/postgres"
+}
+
+# ---------------------------------------------------------------- MariaDB
+
+find_mariadb() { PATH=$PATH:/usr/sbin:/usr/local/sbin command -v mariadbd; }
+
+start_mariadb() {
+    mariadb_bin=$(find_mariadb)
+    mariadb_folder=$scratch/mariadb
+    own_folder mariadb mysql
+    say "starting MariaDB from $mariadb_bin"
+    launch mariadb run_mariadb
+    mariadb_group=$launched
+}
+
+run_mariadb() {
+    cd "$mariadb_folder"
+    # `normal` lets root in by TCP without a password.
+    (as mysql mariadb-install-db --no-defaults --datadir="$mariadb_folder/data" --skip-test-db \
+        --auth-root-authentication-method=normal)
+    on_some_port mariadb serve_mariadb 'Address already in use'
+}
+
+serve_mariadb() {
+    local commits=(--innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync)
+    [[ $durable == no ]] || commits=()
+    # A relative socket path, because it may not be long.
+    (as mysql "$mariadb_bin" --no-defaults --datadir="$mariadb_folder/data" --port="$1" \
+        --bind-address=127.0.0.1 --socket=socket --pid-file="$mariadb_folder/pid" \
+        --max-connections=300 --default-time-zone=-05:00 "${commits[@]}")
+}
+
+# Its own log says where it listens, once it does.
+mariadb_is_ready() {
+    mariadb_port=$(sed -n '/ready for connections/,$ s/.*  port: \([0-9]\+\) .*/\1/p' "$scratch/mariadb.log")
+    [[ -n $mariadb_port ]]
+}
+
+await_mariadb() {
+    await mariadb "$mariadb_group" mariadb_is_ready
+    export PULLIT_TEST_MYSQL_URL="mysql://root@127.0.0.1:$mariadb_port/mysql"
+}
+
+# ---------------------------------------------------------------- Redis
+
+find_redis() { command -v redis-server; }
+
+start_redis() {
+    redis_bin=$(find_redis)
+    own_folder redis redis
+    say "starting Redis from $redis_bin"
+    launch redis run_redis
+    redis_group=$launched
+}
+
+run_redis() {
+    cd "$scratch/redis"
+    on_some_port redis serve_redis 'Address already in use'
+}
+
+serve_redis() {
+    (as redis "$redis_bin" --port "$1" --bind 127.0.0.1 --dir "$scratch/redis" --save '' --appendonly no)
+}
+
+redis_is_ready() {
+    local log=$scratch/redis.log
+    grep -q 'Ready to accept connections' "$log" || return 1
+    redis_port=$(sed -n 's/.*Running mode=standalone, port=\([0-9]*\).*/\1/p' "$log")
+    [[ -n $redis_port ]]
+}
+
+await_redis() {
+    await redis "$redis_group" redis_is_ready
+    export PULLIT_TEST_REDIS_URL="redis://127.0.0.1:$redis_port/"
+}
+
+# ---------------------------------------------------------------- all of them
+
+start_servers() {
+    scratch=$(mktemp -d --tmpdir pullit-servers.XXXXXX)
+    needs postgresql find_postgres
+    needs mariadb-server find_mariadb
+    needs redis-server find_redis
+    install_packages
+    start_postgres
+    start_mariadb
+    start_redis
+}
+
+await_servers() {
+    await_postgres
+    await_mariadb
+    await_redis
+}
