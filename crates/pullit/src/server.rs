@@ -231,10 +231,12 @@ impl Running {
             }
         };
         tokio::join!(jobs, requests, workers);
-        if tokio::time::timeout(CLOSE_DEADLINE, self.app.db.close())
-            .await
-            .is_err()
-        {
+        let close = async {
+            // Holders that stopped gave theirs back; what is left would keep other nodes waiting for its lease.
+            self.app.locks.shut_down(Duration::ZERO).await;
+            self.app.db.close().await;
+        };
+        if tokio::time::timeout(CLOSE_DEADLINE, close).await.is_err() {
             tracing::warn!(
                 "the database's connections could not be closed in time; they are cut off"
             );

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use tracing::{debug, info};
 
-use crate::core::{Core, bounded};
+use crate::{
+    core::{Core, bounded},
+    held::Registration,
+};
 
 /// The pauses before each attempt to give back an unconfirmed acquisition: its statement may still stand
 /// in line behind somebody's transaction, and land after the first.
@@ -15,39 +17,49 @@ const GIVE_BACK_PAUSES: [u64; 7] = [0, 100, 400, 1_500, 5_000, 15_000, 40_000];
 /// Nobody will then hold what the database may have written, so it is given back.
 pub(crate) struct Attempt<'a> {
     pub(crate) core: &'a Core,
-    pub(crate) name: &'a str,
-    pub(crate) locked_by: String,
-    pub(crate) not_before: DateTime<Utc>,
+    pub(crate) registration: Option<Registration>,
+    pub(crate) at_most: Duration,
     pub(crate) undecided: bool,
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
+        let Some(mut registration) = self.registration.take() else {
+            return;
+        };
         if !self.undecided {
             return;
         }
+        // A process that ends before this is done can still give the lock back by name.
+        let now = self.core.now();
+        registration.leave(now, now.plus(self.at_most.saturating_mul(2)));
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let (core, name) = (self.core.clone(), self.name.to_owned());
-        let (locked_by, not_before) = (std::mem::take(&mut self.locked_by), self.not_before);
-        runtime.spawn(async move {
-            for pause in GIVE_BACK_PAUSES {
-                tokio::time::sleep(Duration::from_millis(pause)).await;
-                let release = core.store.release(&name, &locked_by, not_before);
-                if let Ok(true) = bounded(core.timeout, release).await {
-                    info!(
-                        lock = name,
-                        locked_by, "gave back a lock whose acquisition was not confirmed"
-                    );
-                    return;
-                }
-            }
-            debug!(
-                lock = name,
-                locked_by,
-                "an acquisition was not confirmed; if it was made after all, the lock stays taken until its lease runs out"
-            );
-        });
+        runtime.spawn(give_back(self.core.clone(), registration));
     }
+}
+
+async fn give_back(core: Core, registration: Registration) {
+    let holding = registration.holding.clone();
+    // Nobody waits for this one: what is left of it is noted, not held.
+    drop(registration);
+    let (lock, locked_by) = (&holding.name, &holding.locked_by);
+    for pause in GIVE_BACK_PAUSES {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let turn = holding.turn.lock().await;
+        let release = core.store.release(lock, locked_by, turn.not_before);
+        if let Ok(true) = bounded(core.timeout, release).await {
+            info!(
+                lock,
+                locked_by, "gave back a lock whose acquisition was not confirmed"
+            );
+            return;
+        }
+    }
+    debug!(
+        lock,
+        locked_by,
+        "an acquisition was not confirmed; if it was made after all, the lock stays taken until its lease runs out"
+    );
 }

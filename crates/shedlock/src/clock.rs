@@ -1,17 +1,38 @@
 //! The clock that trust in a lease is measured with.
 
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
-/// A reading of a clock that goes on while the process is stopped and while the machine sleeps.
+/// Measures how long ago something was, whatever happens to the process meanwhile.
+pub trait LeaseClock: Send + Sync + Debug + 'static {
+    /// The time since a moment that is always the same. Never goes back; goes on while the process is
+    /// stopped and while the machine sleeps.
+    fn elapsed(&self) -> Duration;
+}
+
+/// The time since the machine was started, sleep included (`CLOCK_BOOTTIME` on Linux).
 ///
 /// `std::time::Instant` stands still in suspend on Linux, so a laptop that was closed for an hour
 /// would still trust a lease of a minute.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BootClock;
+
+impl LeaseClock for BootClock {
+    fn elapsed(&self) -> Duration {
+        since_boot()
+    }
+}
+
+/// A reading of a [`LeaseClock`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct BootInstant(Duration);
 
 impl BootInstant {
+    pub(crate) fn of(clock: &dyn LeaseClock) -> Self {
+        Self(clock.elapsed())
+    }
+
     pub(crate) fn now() -> Self {
-        Self(since_boot())
+        Self::of(&BootClock)
     }
 
     /// How long ago `earlier` was; zero if it lies ahead.

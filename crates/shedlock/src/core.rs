@@ -1,15 +1,20 @@
 //! What all providers share: owner names, time limits and metrics.
 
-use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use tracing::debug;
+use chrono::DateTime;
+use tokio::task::JoinSet;
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 
+pub(crate) use crate::store::{LockStore as Store, Taken};
 use crate::{
-    LockConfiguration, LockError, LockGuard, LockInfo, SchemaError, attempt::Attempt,
-    clock::BootInstant, guard::Acquisition,
+    BootClock, LeaseClock, LockConfiguration, LockError, LockGuard, LockInfo, SchemaError,
+    ShutDown,
+    attempt::Attempt,
+    clock::BootInstant,
+    guard::Acquisition,
+    held::{Held, Holding},
 };
 
 /// Characters in the `locked_by` column.
@@ -18,50 +23,8 @@ const MAX_OWNER_LENGTH: usize = 255;
 const TAIL_LENGTH: usize = 33;
 /// How long one statement may take, waiting for a connection included.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// A row that was just taken.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Taken {
-    pub(crate) locked_at: DateTime<Utc>,
-    pub(crate) token: i64,
-}
-
-/// One kind of database: only statements. `true` or `Some` mean that exactly one row was changed.
-#[async_trait]
-pub(crate) trait Store: Send + Sync + Debug + 'static {
-    /// Takes the row if it is missing or free.
-    async fn take(
-        &self,
-        name: &str,
-        locked_by: &str,
-        at_most: Duration,
-    ) -> Result<Option<Taken>, LockError>;
-    /// Takes the row if it is still exactly `tail`: same holder, same end, not yet over.
-    async fn take_over(
-        &self,
-        tail: &LockInfo,
-        locked_by: &str,
-        at_most: Duration,
-    ) -> Result<Option<Taken>, LockError>;
-    /// Moves the end to `at_most` from now, if the row is ours and not yet over.
-    async fn extend(
-        &self,
-        name: &str,
-        locked_by: &str,
-        at_most: Duration,
-    ) -> Result<bool, LockError>;
-    /// Moves the end to now, but not before `not_before`, if the row is ours and not yet over.
-    async fn release(
-        &self,
-        name: &str,
-        locked_by: &str,
-        not_before: DateTime<Utc>,
-    ) -> Result<bool, LockError>;
-    async fn locks(&self) -> Result<Vec<LockInfo>, LockError>;
-    async fn lock_info(&self, name: &str) -> Result<Option<LockInfo>, LockError>;
-    /// Everything that is wrong with the tables.
-    async fn schema_problems(&self) -> Result<Vec<String>, LockError>;
-}
+/// The margin of trust is a tenth of the lease, but no more than this.
+const DEFAULT_MARGIN: Duration = Duration::from_secs(1);
 
 /// A store with its node's name and time limit.
 #[derive(Debug, Clone)]
@@ -69,6 +32,9 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) node: Arc<str>,
     pub(crate) timeout: Duration,
+    pub(crate) clock: Arc<dyn LeaseClock>,
+    pub(crate) margin: Duration,
+    pub(crate) held: Arc<Held>,
 }
 
 impl Core {
@@ -77,7 +43,14 @@ impl Core {
             store,
             node: node.into().into(),
             timeout: DEFAULT_TIMEOUT,
+            clock: Arc::new(BootClock),
+            margin: DEFAULT_MARGIN,
+            held: Arc::default(),
         }
+    }
+
+    pub(crate) fn now(&self) -> BootInstant {
+        BootInstant::of(&*self.clock)
     }
 
     #[tracing::instrument(name = "shedlock.try_lock", level = "debug", skip_all, fields(lock = c.name()))]
@@ -120,19 +93,19 @@ impl Core {
         tail: Option<LockInfo>,
     ) -> Result<Option<LockGuard>, LockError> {
         let tail_end = tail.as_ref().map(|row| row.lock_until);
+        let not_before = tail_end.unwrap_or(DateTime::UNIX_EPOCH);
+        let owner = self.new_owner();
         let mut attempt = Attempt {
             core: self,
-            name: c.name(),
-            locked_by: self.new_owner(),
-            not_before: tail_end.unwrap_or(DateTime::UNIX_EPOCH),
+            registration: Some(self.held.register(c.name(), owner.clone(), not_before)?),
+            at_most: c.at_most(),
             undecided: true,
         };
-        let sent = BootInstant::now();
-        let owner = attempt.locked_by.as_str();
+        let sent = self.now();
         let taken = bounded(self.timeout, async {
             match &tail {
-                Some(row) => self.store.take_over(row, owner, c.at_most()).await,
-                None => self.store.take(c.name(), owner, c.at_most()).await,
+                Some(row) => self.store.take_over(row, &owner, c.at_most()).await,
+                None => self.store.take(c.name(), &owner, c.at_most()).await,
             }
         })
         .await;
@@ -140,27 +113,23 @@ impl Core {
             taken,
             Err(LockError::Timeout(_) | LockError::Unavailable(_))
         );
-        let Some(taken) = taken? else {
+        let (Some(taken), Some(registration)) = (taken?, attempt.registration.take()) else {
             return Ok(None);
         };
         debug!(
             lock = c.name(),
-            locked_by = attempt.locked_by,
+            locked_by = owner,
             token = taken.token,
             "lock taken"
         );
-        Ok(Some(LockGuard::new(
-            self.clone(),
-            Acquisition {
-                name: c.name().to_owned(),
-                locked_by: std::mem::take(&mut attempt.locked_by),
-                taken,
-                at_least: c.at_least(),
-                at_most: c.at_most(),
-                tail_end,
-                sent,
-            },
-        )))
+        let acquisition = Acquisition {
+            taken,
+            at_least: c.at_least(),
+            at_most: c.at_most(),
+            tail_end,
+            sent,
+        };
+        Ok(LockGuard::begin(self.clone(), registration, acquisition).await)
     }
 
     /// Unique per acquisition, so that an expired holder never matches a newer row of its own process.
@@ -179,6 +148,54 @@ impl Core {
 
     pub(crate) async fn lock_info(&self, name: &str) -> Result<Option<LockInfo>, LockError> {
         bounded(self.timeout, self.store.lock_info(name)).await
+    }
+
+    pub(crate) async fn shut_down(&self, grace: Duration) -> ShutDown {
+        self.held.close();
+        if !grace.is_zero() {
+            let emptied = self.held.emptied();
+            // What is left after the grace is what the next step is about.
+            let _ = tokio::time::timeout(grace, emptied).await;
+        }
+        let mut revocations = JoinSet::new();
+        for holding in self.held.remaining() {
+            let core = self.clone();
+            revocations.spawn(async move {
+                let released = core.revoke(&holding).await;
+                (holding.name.clone(), released)
+            });
+        }
+        let mut report = ShutDown::default();
+        while let Some(revocation) = revocations.join_next().await {
+            match revocation {
+                Ok((name, Ok(true))) => report.released.push(name),
+                Ok((_, Ok(false))) => {}
+                Ok((name, Err(error))) => report.failed.push((name, error)),
+                Err(error) => {
+                    warn!(%error, "a lock was not given back; it stays taken until its lease runs out")
+                }
+            }
+        }
+        report
+    }
+
+    /// Gives a lock back over its holder's head. False: it was not held any more.
+    async fn revoke(&self, holding: &Holding) -> Result<bool, LockError> {
+        holding.lost.cancel();
+        let turn = async { Ok(holding.turn.lock().await) };
+        let mut turn = bounded(self.timeout, turn).await?;
+        turn.revoked = true;
+        let (name, locked_by) = (&holding.name, &holding.locked_by);
+        let release = self.store.release(name, locked_by, turn.not_before);
+        let released = bounded(self.timeout, release).await;
+        match &released {
+            Ok(true) => info!(lock = name, locked_by, "lock given back at shutdown"),
+            Ok(false) => {}
+            Err(error) => {
+                warn!(lock = name, locked_by, %error, "a lock was not given back at shutdown; it stays taken until its lease runs out");
+            }
+        }
+        released
     }
 
     pub(crate) async fn check_schema(&self) -> Result<(), SchemaError> {
@@ -246,6 +263,10 @@ macro_rules! provider_from_core {
                 name: &str,
             ) -> Result<Option<crate::LockInfo>, crate::LockError> {
                 self.core.lock_info(name).await
+            }
+
+            async fn shut_down(&self, grace: std::time::Duration) -> crate::ShutDown {
+                self.core.shut_down(grace).await
             }
 
             async fn check_schema(&self) -> Result<(), crate::SchemaError> {

@@ -21,6 +21,9 @@ pub enum LockError {
         /// The former holder.
         locked_by: String,
     },
+    /// The provider was shut down in this process: nothing was asked of the database.
+    #[error("the lock provider of this process was shut down: take no more locks")]
+    ShutDown,
     /// A deadlock, a serialization failure or a busy database: nothing was changed, try again.
     #[error("the database gave way to a concurrent statement: nothing was changed, try again")]
     Contended(#[source] Cause),

@@ -3,25 +3,24 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::{
     KeptLock, LockError,
     clock::BootInstant,
     core::{Core, Taken, bounded},
+    held::Registration,
 };
 
 /// An unlock whose answer was lost is sent again after this pause.
 const UNLOCK_PAUSE: Duration = Duration::from_millis(100);
 const UNLOCK_ATTEMPTS: u32 = 3;
-/// The margin is a tenth of the lease, but no more than this.
-const MAX_MARGIN: Duration = Duration::from_secs(1);
 
 /// What an acquisition brought.
 #[derive(Debug)]
 pub(crate) struct Acquisition {
-    pub(crate) name: String,
-    pub(crate) locked_by: String,
     pub(crate) taken: Taken,
     pub(crate) at_least: Duration,
     pub(crate) at_most: Duration,
@@ -45,31 +44,49 @@ pub(crate) struct Acquisition {
 #[must_use = "a guard that is dropped leaves the lock taken until its lease runs out"]
 pub struct LockGuard {
     core: Core,
+    registration: Registration,
     held: Acquisition,
     since: BootInstant,
     over: bool,
 }
 
 impl LockGuard {
-    pub(crate) fn new(core: Core, held: Acquisition) -> Self {
-        Self {
+    /// `None`: the provider was shut down while the lock was acquired, and has given it back.
+    pub(crate) async fn begin(
+        core: Core,
+        registration: Registration,
+        held: Acquisition,
+    ) -> Option<Self> {
+        let mut guard = Self {
             core,
+            registration,
             since: held.sent,
             held,
             over: false,
+        };
+        let holding = guard.registration.holding.clone();
+        let mut turn = holding.turn.lock().await;
+        if turn.revoked {
+            // The shutdown's release may have come before the row was taken.
+            let (name, locked_by) = (&holding.name, &holding.locked_by);
+            let release = guard.core.store.release(name, locked_by, turn.not_before);
+            guard.over = bounded(guard.core.timeout, release).await.is_ok();
+            return None;
         }
+        turn.not_before = guard.not_before();
+        Some(guard)
     }
 
     /// The lock's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.held.name
+        &self.registration.holding.name
     }
 
     /// The holder in the row, unique to this acquisition: `<node>:<random tail>`.
     #[must_use]
     pub fn locked_by(&self) -> &str {
-        &self.held.locked_by
+        &self.registration.holding.locked_by
     }
 
     /// Increases with every acquisition of this name by this crate, whichever process made it.
@@ -89,12 +106,26 @@ impl LockGuard {
     /// lease (one second at most).
     #[must_use]
     pub fn is_trusted(&self) -> bool {
-        BootInstant::now() < self.trusted_until()
+        !self.lost_token().is_cancelled() && self.now() < self.trusted_until()
+    }
+
+    pub(crate) fn now(&self) -> BootInstant {
+        self.core.now()
+    }
+
+    pub(crate) fn lost_token(&self) -> &CancellationToken {
+        &self.registration.holding.lost
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
     }
 
     pub(crate) fn trusted_until(&self) -> BootInstant {
         let lease = self.held.at_most;
-        self.held.sent.plus(lease - (lease / 10).min(MAX_MARGIN))
+        self.held
+            .sent
+            .plus(lease - (lease / 10).min(self.core.margin))
     }
 
     /// When half the lease is over.
@@ -119,18 +150,22 @@ impl LockGuard {
         self.extend_within(at_most, self.core.timeout).await
     }
 
-    #[tracing::instrument(name = "shedlock.extend", level = "debug", skip_all, fields(lock = self.held.name))]
+    #[tracing::instrument(name = "shedlock.extend", level = "debug", skip_all, fields(lock = self.name()))]
     pub(crate) async fn extend_within(
         &mut self,
         at_most: Duration,
         limit: Duration,
     ) -> Result<(), LockError> {
-        let sent = BootInstant::now();
-        let request = self
-            .core
-            .store
-            .extend(&self.held.name, &self.held.locked_by, at_most);
-        if !bounded(limit, request).await? {
+        let sent = self.now();
+        let extended = bounded(limit, async {
+            let turn = self.registration.holding.turn.lock().await;
+            if turn.revoked {
+                return Ok(false);
+            }
+            let (name, locked_by) = (self.name(), self.locked_by());
+            self.core.store.extend(name, locked_by, at_most).await
+        });
+        if !extended.await? {
             return Err(self.lost());
         }
         self.held.at_most = at_most;
@@ -162,14 +197,19 @@ impl LockGuard {
         self.release(not_before).await
     }
 
-    #[tracing::instrument(name = "shedlock.unlock", level = "debug", skip_all, fields(lock = self.held.name))]
+    #[tracing::instrument(name = "shedlock.unlock", level = "debug", skip_all, fields(lock = self.name()))]
     async fn release(mut self, not_before: DateTime<Utc>) -> Result<(), LockError> {
+        let holding = self.registration.holding.clone();
+        let mut turn = holding.turn.lock().await;
+        if turn.revoked {
+            self.over = true;
+            return Err(self.lost());
+        }
+        turn.not_before = not_before;
+        let (name, locked_by) = (&holding.name, &holding.locked_by);
         let mut attempt = 1;
         loop {
-            let release =
-                self.core
-                    .store
-                    .release(&self.held.name, &self.held.locked_by, not_before);
+            let release = self.core.store.release(name, locked_by, not_before);
             match bounded(self.core.timeout, release).await {
                 Ok(true) => break,
                 // The first request may have done it, and only its answer was lost.
@@ -179,7 +219,7 @@ impl LockGuard {
                     return Err(self.lost());
                 }
                 Err(error) if error.is_transient() && attempt < UNLOCK_ATTEMPTS => {
-                    debug!(lock = self.held.name, %error, "unlock not confirmed, asking again");
+                    debug!(lock = name, %error, "unlock not confirmed, asking again");
                     tokio::time::sleep(UNLOCK_PAUSE).await;
                     attempt += 1;
                 }
@@ -187,13 +227,9 @@ impl LockGuard {
             }
         }
         self.over = true;
-        let held = BootInstant::now().since(self.since);
+        let held = self.now().since(self.since);
         metrics::histogram!("shedlock_hold_seconds").record(held.as_secs_f64());
-        debug!(
-            lock = self.held.name,
-            locked_by = self.held.locked_by,
-            "lock given back"
-        );
+        debug!(lock = name, locked_by, "lock given back");
         Ok(())
     }
 
@@ -212,13 +248,20 @@ impl LockGuard {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn keep_alive(self) -> KeptLock {
-        KeptLock::start(self)
+        KeptLock::start(self, &Handle::current())
+    }
+
+    /// As [`keep_alive`](Self::keep_alive), on another runtime than the caller's: work that blocks every
+    /// thread of its own cannot starve the extensions there. The provider's connections must have been
+    /// made on that runtime, or they starve all the same.
+    pub fn keep_alive_on(self, runtime: &Handle) -> KeptLock {
+        KeptLock::start(self, runtime)
     }
 
     fn lost(&self) -> LockError {
         LockError::Lost {
-            name: self.held.name.clone(),
-            locked_by: self.held.locked_by.clone(),
+            name: self.name().to_owned(),
+            locked_by: self.locked_by().to_owned(),
         }
     }
 }
@@ -226,9 +269,11 @@ impl LockGuard {
 impl Drop for LockGuard {
     fn drop(&mut self) {
         if !self.over {
+            let lapses = self.held.sent.plus(self.held.at_most.saturating_mul(2));
+            self.registration.leave(self.core.now(), lapses);
             warn!(
-                lock = self.held.name,
-                locked_by = self.held.locked_by,
+                lock = self.name(),
+                locked_by = self.locked_by(),
                 "a lock was dropped without unlock: it stays taken until its lease runs out"
             );
         }

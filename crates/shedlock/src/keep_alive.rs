@@ -6,11 +6,11 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{LockError, LockGuard, clock::BootInstant};
+use crate::{LeaseClock, LockError, LockGuard, clock::BootInstant};
 
 /// The longest nap. Timers stand still while the machine sleeps, so after waking the end of the lease is
 /// noticed within this time.
@@ -39,6 +39,7 @@ pub struct KeptLock {
 /// How far the lease can be relied on.
 #[derive(Debug)]
 struct Trust {
+    clock: Arc<dyn LeaseClock>,
     until: Mutex<BootInstant>,
     lost: CancellationToken,
 }
@@ -54,10 +55,11 @@ impl Trust {
 }
 
 impl KeptLock {
-    pub(crate) fn start(guard: LockGuard) -> Self {
+    pub(crate) fn start(guard: LockGuard, runtime: &Handle) -> Self {
         let trust = Arc::new(Trust {
+            clock: guard.core().clock.clone(),
             until: Mutex::new(guard.trusted_until()),
-            lost: CancellationToken::new(),
+            lost: guard.lost_token().clone(),
         });
         let (stop, stopped) = oneshot::channel();
         Self {
@@ -65,7 +67,7 @@ impl KeptLock {
             locked_by: guard.locked_by().to_owned(),
             token: guard.fencing_token(),
             locked_at: guard.locked_at(),
-            task: Some(tokio::spawn(keep(guard, trust.clone(), stopped))),
+            task: Some(runtime.spawn(keep(guard, trust.clone(), stopped))),
             trust,
             stop: Some(stop),
         }
@@ -106,7 +108,7 @@ impl KeptLock {
     /// to the same database check [`crate::fence`] as well.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
-        !self.trust.lost.is_cancelled() && BootInstant::now() < self.trust.until()
+        !self.trust.lost.is_cancelled() && BootInstant::of(&*self.trust.clock) < self.trust.until()
     }
 
     /// Ends the extensions and gives the lock back, as [`LockGuard::unlock`].
@@ -150,7 +152,7 @@ async fn keep(
     let lease = guard.lease();
     let mut next = guard.half_time();
     loop {
-        let now = BootInstant::now();
+        let now = guard.now();
         if now >= guard.trusted_until() {
             warn!(
                 lock = guard.name(),
@@ -163,6 +165,8 @@ async fn keep(
             tokio::select! {
                 biased;
                 _ = &mut stop => { unwatched.disarm(); return guard; }
+                // The provider was shut down and gave the lock back.
+                () = trust.lost.cancelled() => break,
                 () = tokio::time::sleep(next.since(now).min(MAX_NAP)) => {}
             }
             continue;
@@ -184,7 +188,7 @@ async fn keep(
             }
             Err(error) => {
                 debug!(lock = guard.name(), %error, "lease not extended, asking again");
-                next = BootInstant::now().plus((lease / 10).min(MAX_RETRY_PAUSE));
+                next = guard.now().plus((lease / 10).min(MAX_RETRY_PAUSE));
             }
         }
     }

@@ -43,7 +43,12 @@
 //! - No clock can promise that a process is not stopped between looking and writing. Writes to the
 //!   database that holds the lock check [`fence`] in their transaction; writes elsewhere carry
 //!   [`LockGuard::fencing_token`].
+//! - [`LockProvider::shut_down`] gives back what is still held when a process ends, dropped guards and
+//!   acquisitions whose answer never came included.
 //! - Rows are never deleted, and rows that others delete are survived.
+//!
+//! # Other databases
+//! [`LockStore`] is what a database has to offer; [`StoreLockProvider`] makes the rest of it.
 //!
 //! # Tables
 //! [`schema`] creates them; [`LockProvider::check_schema`] says what is wrong with those that exist.
@@ -67,6 +72,7 @@ mod duration;
 mod error;
 pub mod fence;
 mod guard;
+mod held;
 mod keep_alive;
 mod memory;
 #[cfg(feature = "postgres")]
@@ -75,7 +81,9 @@ mod provider;
 pub mod schema;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod store;
 
+pub use clock::{BootClock, LeaseClock};
 pub use configuration::{ConfigurationError, LockConfiguration, MAX_NAME_LENGTH};
 pub use duration::{DurationError, parse_duration};
 pub use error::{LockError, SchemaError};
@@ -84,6 +92,7 @@ pub use keep_alive::KeptLock;
 pub use memory::MemoryLockProvider;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresLockProvider;
-pub use provider::{LockInfo, LockProvider};
+pub use provider::{LockInfo, LockProvider, ShutDown};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLockProvider;
+pub use store::{LockStore, StoreLockProvider, Taken};

@@ -76,12 +76,31 @@ pub trait LockProvider: Send + Sync + Debug + 'static {
     /// The database failed or did not answer in time.
     async fn lock_info(&self, name: &str) -> Result<Option<LockInfo>, LockError>;
 
+    /// Ends this provider and all its clones: no more acquisitions, and nothing stays taken behind a
+    /// process that is about to end.
+    ///
+    /// First waits up to `grace` for holders to give their locks back; leases are kept alive meanwhile. Tell
+    /// your tasks to stop before you call it. What is still held then is given back over their heads, with
+    /// its at-least time: [`KeptLock::lost`](crate::KeptLock::lost) is cancelled, and their guards find the
+    /// lock [`Lost`](LockError::Lost). So are locks whose guards were dropped (a task that panicked), and
+    /// acquisitions whose answer never came.
+    async fn shut_down(&self, grace: Duration) -> ShutDown;
+
     /// Looks whether the tables are as this crate and Java ShedLock need them. What works but is
     /// dangerous for others (Java's statements on `TIMESTAMPTZ` columns) is logged as a warning.
     ///
     /// # Errors
     /// Everything that is wrong, with its remedy; or that the database could not be asked.
     async fn check_schema(&self) -> Result<(), SchemaError>;
+}
+
+/// What [`LockProvider::shut_down`] had to do itself.
+#[derive(Debug, Default)]
+pub struct ShutDown {
+    /// The locks that it gave back over their holders' heads.
+    pub released: Vec<String>,
+    /// Those that it could not give back, and why: they stay taken until their leases run out.
+    pub failed: Vec<(String, LockError)>,
 }
 
 /// A row of the lock table.

@@ -8,7 +8,9 @@ use chrono::TimeDelta;
 use scheduler::Passed;
 use scheduler::testkit::Signals;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
-use shedlock::{LockConfiguration, LockError, LockGuard, LockInfo, LockProvider, SchemaError};
+use shedlock::{
+    LockConfiguration, LockError, LockGuard, LockInfo, LockProvider, SchemaError, ShutDown,
+};
 
 use crate::support::*;
 
@@ -52,6 +54,10 @@ impl LockProvider for Meddler {
 
     async fn lock_info(&self, name: &str) -> Result<Option<LockInfo>, LockError> {
         self.inner.lock_info(name).await
+    }
+
+    async fn shut_down(&self, grace: Duration) -> ShutDown {
+        self.inner.shut_down(grace).await
     }
 
     async fn check_schema(&self) -> Result<(), SchemaError> {

@@ -3,12 +3,14 @@
 mod ending;
 pub(crate) mod fuzz;
 mod over;
+mod shutdown;
 mod taking;
 
 use crate::stage::{MemoryStage, PostgresStage, SqliteStage};
 use ending::*;
 use fuzz::*;
 use over::*;
+use shutdown::*;
 use taking::*;
 
 macro_rules! suite {
@@ -49,6 +51,10 @@ macro_rules! conformance {
                     all_locks_are_listed_by_name_with_whether_they_are_held,
                     names_and_owners_of_full_length_and_any_script_are_kept_whole,
                     the_schema_that_this_crate_creates_passes_its_check,
+                    a_provider_that_was_shut_down_takes_no_more_locks,
+                    a_shutdown_waits_for_holders_that_give_their_locks_back,
+                    what_is_still_held_at_shutdown_is_given_back_and_its_holders_are_told,
+                    a_lock_whose_guard_was_dropped_is_given_back_at_shutdown,
                     eight_tasks_on_two_names_never_meet,
                 }
             }

@@ -144,3 +144,25 @@ async fn a_database_that_stays_away_ends_the_trust_before_the_lease_ends() {
     assert!(row(&*provider, "job").await.held, "told before the end");
     blocker.rollback().await.unwrap();
 }
+
+#[test]
+fn work_that_blocks_its_runtime_cannot_starve_a_lease_kept_on_another() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap()
+    };
+    let (blocked, free) = (runtime(), runtime());
+    let provider = shedlock::MemoryLockProvider::new("a");
+    let config = lock("job", LEASE, Duration::ZERO);
+    let guard = blocked.block_on(taken(&provider, &config));
+    let first_end = guard.locked_at() + LEASE;
+    // From here on nobody drives the runtime that took the lock.
+    let kept = guard.keep_alive_on(free.handle());
+    free.block_on(until("a lease beyond the first", || async {
+        row(&provider, "job").await.lock_until > first_end
+    }));
+    assert!(kept.is_trusted());
+    free.block_on(kept.unlock()).unwrap();
+}

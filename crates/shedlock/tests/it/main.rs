@@ -9,6 +9,7 @@ mod conformance;
 mod duration;
 mod keep_alive;
 mod metrics;
+mod own_store;
 mod postgres;
 mod postgres_columns;
 mod sqlite;
