@@ -4,6 +4,8 @@
 //! `$2` the guard's `locked_by` (unique per acquisition, so it stands for the fencing token as well).
 //! Exactly one row: the lock is still ours by the database clock, and stays so until the transaction
 //! ends. No row: roll back.
+//!
+//! There is none for Redis, which takes no part in that transaction: see what its provider cannot promise.
 
 /// PostgreSQL. Nobody can take the lock before the transaction ends, even if its lease runs out meanwhile.
 /// Neither can our own extension get through: keep such transactions shorter than half the lease.

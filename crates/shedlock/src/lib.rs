@@ -10,7 +10,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // Or PostgresLockProvider, SqliteLockProvider, with a pool.
+//! // Or PostgresLockProvider, SqliteLockProvider, with a pool; RedisLockProvider, with a client.
 //! let provider = MemoryLockProvider::new("host-1234-x7f3");
 //! let nightly = LockConfiguration::new(
 //!     "nightly",
@@ -46,6 +46,8 @@
 //! - [`LockProvider::shut_down`] gives back what is still held when a process ends, dropped guards and
 //!   acquisitions whose answer never came included.
 //! - Rows are never deleted, and rows that others delete are survived.
+//! - Redis can promise less: a failover may forget a lock and its token. `RedisLockProvider` says what is left
+//!   of this list.
 //!
 //! # Other databases
 //! [`LockStore`] is what a database has to offer; [`StoreLockProvider`] makes the rest of it.
@@ -54,8 +56,8 @@
 //! [`schema`] creates them; [`LockProvider::check_schema`] says what is wrong with those that exist.
 //!
 //! # Features
-//! `postgres` and `sqlite` (both by default) bring the providers of those databases. The one in memory is
-//! always there.
+//! `postgres` and `sqlite` (both by default) and `redis` (Valkey too) bring the providers of those databases.
+//! The one in memory is always there.
 //!
 //! # Metrics
 //! `shedlock_acquire_total{result="acquired"|"held"|"error"}` counts attempts; `shedlock_wait_seconds` is
@@ -78,11 +80,15 @@ mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod provider;
+#[cfg(feature = "redis")]
+mod redis;
 pub mod schema;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
 
+#[cfg(feature = "redis")]
+pub use self::redis::RedisLockProvider;
 pub use clock::{BootClock, LeaseClock};
 pub use configuration::{ConfigurationError, LockConfiguration, MAX_NAME_LENGTH};
 pub use duration::{DurationError, parse_duration};

@@ -6,7 +6,7 @@ mod over;
 mod shutdown;
 mod taking;
 
-use crate::stage::{MemoryStage, PostgresStage, SqliteStage};
+use crate::stage::{MemoryStage, PostgresStage, RedisStage, SqliteStage};
 use ending::*;
 use fuzz::*;
 use over::*;
@@ -66,4 +66,5 @@ conformance! {
     memory: MemoryStage,
     sqlite: SqliteStage,
     postgres: PostgresStage,
+    redis: RedisStage,
 }

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use shedlock::{LockError, LockProvider};
 
 use crate::stage::{
-    MINUTE, MemoryStage, PostgresStage, SqliteStage, Stage, lock, row, taken, until,
+    MINUTE, MemoryStage, PostgresStage, RedisStage, SqliteStage, Stage, is_held, lock, row, taken,
+    until,
 };
 
 /// Short enough to wait for, long enough for a busy machine.
@@ -32,7 +33,7 @@ async fn a_kept_lease_is_extended_until_its_unlock(stage: impl Stage) {
     let lost = kept.lost();
     kept.unlock().await.unwrap();
     assert!(!lost.is_cancelled());
-    assert!(!row(&*provider, "job").await.held);
+    assert!(!is_held(&*provider, "job").await);
 }
 
 async fn a_lock_that_was_taken_away_is_told_to_its_holder(stage: impl Stage) {
@@ -63,7 +64,7 @@ macro_rules! on_every_provider {
     ($($test:ident,)*) => {
         $(
             mod $test {
-                use super::{MemoryStage, PostgresStage, SqliteStage};
+                use super::{MemoryStage, PostgresStage, RedisStage, SqliteStage};
 
                 #[tokio::test]
                 async fn memory() {
@@ -78,6 +79,11 @@ macro_rules! on_every_provider {
                 #[tokio::test]
                 async fn postgres() {
                     super::$test(PostgresStage::new().await).await;
+                }
+
+                #[tokio::test]
+                async fn redis() {
+                    super::$test(RedisStage::new().await).await;
                 }
             }
         )*

@@ -12,6 +12,8 @@ mod metrics;
 mod own_store;
 mod postgres;
 mod postgres_columns;
+mod proxy;
+mod redis;
 mod sqlite;
 mod stage;
 mod stopped;

@@ -2,6 +2,7 @@
 
 mod memory;
 mod postgres;
+mod redis;
 mod sqlite;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use shedlock::{LockConfiguration, LockGuard, LockProvider};
 
+pub(crate) use self::redis::{RedisStage, redis_url, unique};
 pub(crate) use memory::MemoryStage;
 pub(crate) use postgres::PostgresStage;
 pub(crate) use sqlite::{SqliteStage, sqlite_pool};
@@ -44,6 +46,10 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl 
 #[async_trait]
 pub(crate) trait Stage: Send + Sync + 'static {
     fn provider(&self, node: &str) -> Arc<dyn LockProvider>;
+    /// Whether a row is still there when its lease is over.
+    fn keeps_rows(&self) -> bool {
+        true
+    }
     /// Moves the end of the lease into the past.
     async fn expire(&self, name: &str);
     /// Lets another program take the lock, whoever has it.
@@ -55,6 +61,12 @@ pub(crate) trait Stage: Send + Sync + 'static {
 /// The row, which must be there.
 pub(crate) async fn row(provider: &dyn LockProvider, name: &str) -> shedlock::LockInfo {
     provider.lock_info(name).await.unwrap().expect("a row")
+}
+
+/// Whether somebody holds the lock; its row may be there or not.
+pub(crate) async fn is_held(provider: &dyn LockProvider, name: &str) -> bool {
+    let row = provider.lock_info(name).await.unwrap();
+    row.is_some_and(|row| row.held)
 }
 
 /// Whether two instants are within a few seconds: what a slow machine needs.

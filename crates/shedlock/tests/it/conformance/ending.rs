@@ -81,20 +81,20 @@ pub(super) async fn an_extension_after_the_lease_ran_out_changes_nothing(stage: 
     let provider = stage.provider("a");
     let mut guard = taken(&*provider, &lock("job", MINUTE, NO_TIME)).await;
     stage.expire("job").await;
-    let before = row(&*provider, "job").await;
+    let before = provider.lock_info("job").await.unwrap();
     let error = guard.extend(HOUR).await.unwrap_err();
     assert!(matches!(error, LockError::Lost { .. }), "{error:?}");
-    assert_eq!(row(&*provider, "job").await, before);
+    assert_eq!(provider.lock_info("job").await.unwrap(), before);
 }
 
 pub(super) async fn an_unlock_after_the_lease_ran_out_changes_nothing(stage: impl Stage) {
     let provider = stage.provider("a");
     let guard = taken(&*provider, &lock("job", MINUTE, HOUR)).await;
     stage.expire("job").await;
-    let before = row(&*provider, "job").await;
+    let before = provider.lock_info("job").await.unwrap();
     let error = guard.unlock().await.unwrap_err();
     assert!(matches!(error, LockError::Lost { .. }), "{error:?}");
-    assert_eq!(row(&*provider, "job").await, before);
+    assert_eq!(provider.lock_info("job").await.unwrap(), before);
 }
 
 pub(super) async fn unlock_and_extension_of_a_former_holder_never_touch_a_newer_lock(
