@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sqlx::error::DatabaseError;
 
 use crate::LockError;
 
@@ -13,7 +14,7 @@ pub(crate) fn micros(duration: Duration) -> i64 {
 }
 
 /// Milliseconds, rounded up.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
 }
@@ -25,7 +26,7 @@ pub(crate) fn time_text(time: DateTime<Utc>) -> String {
 }
 
 /// A time from microseconds since 1970; one that does not exist is the end of all times.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn time_from_micros(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
@@ -33,8 +34,8 @@ pub(crate) fn time_from_micros(micros: i64) -> DateTime<Utc> {
 /// Sorts a driver's error by what the caller should do.
 pub(crate) fn lock_error(error: sqlx::Error) -> LockError {
     use sqlx::Error as E;
-    let code = match &error {
-        E::Database(cause) => cause.code().map(|code| code.into_owned()),
+    let kind = match &error {
+        E::Database(cause) => kind_of(&**cause),
         E::Io(_)
         | E::Tls(_)
         | E::Protocol(_)
@@ -45,12 +46,11 @@ pub(crate) fn lock_error(error: sqlx::Error) -> LockError {
         }
         _ => return LockError::Database(error.into()),
     };
-    match code.as_deref().map(kind) {
-        Some(Kind::Contended) => LockError::Contended(error.into()),
-        Some(Kind::Unavailable) => LockError::Unavailable(error.into()),
-        Some(Kind::Schema) => LockError::Schema(error.into()),
-        None | Some(Kind::Other) if is_missing_in_sqlite(&error) => LockError::Schema(error.into()),
-        None | Some(Kind::Other) => LockError::Database(error.into()),
+    match kind {
+        Kind::Contended => LockError::Contended(error.into()),
+        Kind::Unavailable => LockError::Unavailable(error.into()),
+        Kind::Schema => LockError::Schema(error.into()),
+        Kind::Other => LockError::Database(error.into()),
     }
 }
 
@@ -61,8 +61,20 @@ enum Kind {
     Other,
 }
 
+fn kind_of(cause: &dyn DatabaseError) -> Kind {
+    #[cfg(feature = "mysql")]
+    if let Some(cause) = cause.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        return by_mysql_number(cause.number());
+    }
+    match cause.code().as_deref().map(by_code) {
+        None | Some(Kind::Other) if is_missing_in_sqlite(cause) => Kind::Schema,
+        None => Kind::Other,
+        Some(kind) => kind,
+    }
+}
+
 /// By SQLSTATE (five characters) or by SQLite's extended result code (a number).
-fn kind(code: &str) -> Kind {
+fn by_code(code: &str) -> Kind {
     if let Ok(number) = code.parse::<i64>()
         && code.len() < 5
     {
@@ -86,15 +98,45 @@ fn kind(code: &str) -> Kind {
     }
 }
 
+/// MySQL's and MariaDB's own numbers: their SQLSTATE is `HY000` more often than not.
+#[cfg(feature = "mysql")]
+fn by_mysql_number(number: u16) -> Kind {
+    match number {
+        // Lock wait timeout, deadlock, record changed since the snapshot (MariaDB), distributed
+        // transaction rolled back, group replication refused the commit.
+        1205 | 1213 | 1020 | 1613 | 1614 | 3101 => Kind::Contended,
+        // Too many connections (of anybody, of this user) or other limits, out of memory, no disk space.
+        1040 | 1203 | 1226 | 1037 | 1038 | 1041 | 1021 => Kind::Unavailable,
+        // A node that is not part of its Galera cluster, shutdown, network trouble, the statement or
+        // the connection killed or timed out.
+        1047
+        | 1053
+        | 1129
+        | 1152..=1161
+        | 1184
+        | 1317
+        | 1927
+        | 1969
+        | 3024
+        | 3168
+        | 3169
+        | 4031 => Kind::Unavailable,
+        // Read-only after a failover.
+        1290 | 1792 | 1836 => Kind::Unavailable,
+        // Unknown table or column, a value longer than its column or not of its type or character set,
+        // a further column that must be set, a table that is no table.
+        1146 | 1054 | 1406 | 1264 | 1265 | 1267 | 1292 | 1364 | 1366 | 1288 | 1356 => Kind::Schema,
+        _ => Kind::Other,
+    }
+}
+
 /// SQLite tells a table of the wrong shape only by its message.
-fn is_missing_in_sqlite(error: &sqlx::Error) -> bool {
+fn is_missing_in_sqlite(cause: &dyn DatabaseError) -> bool {
     const SIGNS: [&str; 4] = [
         "no such table",
         "no such column",
         "has no column named",
         "ON CONFLICT clause does not match",
     ];
-    error
-        .as_database_error()
-        .is_some_and(|cause| SIGNS.iter().any(|sign| cause.message().contains(sign)))
+    SIGNS.iter().any(|sign| cause.message().contains(sign))
 }

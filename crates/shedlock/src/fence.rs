@@ -1,7 +1,8 @@
 //! Checks for writes that only the holder of a lock may make.
 //!
-//! Run the check as the first statement of the transaction that writes, with `$1` the lock's name and
-//! `$2` the guard's `locked_by` (unique per acquisition, so it stands for the fencing token as well).
+//! Run the check as the first statement of the transaction that writes, with the lock's name as
+//! first parameter and the guard's `locked_by` as second (unique per acquisition, so it stands for the
+//! fencing token as well).
 //! Exactly one row: the lock is still ours by the database clock, and stays so until the transaction
 //! ends. No row: roll back.
 //!
@@ -18,3 +19,16 @@ pub const POSTGRES_CHECK: &str = "SELECT name FROM shedlock
 pub const SQLITE_CHECK: &str = "SELECT name FROM shedlock
  WHERE name = $1 AND locked_by = $2
    AND lock_until > strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00'";
+
+/// MySQL and MariaDB, with the tables in the session's default database. As with PostgreSQL, nobody can
+/// take or extend the lock before the transaction ends. Any isolation level will do: a locking read sees
+/// the newest row even under `REPEATABLE READ`. What plain reads see there is as old as the first of
+/// them, so run the check before any; MariaDB 11.6 and later answers one that comes too late with error
+/// 1020 when the row has changed meanwhile: roll back then too.
+pub const MYSQL_CHECK: &str = "SELECT name FROM shedlock
+ WHERE name = ? AND CONVERT(locked_by USING utf8mb4) = CAST(? AS BINARY)
+   AND CASE (SELECT data_type FROM information_schema.columns
+              WHERE table_schema = DATABASE() AND table_name = 'shedlock' AND column_name = 'lock_until')
+       WHEN 'timestamp' THEN CONVERT_TZ(lock_until, @@session.time_zone, @@global.time_zone)
+       ELSE lock_until END > UTC_TIMESTAMP(3)
+   LOCK IN SHARE MODE";

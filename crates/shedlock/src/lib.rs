@@ -67,8 +67,10 @@
 mod attempt;
 mod clock;
 mod configuration;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod connection;
 mod core;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod database;
 mod duration;
 mod error;
@@ -77,6 +79,8 @@ mod guard;
 mod held;
 mod keep_alive;
 mod memory;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod provider;
@@ -96,6 +100,8 @@ pub use error::{LockError, SchemaError};
 pub use guard::LockGuard;
 pub use keep_alive::KeptLock;
 pub use memory::MemoryLockProvider;
+#[cfg(feature = "mysql")]
+pub use mysql::MySqlLockProvider;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresLockProvider;
 pub use provider::{LockInfo, LockProvider, ShutDown};

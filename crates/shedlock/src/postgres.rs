@@ -1,7 +1,6 @@
 //! PostgreSQL, beside Java ShedLock.
 
 mod check;
-mod connection;
 mod statements;
 
 use std::{sync::Arc, time::Duration};
@@ -12,10 +11,10 @@ use sqlx::{PgPool, Row, postgres::PgRow};
 
 use crate::{
     LockError, LockInfo,
+    connection::Connection,
     core::{Core, Store, Taken, provider_from_core},
     database::{lock_error, micros, time_from_micros},
 };
-use connection::Connection;
 use statements::{EXTEND, LOCK_INFO, LOCKS, RELEASE, TAKE, TAKE_OVER};
 
 /// Locks in a table of PostgreSQL, shared with Java ShedLock. See [`crate::schema::POSTGRES`].
@@ -71,7 +70,7 @@ fn info(row: &PgRow) -> Result<LockInfo, sqlx::Error> {
 }
 
 impl Postgres {
-    async fn connect(&self) -> Result<Connection, LockError> {
+    async fn connect(&self) -> Result<Connection<sqlx::Postgres>, LockError> {
         Connection::of(&self.pool).await
     }
 }

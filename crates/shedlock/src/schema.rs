@@ -30,3 +30,27 @@ pub const SQLITE: &[&str] = &[
     token BIGINT NOT NULL
 )",
 ];
+
+/// MySQL and MariaDB. The lock table is Java ShedLock's, but for two choices of column types that Java's
+/// statements do not notice:
+/// - `DATETIME(3)` instead of `TIMESTAMP(3)`. What Java writes into a `TIMESTAMP` is UTC only for sessions of
+///   the same time zone, cannot be written at all in the hour that a daylight saving zone leaves out, and
+///   ends in 2038. Tables with `TIMESTAMP(3)` are right for this crate in sessions of any zone, and shared
+///   with Java sessions that keep the server's default zone, as Java's drivers do unless told otherwise.
+/// - Names are told apart exactly. With MySQL's default collations locks whose names differ only in case,
+///   accents or (MariaDB) spaces at the end are one lock, for Java as for this crate.
+///
+/// The fencing tokens live beside it, where Java never sees them, and must never be deleted: they would
+/// begin again at 1.
+pub const MYSQL: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS shedlock (
+    name VARCHAR(64) CHARACTER SET utf8mb4 /*M! COLLATE utf8mb4_nopad_bin */ /*!80017 COLLATE utf8mb4_0900_bin */ NOT NULL PRIMARY KEY,
+    lock_until DATETIME(3) NOT NULL,
+    locked_at DATETIME(3) NOT NULL,
+    locked_by VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL
+) ENGINE = InnoDB",
+    "CREATE TABLE IF NOT EXISTS shedlock_fence (
+    name VARCHAR(64) CHARACTER SET utf8mb4 /*M! COLLATE utf8mb4_nopad_bin */ /*!80017 COLLATE utf8mb4_0900_bin */ NOT NULL PRIMARY KEY,
+    token BIGINT NOT NULL
+) ENGINE = InnoDB",
+];

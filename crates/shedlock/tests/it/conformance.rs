@@ -6,7 +6,7 @@ mod over;
 mod shutdown;
 mod taking;
 
-use crate::stage::{MemoryStage, PostgresStage, RedisStage, SqliteStage};
+use crate::stage::{MemoryStage, MySqlStage, PostgresStage, RedisStage, SqliteStage};
 use ending::*;
 use fuzz::*;
 use over::*;
@@ -66,5 +66,6 @@ conformance! {
     memory: MemoryStage,
     sqlite: SqliteStage,
     postgres: PostgresStage,
+    mysql: MySqlStage,
     redis: RedisStage,
 }

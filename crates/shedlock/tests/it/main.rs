@@ -9,6 +9,8 @@ mod conformance;
 mod duration;
 mod keep_alive;
 mod metrics;
+mod mysql;
+mod mysql_columns;
 mod own_store;
 mod postgres;
 mod postgres_columns;

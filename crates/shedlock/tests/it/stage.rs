@@ -1,6 +1,7 @@
 //! Where the suite plays: a provider, and somebody who changes its rows behind its back.
 
 mod memory;
+mod mysql;
 mod postgres;
 mod redis;
 mod sqlite;
@@ -13,6 +14,7 @@ use shedlock::{LockConfiguration, LockGuard, LockProvider};
 
 pub(crate) use self::redis::{RedisStage, redis_url, unique};
 pub(crate) use memory::MemoryStage;
+pub(crate) use mysql::MySqlStage;
 pub(crate) use postgres::PostgresStage;
 pub(crate) use sqlite::{SqliteStage, sqlite_pool};
 

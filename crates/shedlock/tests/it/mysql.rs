@@ -1,0 +1,313 @@
+//! What is particular to MySQL and MariaDB.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use shedlock::{LockError, LockProvider, MySqlLockProvider, fence};
+use sqlx::{AssertSqlSafe, MySqlConnection};
+
+use crate::conformance::fuzz::eight_tasks;
+use crate::stage::{HOUR, MINUTE, MySqlStage, Stage, lock, row, taken, until};
+
+const NO_TIME: Duration = Duration::ZERO;
+
+async fn is_ours(connection: &mut MySqlConnection, locked_by: &str) -> bool {
+    let check = sqlx::query(fence::MYSQL_CHECK).bind("job").bind(locked_by);
+    check.fetch_optional(connection).await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn the_fence_holds_while_the_lock_is_ours_and_only_then() {
+    let stage = MySqlStage::new().await;
+    let provider = stage.provider("a");
+    let guard = taken(&*provider, &lock("job", MINUTE, NO_TIME)).await;
+    let mut connection = stage.pool.acquire().await.unwrap();
+    assert!(is_ours(&mut connection, guard.locked_by()).await);
+    for stranger in ["a:somebody-else", &guard.locked_by().to_uppercase()] {
+        assert!(!is_ours(&mut connection, stranger).await, "{stranger}");
+    }
+    assert!(!is_ours(&mut connection, &format!("{} ", guard.locked_by())).await);
+    stage.expire("job").await;
+    assert!(!is_ours(&mut connection, guard.locked_by()).await);
+    stage.take_away("job").await;
+    assert!(!is_ours(&mut connection, guard.locked_by()).await);
+}
+
+#[tokio::test]
+async fn nobody_takes_the_lock_while_a_fenced_transaction_is_open() {
+    let stage = MySqlStage::new().await;
+    let provider = stage.provider("a");
+    let short = lock("job", Duration::from_millis(500), NO_TIME);
+    let guard = taken(&*provider, &short).await;
+    let mut writer = stage.pool.begin().await.unwrap();
+    assert!(is_ours(&mut writer, guard.locked_by()).await);
+    // The lease runs out within the transaction, but the next holder has to wait for its end.
+    until("the end of the lease", || async {
+        !row(&*provider, "job").await.held
+    })
+    .await;
+    let other = stage.provider("b");
+    let config = lock("job", MINUTE, NO_TIME);
+    let next = tokio::spawn(async move { other.try_lock(&config).await });
+    until("the next holder at the row", || stage.somebody_waits()).await;
+    assert!(!next.is_finished());
+    assert_eq!(row(&*provider, "job").await.locked_by, guard.locked_by());
+    writer.commit().await.unwrap();
+    let next = next.await.unwrap().unwrap().unwrap();
+    let left = row(&*provider, "job").await.lock_until - next.locked_at();
+    assert_eq!(left, chrono::TimeDelta::minutes(1));
+    next.unlock().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_fence_sees_the_newest_row_although_the_snapshot_is_old() {
+    let stage = MySqlStage::new().await;
+    let provider = stage.provider("a");
+    let guard = taken(&*provider, &lock("job", MINUTE, NO_TIME)).await;
+    let mut writer = stage.pool.begin().await.unwrap();
+    let early = sqlx::query("SELECT locked_by FROM shedlock");
+    early.fetch_one(&mut *writer).await.unwrap();
+    stage.take_away("job").await;
+    assert!(!is_ours(&mut writer, guard.locked_by()).await);
+}
+
+/// Lets `attempt` wait behind a locked row until it gives up, and sees that what the database then takes
+/// for nobody is given back.
+async fn taken_for_nobody(stage: &MySqlStage, attempt: impl Future<Output = ()>) {
+    stage.take_away("job").await;
+    stage.expire("job").await;
+    let mut blocker = stage.pool.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM shedlock FOR UPDATE")
+        .fetch_one(&mut *blocker)
+        .await
+        .unwrap();
+    attempt.await;
+    // The statement still stands in line, and takes the row for a holder that nobody knows.
+    until("the attempt to give it back behind it", || async {
+        stage.waiting().await.len() == 2
+    })
+    .await;
+    blocker.commit().await.unwrap();
+    let provider = stage.provider("b");
+    until("the row of the unknown holder, given back", || async {
+        let row = row(&*provider, "job").await;
+        row.locked_by.starts_with("hasty:") && !row.held
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_acquisition_without_an_answer_is_not_held_and_is_given_back() {
+    let stage = MySqlStage::new().await;
+    let hasty = MySqlLockProvider::new(stage.pool.clone(), "hasty")
+        .with_timeout(Duration::from_millis(300));
+    taken_for_nobody(&stage, async {
+        let error = hasty.try_lock(&lock("job", HOUR, HOUR)).await.unwrap_err();
+        assert!(matches!(error, LockError::Timeout(_)), "{error:?}");
+        assert!(error.is_transient());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_acquisition_whose_caller_stopped_waiting_is_given_back() {
+    let stage = MySqlStage::new().await;
+    let hasty = stage.provider("hasty");
+    let config = lock("job", HOUR, HOUR);
+    taken_for_nobody(&stage, async {
+        tokio::select! {
+            _ = hasty.try_lock(&config) => panic!("the row is locked"),
+            () = until("the attempt in line", || stage.somebody_waits()) => {}
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_statement_that_was_given_up_does_not_keep_its_connection() {
+    let stage = MySqlStage::new().await;
+    stage.take_away("job").await;
+    stage.expire("job").await;
+    let pool = stage.pool_with(1, "DO 1").await;
+    let config = lock("job", MINUTE, NO_TIME);
+    let mut blocker = stage.pool.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM shedlock FOR UPDATE")
+        .fetch_one(&mut *blocker)
+        .await
+        .unwrap();
+    let hasty = MySqlLockProvider::new(pool, "a").with_timeout(Duration::from_millis(300));
+    for _ in 0..3 {
+        let error = hasty.try_lock(&config).await.unwrap_err();
+        assert!(matches!(error, LockError::Timeout(_)), "{error:?}");
+        // The only connection of this pool would still wait for the row.
+        let patient = hasty.clone().with_timeout(Duration::from_secs(20));
+        assert_eq!(row(&patient, "job").await.locked_by, "thief");
+    }
+    blocker.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_an_error_and_the_next_attempt_reconnects() {
+    let stage = MySqlStage::new().await;
+    let pool = stage.pool_with(1, "DO 1").await;
+    let provider = MySqlLockProvider::new(pool, "a").with_timeout(Duration::from_secs(20));
+    let config = lock("job", MINUTE, NO_TIME);
+    stage.take_away("job").await;
+    stage.expire("job").await;
+    let mut blocker = stage.pool.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM shedlock FOR UPDATE")
+        .fetch_one(&mut *blocker)
+        .await
+        .unwrap();
+    let (attempt, ()) = tokio::join!(provider.try_lock(&config), async {
+        until("a victim", || stage.somebody_waits()).await;
+        let kill = format!("KILL {}", stage.waiting().await[0]);
+        let kill = sqlx::raw_sql(AssertSqlSafe(kill)).execute(&stage.pool);
+        kill.await.unwrap();
+    });
+    let error = attempt.unwrap_err();
+    assert!(matches!(error, LockError::Unavailable(_)), "{error:?}");
+    blocker.commit().await.unwrap();
+    taken(&provider, &config).await.unlock().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deadlock_is_not_acquired_and_may_be_tried_again() {
+    let stage = MySqlStage::new().await;
+    let provider = stage.provider("a");
+    let config = lock("job", MINUTE, NO_TIME);
+    taken(&*provider, &config).await.unlock().await.unwrap();
+    stage.run("CREATE TABLE work (n INT)").await;
+    let mut other = stage.pool.begin().await.unwrap();
+    // Who has written more is not the victim.
+    let weight =
+        "INSERT INTO work SELECT seq FROM (SELECT 1 AS seq UNION SELECT 2 UNION SELECT 3) AS three";
+    for sql in [
+        weight,
+        weight,
+        "UPDATE shedlock_fence SET token = token + 1",
+    ] {
+        sqlx::query(sql).execute(&mut *other).await.unwrap();
+    }
+    let (attempt, ()) = tokio::join!(provider.try_lock(&config), async {
+        until("the attempt in line", || stage.somebody_waits()).await;
+        sqlx::query("UPDATE shedlock SET locked_by = 'other'")
+            .execute(&mut *other)
+            .await
+            .unwrap();
+        other.commit().await.unwrap();
+    });
+    let error = attempt.unwrap_err();
+    assert!(matches!(error, LockError::Contended(_)), "{error:?}");
+    assert!(error.is_transient());
+    taken(&*provider, &config).await.unlock().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lock_wait_timeout_is_not_acquired_and_may_be_tried_again() {
+    let stage = MySqlStage::new().await;
+    let pool = stage.pool_with(1, "SET innodb_lock_wait_timeout = 1").await;
+    let provider = MySqlLockProvider::new(pool, "a").with_timeout(Duration::from_secs(20));
+    let config = lock("job", MINUTE, NO_TIME);
+    taken(&provider, &config).await.unlock().await.unwrap();
+    let mut other = stage.pool.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM shedlock FOR UPDATE")
+        .fetch_one(&mut *other)
+        .await
+        .unwrap();
+    let error = provider.try_lock(&config).await.unwrap_err();
+    assert!(matches!(error, LockError::Contended(_)), "{error:?}");
+    other.commit().await.unwrap();
+    taken(&provider, &config).await.unlock().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_tasks_inside_open_transactions_never_meet() {
+    let stage = MySqlStage::new().await;
+    stage.run("CREATE TABLE work (name TEXT, n BIGINT)").await;
+    let pool = stage.pool_with(16, "DO 1").await;
+    eight_tasks(|task, name, counters| {
+        let pool = pool.clone();
+        async move {
+            let provider = MySqlLockProvider::new(pool.clone(), "a").with_timeout(MINUTE);
+            let config = lock(name, MINUTE, NO_TIME);
+            for _ in 0..100 {
+                let mut open = pool.begin().await.unwrap();
+                let insert = sqlx::query("INSERT INTO work VALUES (?, 1)").bind(name);
+                insert.execute(&mut *open).await.unwrap();
+                let guard = provider.lock(&config, 2 * MINUTE).await.unwrap().unwrap();
+                counters.count(task, guard).await;
+                open.commit().await.unwrap();
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_two_acquisitions_have_the_same_token() {
+    let stage = MySqlStage::new().await;
+    let tasks: Vec<_> = (0..4)
+        .map(|_| {
+            let provider = stage.provider("a");
+            tokio::spawn(async move {
+                let config = lock("job", MINUTE, NO_TIME);
+                let mut tokens = Vec::new();
+                for _ in 0..50 {
+                    let guard = provider.lock(&config, MINUTE).await.unwrap().unwrap();
+                    tokens.push(guard.fencing_token());
+                    guard.unlock().await.unwrap();
+                }
+                tokens
+            })
+        })
+        .collect();
+    let mut seen = BTreeSet::new();
+    for task in tasks {
+        let tokens = task.await.unwrap();
+        assert!(tokens.is_sorted());
+        seen.extend(tokens);
+    }
+    assert!(seen.into_iter().eq(1..=200));
+}
+
+#[tokio::test]
+async fn a_change_that_leaves_the_values_as_they_are_counts() {
+    let stage = MySqlStage::new().await;
+    let provider = stage.provider("a");
+    // The unlock moves the end to where it already is.
+    let guard = taken(&*provider, &lock("job", MINUTE, MINUTE)).await;
+    let before = row(&*provider, "job").await;
+    guard.unlock().await.unwrap();
+    assert_eq!(row(&*provider, "job").await, before);
+}
+
+#[tokio::test]
+async fn leases_are_rounded_up_to_the_millisecond() {
+    let stage = MySqlStage::new().await;
+    let provider = stage.provider("a");
+    let short = Duration::from_micros(60_000_001);
+    let guard = taken(&*provider, &lock("job", short, short)).await;
+    let end = guard.locked_at() + chrono::TimeDelta::milliseconds(60_001);
+    assert_eq!(row(&*provider, "job").await.lock_until, end);
+    guard.unlock().await.unwrap();
+    assert_eq!(row(&*provider, "job").await.lock_until, end);
+}
+
+#[tokio::test]
+async fn a_lock_without_an_end_blocks_and_is_listed() {
+    let stage = MySqlStage::new().await;
+    let provider = stage.provider("a");
+    stage.take_away("job").await;
+    for sql in [
+        "ALTER TABLE shedlock MODIFY lock_until DATETIME(3) NULL",
+        "UPDATE shedlock SET lock_until = NULL",
+    ] {
+        stage.run(sql).await;
+    }
+    let config = lock("job", MINUTE, NO_TIME);
+    assert!(provider.try_lock(&config).await.unwrap().is_none());
+    assert!(provider.locks().await.unwrap()[0].held);
+    stage.expire("job").await;
+    assert!(!provider.locks().await.unwrap()[0].held);
+    taken(&*provider, &config).await.unlock().await.unwrap();
+}
