@@ -50,7 +50,7 @@ impl LockConfiguration {
     /// sooner.
     ///
     /// `at_least` may exceed `at_most`: it is applied at unlock. Both are kept to the microsecond
-    /// (SQLite and Redis: rounded up to the millisecond).
+    /// (MySQL, SQLite and Redis: rounded up to the millisecond).
     ///
     /// # Errors
     /// A name that is empty, longer than 64 characters or holds a NUL; a lease of zero; a duration of

@@ -55,8 +55,18 @@
 //! # Tables
 //! [`schema`] creates them; [`LockProvider::check_schema`] says what is wrong with those that exist.
 //!
+//! Java ShedLock's statements with database time write UTC into columns without a time zone. Into columns
+//! that have one they write it as a time of the session's zone, so that not even Java processes agree when
+//! their sessions' zones differ. This crate reads and writes such columns in sessions of any zone:
+//! - PostgreSQL's `TIMESTAMPTZ` as the instant that it is, which is what Java means in sessions in UTC;
+//! - MySQL's `TIMESTAMP` in the server's default zone (`@@global.time_zone`), which is that of Java's
+//!   sessions unless their driver was told to change it. Where it keeps daylight saving, the hour that is
+//!   left out in spring cannot be stored: locks whose end falls into it are free an hour late, and Java's
+//!   statements fail in it. `DATETIME` has none of this.
+//!
 //! # Features
-//! `postgres` and `sqlite` (both by default) and `redis` (Valkey too) bring the providers of those databases.
+//! `postgres` and `sqlite` (both by default), `mysql` (MariaDB too) and `redis` (Valkey too) bring the
+//! providers of those databases.
 //! The one in memory is always there.
 //!
 //! # Metrics

@@ -22,6 +22,9 @@ use statements::{ADD_FENCE, ADD_LOCK};
 /// How often missing rows are inserted before we say that something is wrong with them.
 const INSERTIONS: usize = 3;
 
+const AUTOCOMMIT_IS_OFF: &str = "autocommit is switched off in the sessions of this pool: a lock would be \
+     taken back when the transaction that it opened ends; leave autocommit on";
+
 /// Locks in a table of MariaDB (10.6 or later) or MySQL (8.0.17 or later), shared with Java ShedLock. See
 /// [`crate::schema::MYSQL`].
 #[derive(Debug, Clone)]
@@ -32,9 +35,11 @@ pub struct MySqlLockProvider {
 provider_from_core!(MySqlLockProvider);
 
 impl MySqlLockProvider {
-    /// Uses connections of `pool`, one at a time, for single statements outside any transaction; its
-    /// sessions must not have `autocommit` switched off. `node` begins the `locked_by` of its locks; make
-    /// it unique per process.
+    /// Uses connections of `pool`, one at a time, for single statements outside any transaction. Sessions
+    /// with `autocommit` switched off are refused. `node` begins the `locked_by` of its locks; make it
+    /// unique per process.
+    ///
+    /// MySQL's `caching_sha2_password` needs TLS or a Unix socket, unless sqlx is built with `mysql-rsa`.
     pub fn new(pool: MySqlPool, node: impl Into<String>) -> Self {
         let learnt = Learnt::default();
         Self {
@@ -100,6 +105,9 @@ impl MySqlStore {
             let row = query.fetch_one(connection.begin()).await;
             let row = connection.done(row)?;
             if self.learnt.agrees(columns, &row)? {
+                if !row.try_get("commits").map_err(lock_error)? {
+                    return Err(LockError::Database(AUTOCOMMIT_IS_OFF.into()));
+                }
                 let seen = || {
                     Ok(Seen {
                         columns,

@@ -177,11 +177,7 @@ pub(super) async fn problems(connection: &mut Connection<MySql>) -> Result<Vec<S
     let autocommit = rows(connection, AUTOCOMMIT).await?;
     let autocommit = autocommit.first().map(|row| row.try_get("switched_on"));
     if autocommit.transpose().map_err(lock_error)? == Some(false) {
-        problems.push(
-            "autocommit is switched off in the sessions of this pool, so that no lock would be seen by \
-             others: leave it on"
-                .to_owned(),
-        );
+        problems.push(super::AUTOCOMMIT_IS_OFF.to_owned());
     }
     Ok(problems)
 }

@@ -148,7 +148,7 @@ macro_rules! statements {
         Statements {
             // Answers a row in any case, for the sake of its column types.
             look: concat!(
-                "SELECT s.name IS NOT NULL AS known, f.token AS token, s.lock_until, s.locked_at,
+                "SELECT @@session.autocommit AS commits, s.name IS NOT NULL AS known, f.token AS token, s.lock_until, s.locked_at,
        COALESCE(",
                 utc!($until, "s.lock_until"),
                 " <= ",

@@ -11,6 +11,7 @@ mod keep_alive;
 mod metrics;
 mod mysql;
 mod mysql_columns;
+mod mysql_tables;
 mod own_store;
 mod postgres;
 mod postgres_columns;

@@ -70,6 +70,48 @@ async fn the_fence_sees_the_newest_row_although_the_snapshot_is_old() {
     assert!(!is_ours(&mut writer, guard.locked_by()).await);
 }
 
+#[tokio::test]
+async fn what_another_program_takes_between_look_and_leap_stays_its_own() {
+    let stage = MySqlStage::new().await;
+    let provider = stage.provider("a");
+    let config = lock("job", MINUTE, NO_TIME);
+    taken(&*provider, &config).await.unlock().await.unwrap();
+    // Free when it is looked at; taken, as Java does, by the time the row can be had.
+    let mut java = stage.pool.begin().await.unwrap();
+    let take = "UPDATE shedlock SET lock_until = UTC_TIMESTAMP(3) + INTERVAL 1 HOUR, locked_by = 'java-host'";
+    sqlx::query(take).execute(&mut *java).await.unwrap();
+    let (attempt, ()) = tokio::join!(provider.try_lock(&config), async {
+        until("the attempt in line", || stage.somebody_waits()).await;
+        java.commit().await.unwrap();
+    });
+    assert!(attempt.unwrap().is_none());
+    assert_eq!(row(&*provider, "job").await.locked_by, "java-host");
+}
+
+#[tokio::test]
+async fn what_was_taken_and_given_back_between_look_and_leap_has_used_up_its_token() {
+    let stage = MySqlStage::new().await;
+    let provider = stage.provider("a");
+    let config = lock("job", MINUTE, NO_TIME);
+    taken(&*provider, &config).await.unlock().await.unwrap();
+    // A whole life of the lock, in one transaction so that it falls between the two.
+    let mut other = stage.pool.begin().await.unwrap();
+    for sql in [
+        "UPDATE shedlock SET locked_by = 'b:1'",
+        "UPDATE shedlock_fence SET token = token + 1",
+    ] {
+        sqlx::query(sql).execute(&mut *other).await.unwrap();
+    }
+    let (attempt, ()) = tokio::join!(provider.try_lock(&config), async {
+        until("the attempt in line", || stage.somebody_waits()).await;
+        other.commit().await.unwrap();
+    });
+    assert!(attempt.unwrap().is_none());
+    let next = taken(&*provider, &config).await;
+    assert_eq!(next.fencing_token(), 3);
+    next.unlock().await.unwrap();
+}
+
 /// Lets `attempt` wait behind a locked row until it gives up, and sees that what the database then takes
 /// for nobody is given back.
 async fn taken_for_nobody(stage: &MySqlStage, attempt: impl Future<Output = ()>) {
@@ -145,8 +187,8 @@ async fn a_statement_that_was_given_up_does_not_keep_its_connection() {
     blocker.rollback().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_lost_connection_is_an_error_and_the_next_attempt_reconnects() {
+/// Ends an attempt that waits for the row by `kill`.
+async fn killed_by(kill: &str) {
     let stage = MySqlStage::new().await;
     let pool = stage.pool_with(1, "DO 1").await;
     let provider = MySqlLockProvider::new(pool, "a").with_timeout(Duration::from_secs(20));
@@ -160,7 +202,7 @@ async fn a_lost_connection_is_an_error_and_the_next_attempt_reconnects() {
         .unwrap();
     let (attempt, ()) = tokio::join!(provider.try_lock(&config), async {
         until("a victim", || stage.somebody_waits()).await;
-        let kill = format!("KILL {}", stage.waiting().await[0]);
+        let kill = format!("{kill} {}", stage.waiting().await[0]);
         let kill = sqlx::raw_sql(AssertSqlSafe(kill)).execute(&stage.pool);
         kill.await.unwrap();
     });
@@ -168,6 +210,16 @@ async fn a_lost_connection_is_an_error_and_the_next_attempt_reconnects() {
     assert!(matches!(error, LockError::Unavailable(_)), "{error:?}");
     blocker.commit().await.unwrap();
     taken(&provider, &config).await.unlock().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_an_error_and_the_next_attempt_reconnects() {
+    killed_by("KILL").await;
+}
+
+#[tokio::test]
+async fn a_statement_that_was_killed_is_an_error_and_may_be_tried_again() {
+    killed_by("KILL QUERY").await;
 }
 
 #[tokio::test]
@@ -241,6 +293,32 @@ async fn eight_tasks_inside_open_transactions_never_meet() {
         }
     })
     .await;
+}
+
+/// In sessions that are set up by `setup`; contention must be all that can go wrong.
+async fn eight_tasks_in_sessions_with(setup: &'static str) {
+    let stage = MySqlStage::new().await;
+    let pool = stage.pool_with(8, setup).await;
+    eight_tasks(|task, name, counters| {
+        let provider = MySqlLockProvider::new(pool.clone(), "a").with_timeout(MINUTE);
+        async move {
+            let config = lock(name, MINUTE, NO_TIME);
+            for _ in 0..100 {
+                let guard = provider.lock(&config, 2 * MINUTE).await.unwrap().unwrap();
+                counters.count(task, guard).await;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_tasks_never_meet_at_any_isolation_level() {
+    eight_tasks_in_sessions_with("SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED").await;
+    eight_tasks_in_sessions_with("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await;
+    eight_tasks_in_sessions_with("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE").await;
+    // What MariaDB does by default since 11.6.
+    eight_tasks_in_sessions_with("SET innodb_snapshot_isolation = ON").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
