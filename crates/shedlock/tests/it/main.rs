@@ -10,8 +10,6 @@ mod duration;
 mod keep_alive;
 mod metrics;
 mod mysql;
-mod mysql_columns;
-mod mysql_tables;
 mod own_store;
 mod postgres;
 mod postgres_columns;
