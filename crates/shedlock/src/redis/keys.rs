@@ -54,8 +54,7 @@ impl Keys {
 
 fn has_hash_tag(key: &str) -> bool {
     key.split_once('{')
-        .and_then(|(_, rest)| rest.split_once('}'))
-        .is_some_and(|(tag, _)| !tag.is_empty())
+        .is_some_and(|(_, rest)| rest.contains('}'))
 }
 
 /// `ADDED:<instant>@<holder>`.

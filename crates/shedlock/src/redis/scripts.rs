@@ -32,13 +32,13 @@ end
     };
 }
 
-/// What follows the `@` in a value of the right form: the holder.
+/// What follows the `@` in a value: the holder.
 macro_rules! holder {
     () => {
         "
 local function holder(value)
     local at = value and string.find(value, '@', 1, true)
-    return at and string.sub(value, 1, 6) == 'ADDED:' and string.sub(value, at + 1)
+    return at and string.sub(value, at + 1)
 end
 "
     };

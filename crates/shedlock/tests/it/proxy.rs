@@ -1,88 +1,121 @@
-//! A wire to a server that can be cut, and that can swallow answers.
+//! A wire to a server that can be cut, that can swallow answers and hold back requests.
 
 use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
 };
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinSet,
 };
 
-const PASS: u8 = 0;
-const SWALLOW: u8 = 1;
-const CUT: u8 = 2;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// Everything gets through.
+    Passes,
+    /// Requests get through, answers do not.
+    Swallows,
+    /// The next answer gets through, and requests after it do not.
+    HoldsAfterAnswer,
+    /// The connection that the next answer comes on is closed instead, and the wire passes again.
+    Cuts,
+    /// As `Cuts`, but further requests do not get through.
+    CutsAndHolds,
+    /// Requests wait.
+    Holds,
+}
 
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
-    answers: Arc<AtomicU8>,
-    _wires: JoinSet<()>,
+    wire: Arc<watch::Sender<Wire>>,
+    accepted: Arc<AtomicU32>,
+    _connections: JoinSet<()>,
 }
 
 impl Proxy {
-    /// `address`: where to listen; port 0 for any. `server`: as in `127.0.0.1:6379`.
-    pub(crate) async fn start(address: &str, server: String) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+    /// `server`: as in `127.0.0.1:6379`.
+    pub(crate) fn start(listener: TcpListener, server: String) -> Self {
         let address = listener.local_addr().unwrap();
-        let answers = Arc::new(AtomicU8::new(PASS));
-        let mut wires = JoinSet::new();
-        let mode = answers.clone();
-        wires.spawn(async move {
-            let mut wires = JoinSet::new();
+        let wire = Arc::new(watch::Sender::new(Wire::Passes));
+        let mut connections = JoinSet::new();
+        let accepted = Arc::new(AtomicU32::new(0));
+        let (accepts, shared) = (accepted.clone(), wire.clone());
+        connections.spawn(async move {
+            let mut connections = JoinSet::new();
             loop {
                 let (client, _) = listener.accept().await.unwrap();
+                accepts.fetch_add(1, Ordering::SeqCst);
                 let server = TcpStream::connect(&server).await.unwrap();
-                wires.spawn(wire(client, server, mode.clone()));
+                connections.spawn(connect(client, server, shared.clone()));
             }
         });
         Self {
             address,
-            answers,
-            _wires: wires,
+            wire,
+            accepted,
+            _connections: connections,
         }
     }
 
-    /// From now on requests get through and answers do not.
-    pub(crate) fn swallow(&self) {
-        self.answers.store(SWALLOW, Ordering::SeqCst);
+    pub(crate) fn now(&self, wire: Wire) {
+        self.wire.send_replace(wire);
     }
 
-    /// The next answer does not get through: the connection that it comes on is closed instead. Others pass.
-    pub(crate) fn cut_at_next_answer(&self) {
-        self.answers.store(CUT, Ordering::SeqCst);
+    /// How many connections were made so far.
+    pub(crate) fn accepted(&self) -> u32 {
+        self.accepted.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn pass(&self) {
-        self.answers.store(PASS, Ordering::SeqCst);
+    pub(crate) fn is(&self, wire: Wire) -> bool {
+        *self.wire.borrow() == wire
     }
 
-    pub(crate) fn has_cut(&self) -> bool {
-        self.answers.load(Ordering::SeqCst) == PASS
+    /// Waits until the wire became so by itself.
+    pub(crate) async fn becomes(&self, wire: Wire) {
+        let mut seen = self.wire.subscribe();
+        seen.wait_for(|is| *is == wire).await.unwrap();
     }
 }
 
-async fn wire(client: TcpStream, server: TcpStream, mode: Arc<AtomicU8>) {
+async fn connect(client: TcpStream, server: TcpStream, wire: Arc<watch::Sender<Wire>>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let up = async {
-        let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+        let mut seen = wire.subscribe();
+        let mut buffer = [0; 65536];
+        while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
+            seen.wait_for(|is| *is != Wire::Holds).await.unwrap();
+            if to_server.write_all(&buffer[..length]).await.is_err() {
+                return;
+            }
+        }
     };
     let down = async {
         let mut buffer = [0; 65536];
         while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
-            let cut = mode.compare_exchange(CUT, PASS, Ordering::SeqCst, Ordering::SeqCst);
-            if cut.is_ok() {
-                return;
-            }
-            if mode.load(Ordering::SeqCst) == PASS
-                && to_client.write_all(&buffer[..length]).await.is_err()
-            {
-                return;
+            let mut was = Wire::Passes;
+            wire.send_modify(|is| {
+                was = *is;
+                *is = match was {
+                    Wire::Cuts => Wire::Passes,
+                    Wire::CutsAndHolds | Wire::HoldsAfterAnswer => Wire::Holds,
+                    same => same,
+                };
+            });
+            match was {
+                Wire::Cuts | Wire::CutsAndHolds => return,
+                Wire::Swallows => {}
+                Wire::Passes | Wire::Holds | Wire::HoldsAfterAnswer => {
+                    if to_client.write_all(&buffer[..length]).await.is_err() {
+                        return;
+                    }
+                }
             }
         }
     };

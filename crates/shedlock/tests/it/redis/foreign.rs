@@ -60,6 +60,11 @@ async fn values_of_other_programs_are_locks_and_are_listed_as_they_are() {
         }
         assert_eq!(row(&*provider, &found.name).await, *found);
     }
+    let far: bool = stage
+        .run(&Cmd::pexpire_at(stage.key("0"), 8_000_000_000_000_000))
+        .await;
+    assert!(far);
+    assert_eq!(row(&*provider, "0").await, locks[0]);
     provider.check_schema().await.unwrap();
 }
 

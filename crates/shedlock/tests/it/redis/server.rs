@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use redis::{Client, Cmd, IntoConnectionInfo};
+use redis::{Client, Cmd, IntoConnectionInfo, ProtocolVersion};
 use shedlock::{LockError, LockProvider, SchemaError};
 
 use crate::stage::{HOUR, MINUTE, RedisStage, lock, redis_url, row, taken, unique};
@@ -17,18 +17,19 @@ pub(super) struct User {
 
 impl User {
     pub(super) async fn with(stage: &RedisStage, rights: &str) -> Self {
-        let name = unique("user");
+        let user = Self {
+            name: unique("user"),
+        };
+        user.change(stage, "on >secret ~*").await;
+        user.change(stage, rights).await;
+        user
+    }
+
+    pub(super) async fn change(&self, stage: &RedisStage, rights: &str) {
         let mut set = redis::cmd("ACL");
-        set.arg("SETUSER")
-            .arg(&name)
-            .arg("on")
-            .arg(">secret")
-            .arg("~*");
-        for right in rights.split(' ') {
-            set.arg(right);
-        }
+        set.arg("SETUSER").arg(&self.name);
+        set.arg(rights.split(' ').collect::<Vec<_>>());
         let () = stage.run(&set).await;
-        Self { name }
     }
 
     pub(super) fn client(&self) -> Client {
@@ -102,4 +103,33 @@ async fn a_server_that_keeps_its_settings_to_itself_passes_the_check() {
     let stage = RedisStage::new().await;
     let user = User::with(&stage, "+@all -info").await;
     stage.of(user.client(), "a").check_schema().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_may_speak_the_newer_protocol() {
+    let stage = RedisStage::new().await;
+    let info = redis_url().into_connection_info().unwrap();
+    let newer = info
+        .redis_settings()
+        .clone()
+        .set_protocol(ProtocolVersion::RESP3);
+    let client = Client::open(info.set_redis_settings(newer)).unwrap();
+    let provider = stage.of(client, "a");
+    provider.check_schema().await.unwrap();
+    let guard = taken(&provider, &lock("job", MINUTE, HOUR)).await;
+    let owner = guard.locked_by().to_owned();
+    assert!(
+        provider
+            .try_lock(&lock("job", MINUTE, NO_TIME))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    guard.unlock().await.unwrap();
+    let over = provider
+        .try_lock_over(&lock("job", MINUTE, NO_TIME), &owner)
+        .await;
+    assert_eq!(provider.locks().await.unwrap().len(), 1);
+    over.unwrap().unwrap().unlock().await.unwrap();
+    assert!(provider.lock_info("other").await.unwrap().is_none());
 }
