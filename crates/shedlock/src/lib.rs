@@ -77,7 +77,7 @@
 mod attempt;
 mod clock;
 mod configuration;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod connection;
 mod core;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]

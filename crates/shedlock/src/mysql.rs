@@ -12,7 +12,7 @@ use sqlx::{MySql, MySqlPool, Row, mysql::MySqlRow};
 
 use crate::{
     LockError, LockInfo,
-    connection::Connection,
+    connection::{Connection, Connections, GivenUp},
     core::{Core, Store, Taken, provider_from_core},
     database::{lock_error, millis, time_from_micros},
 };
@@ -41,9 +41,12 @@ impl MySqlLockProvider {
     ///
     /// MySQL's `caching_sha2_password` needs TLS or a Unix socket, unless sqlx is built with `mysql-rsa`.
     pub fn new(pool: MySqlPool, node: impl Into<String>) -> Self {
-        let learnt = Learnt::default();
+        let store = MySqlStore {
+            connections: Connections::new(pool, GivenUp::Close),
+            learnt: Learnt::default(),
+        };
         Self {
-            core: Core::new(Arc::new(MySqlStore { pool, learnt }), node),
+            core: Core::new(Arc::new(store), node),
         }
     }
 
@@ -57,7 +60,7 @@ impl MySqlLockProvider {
 
 #[derive(Debug)]
 struct MySqlStore {
-    pool: MySqlPool,
+    connections: Connections<MySql>,
     learnt: Learnt,
 }
 
@@ -90,13 +93,13 @@ fn info(row: &MySqlRow) -> Result<LockInfo, sqlx::Error> {
 }
 
 impl MySqlStore {
-    async fn connect(&self) -> Result<Connection<MySql>, LockError> {
-        Connection::of(&self.pool).await
+    async fn connect(&self) -> Result<Connection<'_, MySql>, LockError> {
+        self.connections.one().await
     }
 
     async fn look(
         &self,
-        connection: &mut Connection<MySql>,
+        connection: &mut Connection<'_, MySql>,
         name: &str,
     ) -> Result<Seen, LockError> {
         loop {

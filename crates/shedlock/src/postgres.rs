@@ -11,7 +11,7 @@ use sqlx::{PgPool, Row, postgres::PgRow};
 
 use crate::{
     LockError, LockInfo,
-    connection::Connection,
+    connection::{Connection, Connections, GivenUp},
     core::{Core, Store, Taken, provider_from_core},
     database::{lock_error, micros, time_from_micros},
 };
@@ -30,8 +30,11 @@ impl PostgresLockProvider {
     /// works through poolers in transaction mode. `node` begins the `locked_by` of its locks; make it
     /// unique per process.
     pub fn new(pool: PgPool, node: impl Into<String>) -> Self {
+        let store = Postgres {
+            connections: Connections::new(pool, GivenUp::Close),
+        };
         Self {
-            core: Core::new(Arc::new(Postgres { pool }), node),
+            core: Core::new(Arc::new(store), node),
         }
     }
 
@@ -45,7 +48,7 @@ impl PostgresLockProvider {
 
 #[derive(Debug)]
 struct Postgres {
-    pool: PgPool,
+    connections: Connections<sqlx::Postgres>,
 }
 
 fn taken(row: Option<PgRow>) -> Result<Option<Taken>, LockError> {
@@ -70,8 +73,8 @@ fn info(row: &PgRow) -> Result<LockInfo, sqlx::Error> {
 }
 
 impl Postgres {
-    async fn connect(&self) -> Result<Connection<sqlx::Postgres>, LockError> {
-        Connection::of(&self.pool).await
+    async fn connect(&self) -> Result<Connection<'_, sqlx::Postgres>, LockError> {
+        self.connections.one().await
     }
 }
 
@@ -159,6 +162,8 @@ impl Store for Postgres {
     }
 
     async fn schema_problems(&self) -> Result<Vec<String>, LockError> {
-        check::problems(&self.pool).await.map_err(lock_error)
+        check::problems(self.connections.pool())
+            .await
+            .map_err(lock_error)
     }
 }

@@ -10,10 +10,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Connection as _, Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use crate::{
     LockError, LockInfo,
+    connection::{Connections, GivenUp},
     core::{Core, Store, Taken, provider_from_core},
     database::{lock_error, millis, time_text},
 };
@@ -33,8 +34,11 @@ impl SqliteLockProvider {
     /// connection will do, but whoever keeps that connection for longer than half a lease keeps its
     /// extension out.
     pub fn new(pool: SqlitePool, node: impl Into<String>) -> Self {
+        let store = Sqlite {
+            connections: Connections::new(pool, GivenUp::Return),
+        };
         Self {
-            core: Core::new(Arc::new(Sqlite { pool }), node),
+            core: Core::new(Arc::new(store), node),
         }
     }
 
@@ -48,7 +52,7 @@ impl SqliteLockProvider {
 
 #[derive(Debug)]
 struct Sqlite {
-    pool: SqlitePool,
+    connections: Connections<sqlx::Sqlite>,
 }
 
 /// The second half of an acquisition: its number.
@@ -77,42 +81,40 @@ fn info(row: &SqliteRow) -> Result<LockInfo, sqlx::Error> {
     })
 }
 
-impl Sqlite {
-    async fn try_take(
-        &self,
-        name: &str,
-        locked_by: &str,
-        at_most: Duration,
-    ) -> Result<Option<Taken>, sqlx::Error> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let query = sqlx::query(TAKE)
-            .bind(name)
-            .bind(locked_by)
-            .bind(millis(at_most));
-        let row = query.fetch_optional(&mut *transaction).await?;
-        let taken = counted(row, name, &mut transaction).await?;
-        transaction.commit().await?;
-        Ok(taken)
-    }
+async fn try_take(
+    connection: &mut SqliteConnection,
+    name: &str,
+    locked_by: &str,
+    at_most: Duration,
+) -> Result<Option<Taken>, sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let query = sqlx::query(TAKE)
+        .bind(name)
+        .bind(locked_by)
+        .bind(millis(at_most));
+    let row = query.fetch_optional(&mut *transaction).await?;
+    let taken = counted(row, name, &mut transaction).await?;
+    transaction.commit().await?;
+    Ok(taken)
+}
 
-    async fn try_take_over(
-        &self,
-        tail: &LockInfo,
-        locked_by: &str,
-        at_most: Duration,
-    ) -> Result<Option<Taken>, sqlx::Error> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let query = sqlx::query(TAKE_OVER)
-            .bind(&tail.name)
-            .bind(locked_by)
-            .bind(millis(at_most))
-            .bind(&tail.locked_by)
-            .bind(time_text(tail.lock_until));
-        let row = query.fetch_optional(&mut *transaction).await?;
-        let taken = counted(row, &tail.name, &mut transaction).await?;
-        transaction.commit().await?;
-        Ok(taken)
-    }
+async fn try_take_over(
+    connection: &mut SqliteConnection,
+    tail: &LockInfo,
+    locked_by: &str,
+    at_most: Duration,
+) -> Result<Option<Taken>, sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let query = sqlx::query(TAKE_OVER)
+        .bind(&tail.name)
+        .bind(locked_by)
+        .bind(millis(at_most))
+        .bind(&tail.locked_by)
+        .bind(time_text(tail.lock_until));
+    let row = query.fetch_optional(&mut *transaction).await?;
+    let taken = counted(row, &tail.name, &mut transaction).await?;
+    transaction.commit().await?;
+    Ok(taken)
 }
 
 #[async_trait]
@@ -123,9 +125,9 @@ impl Store for Sqlite {
         locked_by: &str,
         at_most: Duration,
     ) -> Result<Option<Taken>, LockError> {
-        self.try_take(name, locked_by, at_most)
-            .await
-            .map_err(lock_error)
+        let mut connection = self.connections.one().await?;
+        let taken = try_take(connection.begin(), name, locked_by, at_most).await;
+        connection.done(taken)
     }
 
     async fn take_over(
@@ -134,9 +136,9 @@ impl Store for Sqlite {
         locked_by: &str,
         at_most: Duration,
     ) -> Result<Option<Taken>, LockError> {
-        self.try_take_over(tail, locked_by, at_most)
-            .await
-            .map_err(lock_error)
+        let mut connection = self.connections.one().await?;
+        let taken = try_take_over(connection.begin(), tail, locked_by, at_most).await;
+        connection.done(taken)
     }
 
     async fn extend(
@@ -149,8 +151,9 @@ impl Store for Sqlite {
             .bind(name)
             .bind(locked_by)
             .bind(millis(at_most));
-        let done = query.execute(&self.pool).await.map_err(lock_error)?;
-        Ok(done.rows_affected() == 1)
+        let mut connection = self.connections.one().await?;
+        let done = query.execute(connection.begin()).await;
+        Ok(connection.done(done)?.rows_affected() == 1)
     }
 
     async fn release(
@@ -163,13 +166,15 @@ impl Store for Sqlite {
             .bind(name)
             .bind(locked_by)
             .bind(time_text(not_before));
-        let done = query.execute(&self.pool).await.map_err(lock_error)?;
-        Ok(done.rows_affected() == 1)
+        let mut connection = self.connections.one().await?;
+        let done = query.execute(connection.begin()).await;
+        Ok(connection.done(done)?.rows_affected() == 1)
     }
 
     async fn locks(&self) -> Result<Vec<LockInfo>, LockError> {
-        let rows = sqlx::query(LOCKS).fetch_all(&self.pool).await;
-        let rows = rows.map_err(lock_error)?;
+        let mut connection = self.connections.one().await?;
+        let rows = sqlx::query(LOCKS).fetch_all(connection.begin()).await;
+        let rows = connection.done(rows)?;
         rows.iter()
             .map(info)
             .collect::<Result<_, _>>()
@@ -177,15 +182,16 @@ impl Store for Sqlite {
     }
 
     async fn lock_info(&self, name: &str) -> Result<Option<LockInfo>, LockError> {
-        let row = sqlx::query(LOCK_INFO)
-            .bind(name)
-            .fetch_optional(&self.pool)
-            .await;
-        let row = row.map_err(lock_error)?;
+        let query = sqlx::query(LOCK_INFO).bind(name);
+        let mut connection = self.connections.one().await?;
+        let row = query.fetch_optional(connection.begin()).await;
+        let row = connection.done(row)?;
         row.as_ref().map(info).transpose().map_err(lock_error)
     }
 
     async fn schema_problems(&self) -> Result<Vec<String>, LockError> {
-        check::problems(&self.pool).await.map_err(lock_error)
+        check::problems(self.connections.pool())
+            .await
+            .map_err(lock_error)
     }
 }

@@ -117,7 +117,7 @@ impl Column {
 }
 
 async fn rows(
-    connection: &mut Connection<MySql>,
+    connection: &mut Connection<'_, MySql>,
     sql: &'static str,
 ) -> Result<Vec<MySqlRow>, LockError> {
     let rows = sqlx::query(sql).fetch_all(connection.begin()).await;
@@ -129,7 +129,9 @@ fn texts(rows: &[MySqlRow], column: &str) -> Result<Vec<String>, LockError> {
     texts.collect::<Result<_, _>>().map_err(lock_error)
 }
 
-pub(super) async fn problems(connection: &mut Connection<MySql>) -> Result<Vec<String>, LockError> {
+pub(super) async fn problems(
+    connection: &mut Connection<'_, MySql>,
+) -> Result<Vec<String>, LockError> {
     let columns = rows(connection, COLUMNS).await?;
     let columns = columns
         .iter()
