@@ -6,6 +6,7 @@ use tracing::{debug, info};
 
 use crate::{
     core::{Core, bounded},
+    guard::lapse,
     held::Registration,
 };
 
@@ -32,7 +33,7 @@ impl Drop for Attempt<'_> {
         }
         // A process that ends before this is done can still give the lock back by name.
         let now = self.core.now();
-        registration.leave(now, now.plus(self.at_most.saturating_mul(2)));
+        registration.leave(now, lapse(now, self.at_most));
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
@@ -50,6 +51,7 @@ async fn give_back(core: Core, registration: Registration) {
         let turn = holding.turn.lock().await;
         let release = core.store.release(lock, locked_by, turn.not_before);
         if let Ok(true) = bounded(core.timeout, release).await {
+            core.held.forget(&holding);
             info!(
                 lock,
                 locked_by, "gave back a lock whose acquisition was not confirmed"

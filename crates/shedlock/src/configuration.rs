@@ -8,7 +8,7 @@ use thiserror::Error;
 pub const MAX_NAME_LENGTH: usize = 64;
 
 /// The longest duration accepted. Longer ones are typing errors, and would overflow a timestamp.
-const MAX_DURATION: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+pub(crate) const MAX_DURATION: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 /// Why a [`LockConfiguration`] was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

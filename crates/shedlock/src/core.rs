@@ -95,9 +95,11 @@ impl Core {
         let tail_end = tail.as_ref().map(|row| row.lock_until);
         let not_before = tail_end.unwrap_or(DateTime::UNIX_EPOCH);
         let owner = self.new_owner();
+        let registration = self.held.register(c.name(), owner.clone(), not_before)?;
+        let holding = registration.holding.clone();
         let mut attempt = Attempt {
             core: self,
-            registration: Some(self.held.register(c.name(), owner.clone(), not_before)?),
+            registration: Some(registration),
             at_most: c.at_most(),
             undecided: true,
         };
@@ -113,7 +115,19 @@ impl Core {
             taken,
             Err(LockError::Timeout(_) | LockError::Unavailable(_))
         );
-        let (Some(taken), Some(registration)) = (taken?, attempt.registration.take()) else {
+        let Some(taken) = taken? else {
+            return Ok(None);
+        };
+        // Nobody has it before this is through, and the caller may stop waiting.
+        attempt.undecided = true;
+        let mut turn = holding.turn.lock().await;
+        if turn.revoked {
+            // The shutdown's release may have come before the row was taken.
+            let release = self.store.release(c.name(), &owner, turn.not_before);
+            attempt.undecided = bounded(self.timeout, release).await.is_err();
+            return Ok(None);
+        }
+        let Some(registration) = attempt.registration.take() else {
             return Ok(None);
         };
         debug!(
@@ -129,7 +143,9 @@ impl Core {
             tail_end,
             sent,
         };
-        Ok(LockGuard::begin(self.clone(), registration, acquisition).await)
+        let guard = LockGuard::new(self.clone(), registration, acquisition);
+        turn.not_before = guard.not_before();
+        Ok(Some(guard))
     }
 
     /// Unique per acquisition, so that an expired holder never matches a newer row of its own process.

@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 use crate::{
     KeptLock, LockError,
     clock::BootInstant,
+    configuration::MAX_DURATION,
     core::{Core, Taken, bounded},
     held::Registration,
 };
@@ -47,34 +48,26 @@ pub struct LockGuard {
     registration: Registration,
     held: Acquisition,
     since: BootInstant,
+    /// When every lease that was asked for has run out for certain.
+    lapses: BootInstant,
     over: bool,
 }
 
+/// A lease may begin late, and clocks differ; not by as much as a whole lease.
+pub(crate) fn lapse(sent: BootInstant, at_most: Duration) -> BootInstant {
+    sent.plus(at_most.saturating_mul(2))
+}
+
 impl LockGuard {
-    /// `None`: the provider was shut down while the lock was acquired, and has given it back.
-    pub(crate) async fn begin(
-        core: Core,
-        registration: Registration,
-        held: Acquisition,
-    ) -> Option<Self> {
-        let mut guard = Self {
+    pub(crate) fn new(core: Core, registration: Registration, held: Acquisition) -> Self {
+        Self {
             core,
             registration,
             since: held.sent,
+            lapses: lapse(held.sent, held.at_most),
             held,
             over: false,
-        };
-        let holding = guard.registration.holding.clone();
-        let mut turn = holding.turn.lock().await;
-        if turn.revoked {
-            // The shutdown's release may have come before the row was taken.
-            let (name, locked_by) = (&holding.name, &holding.locked_by);
-            let release = guard.core.store.release(name, locked_by, turn.not_before);
-            guard.over = bounded(guard.core.timeout, release).await.is_ok();
-            return None;
         }
-        turn.not_before = guard.not_before();
-        Some(guard)
     }
 
     /// The lock's name.
@@ -141,11 +134,12 @@ impl LockGuard {
         self.held.at_most
     }
 
-    /// Moves the end of the lease to `at_most` from now, by the database clock.
+    /// Moves the end of the lease to `at_most` from now, by the database clock. More than 100 years are
+    /// 100 years.
     ///
     /// # Errors
     /// [`LockError::Lost`] when the row is not ours any more or the lease has run out (nothing is
-    /// changed then); anything else: not confirmed, the old lease counts.
+    /// changed then); anything else: not confirmed, so only the shorter of the two leases is trusted.
     pub async fn extend(&mut self, at_most: Duration) -> Result<(), LockError> {
         self.extend_within(at_most, self.core.timeout).await
     }
@@ -156,7 +150,14 @@ impl LockGuard {
         at_most: Duration,
         limit: Duration,
     ) -> Result<(), LockError> {
+        // Beyond the last year that a database knows a time may become none at all: a lock that is free.
+        let at_most = at_most.min(MAX_DURATION);
         let sent = self.now();
+        self.lapses = self.lapses.max(lapse(sent, at_most));
+        // A lease that ends sooner may count already, whatever becomes of the answer.
+        if sent.plus(at_most) < self.held.sent.plus(self.held.at_most) {
+            (self.held.sent, self.held.at_most) = (sent, at_most);
+        }
         let extended = bounded(limit, async {
             let turn = self.registration.holding.turn.lock().await;
             if turn.revoked {
@@ -166,10 +167,10 @@ impl LockGuard {
             self.core.store.extend(name, locked_by, at_most).await
         });
         if !extended.await? {
+            self.lost_token().cancel();
             return Err(self.lost());
         }
-        self.held.at_most = at_most;
-        self.held.sent = sent;
+        (self.held.sent, self.held.at_most) = (sent, at_most);
         Ok(())
     }
 
@@ -208,18 +209,20 @@ impl LockGuard {
         turn.not_before = not_before;
         let (name, locked_by) = (&holding.name, &holding.locked_by);
         let mut attempt = 1;
+        let mut may_be_done = false;
         loop {
             let release = self.core.store.release(name, locked_by, not_before);
             match bounded(self.core.timeout, release).await {
                 Ok(true) => break,
                 // The first request may have done it, and only its answer was lost.
-                Ok(false) if attempt > 1 => break,
+                Ok(false) if may_be_done => break,
                 Ok(false) => {
                     self.over = true;
                     return Err(self.lost());
                 }
                 Err(error) if error.is_transient() && attempt < UNLOCK_ATTEMPTS => {
                     debug!(lock = name, %error, "unlock not confirmed, asking again");
+                    may_be_done |= !matches!(error, LockError::Contended(_));
                     tokio::time::sleep(UNLOCK_PAUSE).await;
                     attempt += 1;
                 }
@@ -233,7 +236,7 @@ impl LockGuard {
         Ok(())
     }
 
-    fn not_before(&self) -> DateTime<Utc> {
+    pub(crate) fn not_before(&self) -> DateTime<Utc> {
         let at_least = self
             .held
             .taken
@@ -269,8 +272,7 @@ impl LockGuard {
 impl Drop for LockGuard {
     fn drop(&mut self) {
         if !self.over {
-            let lapses = self.held.sent.plus(self.held.at_most.saturating_mul(2));
-            self.registration.leave(self.core.now(), lapses);
+            self.registration.leave(self.core.now(), self.lapses);
             warn!(
                 lock = self.name(),
                 locked_by = self.locked_by(),

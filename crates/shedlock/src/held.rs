@@ -103,10 +103,17 @@ impl Held {
 
     /// What may still be taken in the database.
     pub(crate) fn remaining(&self) -> Vec<Arc<Holding>> {
+        let locks = self.locks();
+        let dropped = locks.without_holder.iter().map(|(_, holding)| holding);
+        let held = locks.with_holder.values();
+        dropped.chain(held).cloned().collect()
+    }
+
+    /// It was given back after all.
+    pub(crate) fn forget(&self, given_back: &Arc<Holding>) {
         let mut locks = self.locks();
-        let dropped = std::mem::take(&mut locks.without_holder);
-        let dropped = dropped.into_iter().map(|(_, holding)| holding);
-        dropped.chain(locks.with_holder.values().cloned()).collect()
+        let others = |(_, holding): &(_, Arc<Holding>)| !Arc::ptr_eq(holding, given_back);
+        locks.without_holder.retain(others);
     }
 }
 

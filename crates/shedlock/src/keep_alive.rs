@@ -6,8 +6,8 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio::{runtime::Handle, task::JoinHandle};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, warn};
 
 use crate::{LeaseClock, LockError, LockGuard, clock::BootInstant};
@@ -32,7 +32,7 @@ pub struct KeptLock {
     token: i64,
     locked_at: DateTime<Utc>,
     trust: Arc<Trust>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<DropGuard>,
     task: Option<JoinHandle<LockGuard>>,
 }
 
@@ -61,15 +61,15 @@ impl KeptLock {
             until: Mutex::new(guard.trusted_until()),
             lost: guard.lost_token().clone(),
         });
-        let (stop, stopped) = oneshot::channel();
+        let stop = CancellationToken::new();
         Self {
             name: guard.name().to_owned(),
             locked_by: guard.locked_by().to_owned(),
             token: guard.fencing_token(),
             locked_at: guard.locked_at(),
-            task: Some(runtime.spawn(keep(guard, trust.clone(), stopped))),
+            task: Some(runtime.spawn(keep(guard, trust.clone(), stop.clone()))),
             trust,
-            stop: Some(stop),
+            stop: Some(stop.drop_guard()),
         }
     }
 
@@ -116,19 +116,23 @@ impl KeptLock {
     /// # Errors
     /// As [`LockGuard::unlock`].
     pub async fn unlock(mut self) -> Result<(), LockError> {
+        // Nobody extends the lease any more, even if the caller does not stay until it is given back.
+        let unattended = self.trust.lost.clone().drop_guard();
         drop(self.stop.take());
         let handed_back = match self.task.take() {
             Some(task) => task.await.ok(),
             None => None,
         };
-        match handed_back {
+        let unlocked = match handed_back {
             Some(guard) => guard.unlock().await,
             // Only a runtime that is shutting down ends the task early.
             None => Err(LockError::Lost {
                 name: self.name.clone(),
                 locked_by: self.locked_by.clone(),
             }),
-        }
+        };
+        unattended.disarm();
+        unlocked
     }
 }
 
@@ -141,12 +145,8 @@ impl Drop for KeptLock {
     }
 }
 
-/// Extends until it is told to stop (its sender is dropped) or the lock is lost; hands the guard back.
-async fn keep(
-    mut guard: LockGuard,
-    trust: Arc<Trust>,
-    mut stop: oneshot::Receiver<()>,
-) -> LockGuard {
+/// Extends until it is told to stop or the lock is lost; hands the guard back.
+async fn keep(mut guard: LockGuard, trust: Arc<Trust>, stop: CancellationToken) -> LockGuard {
     // A runtime that drops this task must not leave anybody trusting.
     let unwatched = trust.lost.clone().drop_guard();
     let lease = guard.lease();
@@ -164,19 +164,14 @@ async fn keep(
         if now < next {
             tokio::select! {
                 biased;
-                _ = &mut stop => { unwatched.disarm(); return guard; }
+                () = stop.cancelled() => { unwatched.disarm(); return guard; }
                 // The provider was shut down and gave the lock back.
                 () = trust.lost.cancelled() => break,
                 () = tokio::time::sleep(next.since(now).min(MAX_NAP)) => {}
             }
             continue;
         }
-        // Not interrupted by a stop: an extension that lands after the unlock would lengthen its tail.
-        let left = guard.trusted_until().since(now);
-        match guard
-            .extend_within(lease, patience(left, guard.call_limit()))
-            .await
-        {
+        match extend(&mut guard, lease, &trust, &stop).await {
             Ok(()) => {
                 trust.renew(guard.trusted_until());
                 next = guard.half_time();
@@ -194,6 +189,43 @@ async fn keep(
     }
     drop(unwatched);
     guard
+}
+
+/// One extension, waited for as long as that makes sense.
+async fn extend(
+    guard: &mut LockGuard,
+    lease: Duration,
+    trust: &Trust,
+    stop: &CancellationToken,
+) -> Result<(), LockError> {
+    let (limit, until) = (guard.call_limit(), guard.trusted_until());
+    // The wait for its answer stands still while the machine sleeps; trust does not.
+    let trust_ends = async {
+        loop {
+            let left = until.since(BootInstant::of(&*trust.clock));
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(MAX_NAP)).await;
+        }
+    };
+    // Not at once: an extension that lands after the unlock would lengthen its tail. Nor so late that a
+    // shutdown gives up on it.
+    let wanted_no_more = async {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = trust.lost.cancelled() => {}
+        }
+        tokio::time::sleep(limit / 2).await;
+    };
+    let patience = patience(until.since(guard.now()), limit);
+    tokio::select! {
+        biased;
+        extended = guard.extend_within(lease, patience) => extended,
+        () = trust_ends => Err(LockError::Timeout(patience)),
+        () = wanted_no_more => Err(LockError::Timeout(limit / 2)),
+    }
 }
 
 /// How long to wait for one extension when `left` of the trust remains. A third of it: with a hung

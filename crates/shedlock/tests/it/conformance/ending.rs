@@ -63,6 +63,33 @@ pub(super) async fn an_extension_counts_from_now_and_can_be_repeated(stage: impl
     guard.unlock().await.unwrap();
 }
 
+pub(super) async fn an_extended_lock_is_held_beyond_the_end_that_it_first_had(stage: impl Stage) {
+    let (a, b) = (stage.provider("a"), stage.provider("b"));
+    let short = Duration::from_secs(2);
+    let config = lock("job", short, NO_TIME);
+    let mut guard = taken(&*a, &config).await;
+    guard.extend(HOUR).await.unwrap();
+    // Taken later for the same time, so it can be had again when the first end is past.
+    let later = lock("later", short, NO_TIME);
+    drop(taken(&*a, &later).await);
+    let later = b.lock(&later, MINUTE).await.unwrap().unwrap();
+    assert!(b.try_lock(&config).await.unwrap().is_none());
+    assert!(guard.is_trusted());
+    later.unlock().await.unwrap();
+    guard.unlock().await.unwrap();
+}
+
+pub(super) async fn an_extension_beyond_all_measure_is_one_of_a_century(stage: impl Stage) {
+    let provider = stage.provider("a");
+    let mut guard = taken(&*provider, &lock("job", MINUTE, NO_TIME)).await;
+    guard.extend(Duration::MAX).await.unwrap();
+    let century = guard.locked_at() + TimeDelta::days(100 * 366);
+    let row = row(&*provider, "job").await;
+    assert!(row.held && about(row.lock_until, century), "{row:?}");
+    assert!(guard.is_trusted());
+    guard.unlock().await.unwrap();
+}
+
 pub(super) async fn the_at_least_time_counts_from_the_acquisition_after_an_extension_too(
     stage: impl Stage,
 ) {

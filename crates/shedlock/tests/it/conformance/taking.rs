@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use shedlock::{ConfigurationError, LockConfiguration};
 
 use crate::stage::{MINUTE, Stage, is_held, lock, row, taken};
 
@@ -122,6 +123,20 @@ pub(super) async fn names_and_owners_of_full_length_and_any_script_are_kept_whol
             .unwrap()
             .is_none()
     );
+    guard.unlock().await.unwrap();
+}
+
+pub(super) async fn a_name_that_is_too_long_is_refused_and_never_cut(stage: impl Stage) {
+    let provider = stage.provider("a");
+    let longest = "n".repeat(64);
+    let guard = taken(&*provider, &lock(&longest, MINUTE, NO_TIME)).await;
+    let longer = longest + "n";
+    let error = LockConfiguration::new(&*longer, MINUTE, NO_TIME).unwrap_err();
+    assert!(
+        matches!(error, ConfigurationError::NameTooLong { length: 65, .. }),
+        "{error:?}"
+    );
+    assert!(provider.lock_info(&longer).await.unwrap().is_none());
     guard.unlock().await.unwrap();
 }
 
