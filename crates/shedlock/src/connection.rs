@@ -15,7 +15,7 @@ use crate::{LockError, database::lock_error};
 const LINGER: Duration = Duration::from_millis(20);
 
 /// What becomes of a connection whose statement is given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum GivenUp {
     /// It is closed. A pool would wait for the end of that statement to use the connection again: behind a
     /// locked row as long as the row is locked, on a dead network for minutes. A few of those and the pool
@@ -56,6 +56,7 @@ impl<D: Database> Connections<D> {
         }
     }
 
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn pool(&self) -> &Pool<D> {
         &self.pool
     }
@@ -73,18 +74,28 @@ impl<D: Database> Connections<D> {
         })
     }
 
+    /// Whether the pool can do without this connection for a while.
     fn has_others(&self) -> bool {
+        if self.pool.is_closed() {
+            return false;
+        }
         let in_use = (self.pool.size() as usize).saturating_sub(self.pool.num_idle());
         in_use < self.pool.options().get_max_connections() as usize
     }
 
     fn linger(&self, pooled: PoolConnection<D>, runtime: &Handle) {
-        let mut lingering = locked(&self.lingering);
         let until = Instant::now() + LINGER;
-        lingering.connections.push((until, pooled));
-        if !lingering.watched {
-            lingering.watched = true;
-            runtime.spawn(watch(Arc::downgrade(&self.lingering)));
+        let watched = {
+            let mut lingering = locked(&self.lingering);
+            lingering.connections.push((until, pooled));
+            std::mem::replace(&mut lingering.watched, true)
+        };
+        // Without the lock: a runtime that is ending drops the watch at once.
+        if !watched {
+            runtime.spawn(watch(Watch {
+                lingering: Arc::downgrade(&self.lingering),
+                over: false,
+            }));
         }
     }
 }
@@ -95,10 +106,10 @@ fn locked<D: Database>(lingering: &Mutex<Lingering<D>>) -> MutexGuard<'_, Linger
 }
 
 /// Gives the pool back what nobody used again, until nothing lingers.
-async fn watch<D: Database>(lingering: Weak<Mutex<Lingering<D>>>) {
-    loop {
+async fn watch<D: Database>(mut watch: Watch<D>) {
+    while !watch.over {
         tokio::time::sleep(LINGER).await;
-        let Some(lingering) = lingering.upgrade() else {
+        let Some(lingering) = watch.lingering.upgrade() else {
             return;
         };
         let mut lingering = locked(&lingering);
@@ -107,21 +118,43 @@ async fn watch<D: Database>(lingering: Weak<Mutex<Lingering<D>>>) {
             .connections
             .partition_point(|(until, _)| *until <= now);
         lingering.connections.drain(..stale);
-        if lingering.connections.is_empty() {
+        watch.over = lingering.connections.is_empty();
+        lingering.watched = !watch.over;
+    }
+}
+
+/// Leaves nothing unwatched when its runtime ends before it is over, or before it began.
+struct Watch<D: Database> {
+    lingering: Weak<Mutex<Lingering<D>>>,
+    over: bool,
+}
+
+impl<D: Database> Drop for Watch<D> {
+    fn drop(&mut self) {
+        if !self.over
+            && let Some(lingering) = self.lingering.upgrade()
+        {
+            let mut lingering = locked(&lingering);
             lingering.watched = false;
-            return;
+            lingering.leave();
+        }
+    }
+}
+
+impl<D: Database> Lingering<D> {
+    fn leave(&mut self) {
+        for (_, pooled) in self.connections.drain(..) {
+            // Outside a runtime the pool cannot take a connection back, and would panic.
+            if Handle::try_current().is_err() {
+                drop(pooled.detach());
+            }
         }
     }
 }
 
 impl<D: Database> Drop for Lingering<D> {
     fn drop(&mut self) {
-        // Outside a runtime the pool cannot take a connection back, and would panic.
-        if Handle::try_current().is_err() {
-            for (_, pooled) in self.connections.drain(..) {
-                drop(pooled.detach());
-            }
-        }
+        self.leave();
     }
 }
 
@@ -175,14 +208,19 @@ impl<D: Database> DerefMut for Connection<'_, D> {
 
 impl<D: Database> Drop for Connection<'_, D> {
     fn drop(&mut self) {
-        let Some(mut pooled) = self.pooled.take() else {
+        let Some(pooled) = self.pooled.take() else {
             return;
         };
         match self.state {
-            #[cfg(any(feature = "postgres", feature = "mysql"))]
-            State::InStatement if self.connections.given_up == GivenUp::Close => {
-                pooled.close_on_drop();
-            }
+            State::InStatement => match self.connections.given_up {
+                #[cfg(any(feature = "postgres", feature = "mysql"))]
+                GivenUp::Close => {
+                    let mut pooled = pooled;
+                    pooled.close_on_drop();
+                }
+                #[cfg(feature = "sqlite")]
+                GivenUp::Return => drop(pooled),
+            },
             State::Done if self.connections.has_others() => {
                 if let Ok(runtime) = Handle::try_current() {
                     self.connections.linger(pooled, &runtime);

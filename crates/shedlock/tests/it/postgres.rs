@@ -1,5 +1,7 @@
 //! What is particular to PostgreSQL.
 
+mod connections;
+
 use std::time::Duration;
 
 use shedlock::{LockError, LockProvider, PostgresLockProvider, SchemaError, fence};
@@ -298,40 +300,4 @@ async fn the_check_names_everything_that_is_wrong_with_the_tables() {
             "column shedlock.locked_by is missing: add it as character varying(255)",
         ]
     );
-}
-
-#[tokio::test]
-async fn a_connection_that_waits_for_the_next_statement_goes_back_to_its_pool() {
-    let stage = PostgresStage::new().await;
-    let pool = stage.pool_with(2, "SELECT 1").await;
-    let provider = PostgresLockProvider::new(pool.clone(), "a");
-    let config = lock("job", MINUTE, NO_TIME);
-    taken(&provider, &config).await.unlock().await.unwrap();
-    assert_eq!(pool.size(), 1, "both statements used the same one");
-    // Others need both, at once and without anything else being locked.
-    let both = async { tokio::try_join!(pool.acquire(), pool.acquire()) };
-    let both = tokio::time::timeout(MINUTE, both).await.unwrap().unwrap();
-    drop(both);
-    taken(&provider, &config).await.unlock().await.unwrap();
-    until("all connections in the pool", || async {
-        pool.num_idle() == pool.size() as usize
-    })
-    .await;
-}
-
-#[test]
-fn a_provider_may_outlive_its_runtime() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let provider = runtime.block_on(async {
-        let stage = PostgresStage::new().await;
-        let provider = PostgresLockProvider::new(stage.pool_with(2, "SELECT 1").await, "a");
-        let guard = taken(&provider, &lock("job", MINUTE, NO_TIME)).await;
-        guard.unlock().await.unwrap();
-        provider
-    });
-    drop(runtime);
-    drop(provider);
 }
