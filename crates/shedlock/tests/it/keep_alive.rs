@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use shedlock::{LockError, LockProvider};
 
 use crate::stage::{
-    MINUTE, MemoryStage, PostgresStage, RedisStage, SqliteStage, Stage, is_held, lock, row, taken,
-    until,
+    MINUTE, MemoryStage, MySqlStage, PostgresStage, RedisStage, SqliteStage, Stage, is_held, lock,
+    row, taken, until,
 };
 
 /// Short enough to wait for, long enough for a busy machine.
@@ -64,7 +64,7 @@ macro_rules! on_every_provider {
     ($($test:ident,)*) => {
         $(
             mod $test {
-                use super::{MemoryStage, PostgresStage, RedisStage, SqliteStage};
+                use super::{MemoryStage, MySqlStage, PostgresStage, RedisStage, SqliteStage};
 
                 #[tokio::test]
                 async fn memory() {
@@ -79,6 +79,11 @@ macro_rules! on_every_provider {
                 #[tokio::test]
                 async fn postgres() {
                     super::$test(PostgresStage::new().await).await;
+                }
+
+                #[tokio::test]
+                async fn mysql() {
+                    super::$test(MySqlStage::new().await).await;
                 }
 
                 #[tokio::test]

@@ -18,3 +18,4 @@ mod redis;
 mod sqlite;
 mod stage;
 mod stopped;
+mod warnings;

@@ -7,7 +7,8 @@ use std::{
 };
 
 use metrics::{
-    Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit,
 };
 use shedlock::{LockProvider, MemoryLockProvider};
 
@@ -25,6 +26,14 @@ impl CounterFn for Cell {
     }
 
     fn absolute(&self, _: u64) {}
+}
+
+/// How often something was measured.
+impl HistogramFn for Cell {
+    fn record(&self, seconds: f64) {
+        assert!((0.0..60.0).contains(&seconds), "{seconds}");
+        self.increment(1);
+    }
 }
 
 impl Recorder for Seen {
@@ -47,13 +56,13 @@ impl Recorder for Seen {
         Gauge::noop()
     }
 
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(Arc::new(Cell(self.clone(), key.name().to_owned())))
     }
 }
 
 #[test]
-fn acquisitions_are_counted_by_their_result() {
+fn acquisitions_are_counted_by_their_result_and_their_times_are_measured() {
     let seen = Seen::default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -68,9 +77,16 @@ fn acquisitions_are_counted_by_their_result() {
                 assert!(provider.try_lock(&config).await.unwrap().is_none());
             }
             guard.unlock().await.unwrap();
+            let waited = provider.lock(&config, MINUTE).await.unwrap().unwrap();
+            waited.unlock().await.unwrap();
+            provider.shut_down(Duration::ZERO).await;
+            assert!(provider.try_lock(&config).await.is_err());
         });
     });
     let counted = seen.0.lock().unwrap();
-    assert_eq!(counted["shedlock_acquire_total{result=acquired}"], 1);
+    assert_eq!(counted["shedlock_acquire_total{result=acquired}"], 2);
     assert_eq!(counted["shedlock_acquire_total{result=held}"], 2);
+    assert_eq!(counted["shedlock_acquire_total{result=error}"], 1);
+    assert_eq!(counted["shedlock_wait_seconds"], 1);
+    assert_eq!(counted["shedlock_hold_seconds"], 2);
 }

@@ -3,7 +3,10 @@
 use chrono::{TimeDelta, Utc};
 use shedlock::{LockProvider, PostgresLockProvider, fence};
 
-use crate::stage::{MINUTE, PostgresStage, Stage, about, lock, row, taken};
+use crate::{
+    stage::{MINUTE, PostgresStage, Stage, about, lock, row, taken},
+    warnings::Warnings,
+};
 
 const TIMESTAMPTZ: &[&str] = &[
     "ALTER TABLE shedlock ALTER lock_until TYPE TIMESTAMPTZ",
@@ -117,4 +120,20 @@ async fn a_column_type_that_changes_under_way_is_no_trouble() {
     };
     assert!(about(guard.locked_at(), Utc::now()));
     guard.unlock().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_check_warns_of_columns_that_shift_javas_times() {
+    let stage = stage_with(&TIMESTAMPTZ[..1]).await;
+    let warnings = Warnings::default();
+    let listening = tracing::subscriber::set_default(warnings.clone());
+    stage.provider("a").check_schema().await.unwrap();
+    drop(listening);
+    let said = warnings.said();
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(
+        said[0].starts_with("lock_until: shedlock's times are TIMESTAMPTZ"),
+        "{}",
+        said[0]
+    );
 }

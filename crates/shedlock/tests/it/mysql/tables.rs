@@ -1,19 +1,13 @@
 //! Tables of MySQL and MariaDB that somebody else made: names, owners, and what the check says.
 
-use std::{
-    fmt::Debug,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use shedlock::{LockError, LockProvider, MySqlLockProvider, SchemaError};
-use tracing::{
-    Event, Level, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-};
 
-use crate::stage::{HOUR, MINUTE, MySqlStage, Stage, lock, row, taken};
+use crate::{
+    stage::{HOUR, MINUTE, MySqlStage, Stage, lock, row, taken},
+    warnings::Warnings,
+};
 
 const NO_TIME: Duration = Duration::ZERO;
 /// As Java ShedLock's documentation has it.
@@ -173,48 +167,6 @@ async fn the_check_names_everything_that_is_wrong_with_the_tables() {
     );
 }
 
-/// Collects the warnings of its thread as `column: message`.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN
-    }
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn event(&self, event: &Event<'_>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        let Fields { column, message } = fields;
-        self.0.lock().unwrap().push(format!("{column}: {message}"));
-    }
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
-
-#[derive(Default)]
-struct Fields {
-    column: String,
-    message: String,
-}
-
-impl Visit for Fields {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "column" {
-            self.column = value.to_owned();
-        }
-    }
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if field.name() == "message" {
-            self.message = format!("{value:?}");
-        }
-    }
-}
-
 #[tokio::test]
 async fn the_check_warns_of_what_works_but_is_dangerous() {
     let stage = stage_with(&[JAVAS]).await;
@@ -229,7 +181,7 @@ async fn the_check_warns_of_what_works_but_is_dangerous() {
     let listening = tracing::subscriber::set_default(warnings.clone());
     stage.provider("a").check_schema().await.unwrap();
     drop(listening);
-    let said = warnings.0.lock().unwrap();
+    let said = warnings.said();
     let expected = [
         "shedlock.name: locks whose names differ only in case",
         "shedlock.lock_until: shedlock's times are TIMESTAMP",
