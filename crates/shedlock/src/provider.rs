@@ -37,6 +37,9 @@ pub trait LockProvider: Send + Sync + Debug + 'static {
 
     /// Attempts until the lock is taken or `wait` is over. `None`: it was held all that time.
     ///
+    /// The last attempt has its own time limit: a database that does not answer may hold the call up that much
+    /// longer.
+    ///
     /// # Errors
     /// As [`try_lock`](Self::try_lock); contention is waited out.
     async fn lock(
