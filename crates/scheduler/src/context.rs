@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::DatabaseTransaction;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::error::JobError;
 use crate::model::Progress;
-use crate::store::sql;
+use crate::store::still_ours;
 
 /// What a running job knows of its run.
 #[derive(Debug, Clone)]
@@ -118,43 +118,14 @@ impl Fence {
         if self.lost.is_cancelled() {
             return Err(JobError::LeaseLost);
         }
-        let backend = tx.get_database_backend();
-        let sqlite = backend == DbBackend::Sqlite;
-        if let Some(id) = self.run_id {
-            let check = if sqlite {
-                sql::STILL_RUNNING_SQLITE
-            } else {
-                sql::STILL_RUNNING_POSTGRES
-            };
-            answered(
-                tx,
-                Statement::from_sql_and_values(backend, check, [id.into()]),
-            )
-            .await?;
+        let lock = self
+            .lock
+            .as_ref()
+            .map(|(name, owner)| (name.as_str(), owner.as_str()));
+        match still_ours(tx, self.run_id, lock).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(JobError::LeaseLost),
+            Err(error) => Err(JobError::from_db(error)),
         }
-        if let Some((name, owner)) = &self.lock {
-            answered(tx, lock_check(backend, name, owner)).await?;
-        }
-        Ok(())
-    }
-}
-
-pub(crate) fn lock_check(backend: DbBackend, name: &str, owner: &str) -> Statement {
-    let check = if backend == DbBackend::Sqlite {
-        shedlock::fence::SQLITE_CHECK
-    } else {
-        shedlock::fence::POSTGRES_CHECK
-    };
-    Statement::from_sql_and_values(backend, check, [name.into(), owner.into()])
-}
-
-async fn answered(tx: &DatabaseTransaction, statement: Statement) -> Result<(), JobError> {
-    match tx
-        .query_one_raw(statement)
-        .await
-        .map_err(JobError::from_db)?
-    {
-        Some(_) => Ok(()),
-        None => Err(JobError::LeaseLost),
     }
 }

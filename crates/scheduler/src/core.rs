@@ -16,7 +16,7 @@ use crate::store::Store;
 
 #[derive(Debug)]
 pub(crate) struct Core {
-    pub(crate) store: Store,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) cluster_locks: Arc<dyn LockProvider>,
     pub(crate) node_locks: Arc<dyn LockProvider>,
     pub(crate) clock: Arc<dyn Clock>,

@@ -15,7 +15,7 @@ use crate::core::{Core, Registered};
 use crate::error::{BuildError, SchedulerError};
 use crate::event::Event;
 use crate::job::{Job, Misfire, Record, Scope};
-use crate::store::Store;
+use crate::store::{DatabaseStore, Store};
 
 /// How many announcements a slow listener may lag behind.
 const EVENTS_KEPT: usize = 256;
@@ -32,7 +32,7 @@ pub struct Scheduler {
 /// The parts of a [`Scheduler`].
 #[derive(Debug, Default)]
 pub struct SchedulerBuilder {
-    database: Option<DatabaseConnection>,
+    pub(crate) store: Option<Arc<dyn Store>>,
     cluster_locks: Option<Arc<dyn LockProvider>>,
     node_locks: Option<Arc<dyn LockProvider>>,
     clock: Option<Arc<dyn Clock>>,
@@ -44,7 +44,7 @@ impl SchedulerBuilder {
     /// The database with the tables of [`schema`](crate::schema).
     #[must_use]
     pub fn database(mut self, database: DatabaseConnection) -> Self {
-        self.database = Some(database);
+        self.store = Some(Arc::new(DatabaseStore::new(database)));
         self
     }
 
@@ -100,7 +100,7 @@ impl SchedulerBuilder {
             .node
             .filter(|node| !node.is_empty())
             .ok_or(BuildError::Missing("node id"))?;
-        let db = self.database.ok_or(BuildError::Missing("database"))?;
+        let store = self.store.ok_or(BuildError::Missing("database"))?;
         let cluster_locks = self
             .cluster_locks
             .ok_or(BuildError::Missing("lock provider for the cluster"))?;
@@ -112,7 +112,7 @@ impl SchedulerBuilder {
         }
         Ok(Scheduler {
             core: Arc::new(Core {
-                store: Store { db },
+                store,
                 cluster_locks,
                 node_locks: self
                     .node_locks

@@ -1,16 +1,15 @@
 //! Taking a slot: the lock first, then one transaction that sees to the pause, the lock and the slot's key.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+use sea_orm::DbErr;
 use shedlock::{LockGuard, LockInfo};
 
-use crate::context::lock_check;
 use crate::core::{Core, Registered};
 use crate::error::SchedulerError;
 use crate::event::Passed;
 use crate::job::{Record, Scope};
 use crate::model::Cause;
-use crate::store::sql;
+use crate::store::{Entry, NewRun};
 
 /// What is to be run.
 #[derive(Debug, Clone, Copy)]
@@ -41,13 +40,6 @@ pub(crate) enum Claim {
     },
     /// The lock was lost before the run was written, or set free while we looked: worth another try.
     Slipped,
-}
-
-/// How the claiming transaction ended.
-enum Entry {
-    Row(i64),
-    Settled(Passed),
-    LostLock,
 }
 
 impl Core {
@@ -122,7 +114,16 @@ impl Core {
             return self.held(registered).await;
         };
         let started_at = self.now();
-        let entry = self.enter(name, &guard, ask, started_at).await;
+        let entry = self
+            .store
+            .enter(&NewRun {
+                job: name,
+                ask,
+                started_at,
+                node: &self.node,
+                lock_owner: guard.locked_by(),
+            })
+            .await;
         if let Ok(Entry::Row(id)) = entry {
             return Ok(won(ask, Some(guard), Some(id), started_at));
         }
@@ -156,73 +157,6 @@ impl Core {
                 .await?;
         }
         Ok(foreign)
-    }
-
-    async fn enter(
-        &self,
-        name: &str,
-        guard: &LockGuard,
-        ask: Ask,
-        started_at: DateTime<Utc>,
-    ) -> Result<Entry, DbErr> {
-        let tx = self.store.begin().await?;
-        let entry = self.write_entry(&tx, name, guard, ask, started_at).await;
-        match entry {
-            Ok(Entry::Row(_)) => tx.commit().await?,
-            _ => tx.rollback().await?,
-        }
-        entry
-    }
-
-    async fn write_entry(
-        &self,
-        tx: &DatabaseTransaction,
-        name: &str,
-        guard: &LockGuard,
-        ask: Ask,
-        started_at: DateTime<Utc>,
-    ) -> Result<Entry, DbErr> {
-        let backend = self.store.backend();
-        if ask.cause != Cause::Manual {
-            let paused = if backend == DbBackend::Sqlite {
-                sql::PAUSED_SQLITE
-            } else {
-                sql::PAUSED_POSTGRES
-            };
-            let row = tx
-                .query_one_raw(self.store.statement(paused, [name.into()]))
-                .await?;
-            if row
-                .map(|row| row.try_get::<bool>("", "paused"))
-                .transpose()?
-                .unwrap_or(false)
-            {
-                return Ok(Entry::Settled(Passed::Paused));
-            }
-        }
-        if tx
-            .query_one_raw(lock_check(backend, name, guard.locked_by()))
-            .await?
-            .is_none()
-        {
-            return Ok(Entry::LostLock);
-        }
-        let values = [
-            name.into(),
-            self.store.time(ask.slot),
-            self.store.time(started_at),
-            self.node.as_str().into(),
-            i64::from(ask.attempt).into(),
-            ask.cause.as_str().into(),
-            guard.locked_by().into(),
-        ];
-        let Some(row) = tx
-            .query_one_raw(self.store.statement(sql::INSERT_RUNNING, values))
-            .await?
-        else {
-            return Ok(Entry::Settled(Passed::AlreadyRan));
-        };
-        Ok(Entry::Row(row.try_get("", "id")?))
     }
 
     async fn held(&self, registered: &Registered) -> Result<Claim, SchedulerError> {

@@ -1,21 +1,95 @@
-//! The scheduler's tables.
+//! What the scheduler asks of its tables.
 
-pub(crate) mod sql;
-pub(crate) mod value;
+mod database;
 
+use std::fmt::Debug;
+
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
-};
+use sea_orm::DbErr;
 
-use self::value::{optional_time, time};
-use crate::model::{Cause, Run, RunStatus};
+pub(crate) use self::database::{DatabaseStore, still_ours};
+use crate::event::Passed;
+use crate::model::{Run, RunStatus};
+use crate::run::claim::Ask;
 
-/// Reads and writes `job`, `job_run` and `job_node`.
-#[derive(Debug, Clone)]
-pub(crate) struct Store {
-    pub(crate) db: DatabaseConnection,
+/// The tables `job`, `job_run` and `job_node`, beside the lock table.
+///
+/// Each call is atomic, but an error leaves open whether it acted, and so does a call that is dropped. Times are compared as they are written, to the microsecond; whether a lock is held is judged by the
+/// database's own clock.
+#[async_trait]
+pub(crate) trait Store: Send + Sync + Debug {
+    /// Adds the job's row if it is missing.
+    async fn register_job(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr>;
+
+    /// Remembers that the node is one of ours, and when it last said so.
+    async fn register_node(&self, node: &str, now: DateTime<Utc>) -> Result<(), DbErr>;
+
+    /// Whether the node is one of ours.
+    async fn is_known_node(&self, node: &str) -> Result<bool, DbErr>;
+
+    /// Pauses the job, known or not.
+    async fn pause(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr>;
+
+    /// Ends a pause and notes when. A job that was not paused stays as it is.
+    async fn resume(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr>;
+
+    /// Notes that a foreign holder ran the slot, unless a newer one is noted.
+    async fn ran_elsewhere(
+        &self,
+        name: &str,
+        slot: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr>;
+
+    /// The job's row.
+    async fn job(&self, name: &str) -> Result<Option<JobRow>, DbErr>;
+
+    /// One run.
+    async fn run(&self, id: i64) -> Result<Option<Run>, DbErr>;
+
+    /// The run that began last.
+    async fn last_run(&self, name: &str) -> Result<Option<Run>, DbErr>;
+
+    /// The runs of a slot, by attempt; those by hand have none.
+    async fn slot_runs(&self, name: &str, slot: DateTime<Utc>) -> Result<Vec<Run>, DbErr>;
+
+    /// Whether an older slot of the job has a run.
+    async fn ran_before(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr>;
+
+    /// Whether a newer slot of the job has a run.
+    async fn ran_since(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr>;
+
+    /// The status of the run that took the lock under this owner.
+    async fn owner(&self, name: &str, owner: &str) -> Result<Option<RunStatus>, DbErr>;
+
+    /// Runs of a job with an id below `before_id`, newest first.
+    async fn history(
+        &self,
+        name: &str,
+        limit: u64,
+        before_id: Option<i64>,
+    ) -> Result<Vec<Run>, DbErr>;
+
+    /// Writes the RUNNING row of a run whose lock was just taken, if the job is not paused (a run by hand does not
+    /// ask), the lock is still the run's own, and its slot and attempt have no row: all of it in one step.
+    async fn enter(&self, run: &NewRun<'_>) -> Result<Entry, DbErr>;
+
+    /// Marks every RUNNING row ABANDONED whose lock is not its own any more, and answers with them. A row without
+    /// an owner (a script's) is alive while anybody but another run of the job holds the lock.
+    async fn abandon_dead(&self, now: DateTime<Utc>, why: &str) -> Result<Vec<Run>, DbErr>;
+
+    /// Ends a RUNNING row. False when it was not RUNNING any more: somebody declared the run dead.
+    async fn finish(&self, run: &Run) -> Result<bool, DbErr>;
+
+    /// Writes a run that has ended and had no row. `None` when its slot already has one.
+    async fn insert_finished(&self, run: &Run, slot_node: &str) -> Result<Option<i64>, DbErr>;
+
+    /// Deletes up to `batch` runs that ended before; the newest of each job stays.
+    async fn prune(&self, older_than: DateTime<Utc>, batch: u64) -> Result<u64, DbErr>;
+
+    /// Forgets nodes that were last seen before.
+    async fn prune_nodes(&self, seen_before: DateTime<Utc>) -> Result<u64, DbErr>;
 }
 
 /// A row of `job`.
@@ -28,289 +102,22 @@ pub(crate) struct JobRow {
     pub(crate) foreign_slot: Option<DateTime<Utc>>,
 }
 
-impl Store {
-    pub(crate) fn backend(&self) -> DbBackend {
-        self.db.get_database_backend()
-    }
-
-    pub(crate) fn time(&self, t: DateTime<Utc>) -> Value {
-        time(self.backend(), t)
-    }
-
-    pub(crate) fn statement(
-        &self,
-        sql: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Statement {
-        Statement::from_sql_and_values(self.backend(), sql, values)
-    }
-
-    async fn execute(
-        &self,
-        sql: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<u64, DbErr> {
-        Ok(self
-            .db
-            .execute_raw(self.statement(sql, values))
-            .await?
-            .rows_affected())
-    }
-
-    async fn one(
-        &self,
-        sql: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<Option<QueryResult>, DbErr> {
-        self.db.query_one_raw(self.statement(sql, values)).await
-    }
-
-    async fn runs(
-        &self,
-        sql: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<Vec<Run>, DbErr> {
-        self.db
-            .query_all_raw(self.statement(sql, values))
-            .await?
-            .iter()
-            .map(run_from)
-            .collect()
-    }
-
-    /// A transaction that means to write.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        // In a task of its own: dropped while PostgreSQL's BEGIN is under way, it would give the connection back with the transaction
-        // open and unknown to the driver (sqlx 0.9), and the next user's writes would be lost.
-        let db = self.db.clone();
-        let begun = tokio::spawn(async move {
-            db.begin_with_options(TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            })
-            .await
-        });
-        begun
-            .await
-            .unwrap_or_else(|error| Err(DbErr::Custom(format!("begin did not finish: {error}"))))
-    }
-
-    pub(crate) async fn register_job(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
-        self.execute(sql::REGISTER_JOB, [name.into(), self.time(now)])
-            .await
-            .map(|_| ())
-    }
-
-    pub(crate) async fn register_node(&self, node: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
-        self.execute(sql::REGISTER_NODE, [node.into(), self.time(now)])
-            .await
-            .map(|_| ())
-    }
-
-    pub(crate) async fn is_known_node(&self, node: &str) -> Result<bool, DbErr> {
-        Ok(self.one(sql::KNOWN_NODE, [node.into()]).await?.is_some())
-    }
-
-    pub(crate) async fn pause(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
-        self.execute(sql::PAUSE, [name.into(), self.time(now)])
-            .await
-            .map(|_| ())
-    }
-
-    pub(crate) async fn resume(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
-        self.execute(sql::RESUME, [name.into(), self.time(now)])
-            .await
-            .map(|_| ())
-    }
-
-    pub(crate) async fn ran_elsewhere(
-        &self,
-        name: &str,
-        slot: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<(), DbErr> {
-        self.execute(
-            sql::RAN_ELSEWHERE,
-            [name.into(), self.time(slot), self.time(now)],
-        )
-        .await
-        .map(|_| ())
-    }
-
-    pub(crate) async fn job(&self, name: &str) -> Result<Option<JobRow>, DbErr> {
-        let row = self.one(sql::JOB, [name.into()]).await?;
-        row.map(|row| {
-            Ok(JobRow {
-                paused: row.try_get("", "paused")?,
-                created_at: row.try_get("", "created_at")?,
-                resumed_at: row.try_get("", "resumed_at")?,
-                foreign_slot: row.try_get("", "foreign_slot")?,
-            })
-        })
-        .transpose()
-    }
-
-    pub(crate) async fn run(&self, id: i64) -> Result<Option<Run>, DbErr> {
-        self.one(sql::RUN, [id.into()])
-            .await?
-            .as_ref()
-            .map(run_from)
-            .transpose()
-    }
-
-    pub(crate) async fn last_run(&self, name: &str) -> Result<Option<Run>, DbErr> {
-        self.one(sql::LAST_RUN, [name.into()])
-            .await?
-            .as_ref()
-            .map(run_from)
-            .transpose()
-    }
-
-    pub(crate) async fn slot_runs(
-        &self,
-        name: &str,
-        slot: DateTime<Utc>,
-    ) -> Result<Vec<Run>, DbErr> {
-        self.runs(sql::SLOT_RUNS, [name.into(), self.time(slot)])
-            .await
-    }
-
-    /// Whether an older slot of the job has a run.
-    pub(crate) async fn ran_before(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr> {
-        let older = self
-            .one(sql::OLDER_SLOT, [name.into(), self.time(slot)])
-            .await?;
-        Ok(older.is_some())
-    }
-
-    /// Whether a newer slot of the job has a run.
-    pub(crate) async fn ran_since(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr> {
-        let newer = self
-            .one(sql::NEWER_SLOT, [name.into(), self.time(slot)])
-            .await?;
-        Ok(newer.is_some())
-    }
-
-    /// The status of the run that took the lock under this owner.
-    pub(crate) async fn owner(&self, name: &str, owner: &str) -> Result<Option<RunStatus>, DbErr> {
-        let row = self.one(sql::OWNER, [name.into(), owner.into()]).await?;
-        row.map(|row| word(&row, "status")).transpose()
-    }
-
-    pub(crate) async fn history(
-        &self,
-        name: &str,
-        limit: u64,
-        before_id: Option<i64>,
-    ) -> Result<Vec<Run>, DbErr> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.runs(
-            sql::HISTORY,
-            [
-                name.into(),
-                before_id.unwrap_or(i64::MAX).into(),
-                limit.into(),
-            ],
-        )
-        .await
-    }
-
-    pub(crate) async fn abandon_dead(
-        &self,
-        now: DateTime<Utc>,
-        why: &str,
-    ) -> Result<Vec<Run>, DbErr> {
-        if self.one(sql::ANY_RUNNING, []).await?.is_none() {
-            return Ok(Vec::new());
-        }
-        let sql = match self.backend() {
-            DbBackend::Sqlite => sql::ABANDON_SQLITE,
-            _ => sql::ABANDON_POSTGRES,
-        };
-        self.runs(sql, [self.time(now), why.into()]).await
-    }
-
-    pub(crate) async fn prune(&self, older_than: DateTime<Utc>, batch: u64) -> Result<u64, DbErr> {
-        let batch = i64::try_from(batch).unwrap_or(i64::MAX);
-        self.execute(sql::PRUNE, [self.time(older_than), batch.into()])
-            .await
-    }
-
-    pub(crate) async fn prune_nodes(&self, seen_before: DateTime<Utc>) -> Result<u64, DbErr> {
-        self.execute(sql::PRUNE_NODES, [self.time(seen_before)])
-            .await
-    }
-
-    /// Ends a RUNNING row. False when it was not RUNNING any more: somebody declared the run dead.
-    pub(crate) async fn finish(&self, run: &Run) -> Result<bool, DbErr> {
-        let values = [
-            run.id.into(),
-            optional_time(self.backend(), run.finished_at),
-            run.status.as_str().into(),
-            i64::try_from(run.affected).unwrap_or(i64::MAX).into(),
-            i64::from(run.retries).into(),
-            run.error.clone().into(),
-        ];
-        Ok(self.execute(sql::FINISH, values).await? == 1)
-    }
-
-    /// Writes a run that has ended and had no row. `None` when its slot already has one.
-    pub(crate) async fn insert_finished(
-        &self,
-        run: &Run,
-        slot_node: &str,
-    ) -> Result<Option<i64>, DbErr> {
-        let values = [
-            run.job_name.as_str().into(),
-            self.time(run.scheduled_at),
-            self.time(run.started_at),
-            run.node.as_str().into(),
-            i64::from(run.attempt).into(),
-            run.cause.as_str().into(),
-            slot_node.into(),
-            optional_time(self.backend(), run.finished_at),
-            run.status.as_str().into(),
-            i64::try_from(run.affected).unwrap_or(i64::MAX).into(),
-            i64::from(run.retries).into(),
-            run.error.clone().into(),
-        ];
-        self.one(sql::INSERT_FINISHED, values)
-            .await?
-            .map(|row| row.try_get("", "id"))
-            .transpose()
-    }
+/// A run that is about to begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewRun<'a> {
+    pub(crate) job: &'a str,
+    pub(crate) ask: Ask,
+    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) node: &'a str,
+    /// Who holds the job's lock for it.
+    pub(crate) lock_owner: &'a str,
 }
 
-fn run_from(row: &QueryResult) -> Result<Run, DbErr> {
-    let count = |column| -> Result<u64, DbErr> {
-        let n: Option<i64> = row.try_get("", column)?;
-        Ok(n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
-    };
-    let small = |column| -> Result<u32, DbErr> {
-        let n: Option<i32> = row.try_get("", column)?;
-        Ok(n.and_then(|n| u32::try_from(n).ok()).unwrap_or(0))
-    };
-    Ok(Run {
-        id: row.try_get("", "id")?,
-        job_name: row.try_get("", "job_name")?,
-        scheduled_at: row.try_get("", "scheduled_at")?,
-        started_at: row.try_get("", "started_at")?,
-        finished_at: row.try_get("", "finished_at")?,
-        node: row.try_get("", "node")?,
-        attempt: small("attempt")?,
-        status: word(row, "status")?,
-        cause: word::<Cause>(row, "cause")?,
-        affected: count("affected")?,
-        retries: small("retries")?,
-        error: row.try_get("", "error")?,
-    })
-}
-
-fn word<T: std::str::FromStr<Err = crate::model::UnknownWord>>(
-    row: &QueryResult,
-    column: &str,
-) -> Result<T, DbErr> {
-    let word: String = row.try_get("", column)?;
-    word.parse()
-        .map_err(|unknown: crate::model::UnknownWord| DbErr::Type(unknown.to_string()))
+/// What became of a [`NewRun`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// Its row's id.
+    Row(i64),
+    Settled(Passed),
+    LostLock,
 }
