@@ -27,6 +27,9 @@ impl LeaseClock for BootClock {
 pub(crate) struct BootInstant(Duration);
 
 impl BootInstant {
+    /// Nothing was before it.
+    pub(crate) const START: Self = Self(Duration::ZERO);
+
     pub(crate) fn of(clock: &dyn LeaseClock) -> Self {
         Self(clock.elapsed())
     }

@@ -1,7 +1,7 @@
 //! What this process holds or is just asking for, so that it can be given back when the process ends.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -23,8 +23,8 @@ pub(crate) struct Held {
 struct Locks {
     closed: bool,
     last_id: u64,
-    /// Those that somebody will give back.
-    with_holder: HashMap<u64, Arc<Holding>>,
+    /// Those that somebody will give back, oldest first.
+    with_holder: BTreeMap<u64, Arc<Holding>>,
     /// Those that nobody will: each with the time when its lease has run out for certain.
     without_holder: Vec<(BootInstant, Arc<Holding>)>,
 }

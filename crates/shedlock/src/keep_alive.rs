@@ -36,6 +36,18 @@ pub struct KeptLock {
     task: Option<JoinHandle<LockGuard>>,
 }
 
+/// Whether a [`KeptLock`] can be relied on, for the work that it protects: a view to be handed on.
+#[derive(Debug, Clone)]
+pub struct LeaseTrust(Arc<Trust>);
+
+impl LeaseTrust {
+    /// As [`KeptLock::is_trusted`]; false for ever once the lock is lost or given back.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        self.0.is_whole()
+    }
+}
+
 /// How far the lease can be relied on.
 #[derive(Debug)]
 struct Trust {
@@ -47,6 +59,10 @@ struct Trust {
 impl Trust {
     fn until(&self) -> BootInstant {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_whole(&self) -> bool {
+        !self.lost.is_cancelled() && BootInstant::of(&*self.clock) < self.until()
     }
 
     fn renew(&self, until: BootInstant) {
@@ -108,7 +124,13 @@ impl KeptLock {
     /// to the same database check [`crate::fence`] as well.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
-        !self.trust.lost.is_cancelled() && BootInstant::of(&*self.trust.clock) < self.trust.until()
+        self.trust.is_whole()
+    }
+
+    /// A view of [`is_trusted`](Self::is_trusted) for the work that this lock protects.
+    #[must_use]
+    pub fn trust(&self) -> LeaseTrust {
+        LeaseTrust(self.trust.clone())
     }
 
     /// Ends the extensions and gives the lock back, as [`LockGuard::unlock`].
@@ -123,6 +145,8 @@ impl KeptLock {
             Some(task) => task.await.ok(),
             None => None,
         };
+        // Views may outlive the lock.
+        self.trust.renew(BootInstant::START);
         let unlocked = match handed_back {
             Some(guard) => guard.unlock().await,
             // Only a runtime that is shutting down ends the task early.
@@ -162,12 +186,14 @@ async fn keep(mut guard: LockGuard, trust: Arc<Trust>, stop: CancellationToken) 
             break;
         }
         if now < next {
+            // Not beyond the end of the trust, when the next extension would come too late.
+            let wake = next.min(guard.trusted_until());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => { unwatched.disarm(); return guard; }
                 // The provider was shut down and gave the lock back.
                 () = trust.lost.cancelled() => break,
-                () = tokio::time::sleep(next.since(now).min(MAX_NAP)) => {}
+                () = tokio::time::sleep(wake.since(now).min(MAX_NAP)) => {}
             }
             continue;
         }

@@ -108,7 +108,7 @@ pub use configuration::{ConfigurationError, LockConfiguration, MAX_NAME_LENGTH};
 pub use duration::{DurationError, parse_duration};
 pub use error::{LockError, SchemaError};
 pub use guard::LockGuard;
-pub use keep_alive::KeptLock;
+pub use keep_alive::{KeptLock, LeaseTrust};
 pub use memory::MemoryLockProvider;
 #[cfg(feature = "mysql")]
 pub use mysql::MySqlLockProvider;

@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,8 @@ pub(super) struct Gated {
     /// A taking that is carried out is not answered without.
     pub(super) answers: Semaphore,
     pub(super) extensions: Semaphore,
+    /// No extension arrives.
+    pub(super) out_of_reach: AtomicBool,
     pub(super) releases: Semaphore,
 }
 
@@ -36,6 +41,7 @@ impl Gated {
             takings: open(),
             answers: open(),
             extensions: open(),
+            out_of_reach: AtomicBool::new(false),
             releases: open(),
         })
     }
@@ -99,6 +105,9 @@ impl LockStore for Gated {
     async fn extend(&self, _: &str, owner: &str, _: Duration) -> Result<bool, LockError> {
         self.called("extend");
         pass(&self.extensions).await;
+        if self.out_of_reach.load(Ordering::Relaxed) {
+            return Err(LockError::Unavailable("no connection".into()));
+        }
         Ok(self.holder().as_deref() == Some(owner))
     }
 

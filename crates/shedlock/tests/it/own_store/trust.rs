@@ -1,9 +1,12 @@
 //! How long a lease is trusted when the store does not answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use shedlock::{KeptLock, LockError, LockProvider, StoreLockProvider};
-use tokio::time::timeout;
+use shedlock::{KeptLock, LeaseClock, LockError, LockProvider, StoreLockProvider};
+use tokio::time::{Instant, timeout};
 
 use super::{
     NO_TIME,
@@ -117,4 +120,42 @@ async fn a_caller_who_does_not_await_the_unlock_is_told_that_nobody_extends_the_
         () = until("the release", || async { store.calls() == ["take", "release"] }) => {}
     }
     assert!(lost.is_cancelled());
+}
+
+#[tokio::test]
+async fn a_view_of_trust_ends_with_the_lock() {
+    let provider = StoreLockProvider::new(Gated::new(), "a");
+    let kept = taken(&provider, &lock("job", MINUTE, NO_TIME))
+        .await
+        .keep_alive();
+    let trust = kept.trust();
+    assert!(trust.is_trusted());
+    kept.unlock().await.unwrap();
+    assert!(!trust.is_trusted());
+}
+
+/// Goes with the time of the test's runtime.
+#[derive(Debug)]
+struct RuntimeClock(Instant);
+
+impl LeaseClock for RuntimeClock {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_cannot_be_extended_is_lost_when_its_trust_ends_and_not_later() {
+    let (store, began) = (Gated::new(), Instant::now());
+    let clock = Arc::new(RuntimeClock(began));
+    let provider = StoreLockProvider::new(store.clone(), "a").with_clock(clock);
+    // Half of it, and steps of half a second from there, do not meet its trust's end.
+    let lease = Duration::from_secs(7);
+    let kept = taken(&provider, &lock("job", lease, NO_TIME))
+        .await
+        .keep_alive();
+    store.out_of_reach.store(true, Ordering::Relaxed);
+    kept.lost().cancelled().await;
+    assert_eq!(began.elapsed(), Duration::from_millis(6_300));
+    assert!(store.calls().len() > 3, "{:?}", store.calls());
 }
