@@ -48,8 +48,9 @@ impl Core {
                 tracing::warn!(error = chain(&error), "could not renew this node's name");
             }
             tokio::select! {
-                () = self.clock.sleep_until(began + EVERY) => {}
+                biased;
                 () = self.stopping.cancelled() => return,
+                () = self.clock.sleep_until(began + EVERY) => {}
             }
         }
     }

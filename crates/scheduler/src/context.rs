@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseTransaction;
+use shedlock::LeaseTrust;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -24,6 +25,7 @@ pub struct JobContext {
     pub(crate) run_id: Option<i64>,
     pub(crate) progress: Arc<ProgressCell>,
     pub(crate) fence: Fence,
+    pub(crate) trust: Option<LeaseTrust>,
 }
 
 impl JobContext {
@@ -49,6 +51,14 @@ impl JobContext {
     #[must_use]
     pub fn slot(&self) -> DateTime<Utc> {
         self.slot
+    }
+
+    /// Whether the run's lease can be relied on at this instant, measured on a clock that goes on while the process is
+    /// stopped or the machine sleeps. Ask right before each step outside the database that must not happen twice: a process
+    /// that was stopped may take the step before it hears of its cancellation. Always true for a job without a lock.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        self.trust.as_ref().is_none_or(LeaseTrust::is_trusted)
     }
 
     /// The scheduler's clock.

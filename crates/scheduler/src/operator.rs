@@ -103,6 +103,9 @@ impl Scheduler {
                 // What ticks every second or so holds its lock for a moment only.
                 Claim::Held { .. }
                     if look < LOOKS && registered.job.record == Record::FailuresAndManual => {}
+                Claim::Slipped if self.core.stopping.is_cancelled() => {
+                    return Err(RunNowError::Stopping);
+                }
                 Claim::Slipped if look < LOOKS => {}
                 Claim::Held { holder, until } => {
                     return Err(RunNowError::Locked {

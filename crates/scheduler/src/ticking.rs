@@ -73,9 +73,10 @@ impl Core {
                 .min()
                 .unwrap_or(DateTime::<Utc>::MAX_UTC);
             tokio::select! {
-                () = self.clock.sleep_until(next) => {}
-                () = &mut ended, if waiting.is_some() => {}
+                biased;
                 () = self.stopping.cancelled() => {}
+                () = &mut ended, if waiting.is_some() => {}
+                () = self.clock.sleep_until(next) => {}
             }
         }
     }
@@ -92,9 +93,11 @@ impl Core {
                 .next_after(self.now())
                 .unwrap_or(DateTime::<Utc>::MAX_UTC);
             tokio::select! {
-                () = self.clock.sleep_until(next) => slot = next,
-                () = registered.wake.notified() => slot = self.now(),
+                biased;
                 () = self.stopping.cancelled() => {}
+                // Before the timer: when both are due, one run answers both.
+                () = registered.wake.notified() => slot = self.now(),
+                () = self.clock.sleep_until(next) => slot = next,
             }
         }
     }

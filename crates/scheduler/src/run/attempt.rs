@@ -35,6 +35,8 @@ pub(crate) async fn attempt(
         async move { work(context).await }.in_current_span(),
     ));
     tokio::select! {
+        biased;
+        // First, because work that is done is done: whether it counts is for its row to say.
         ended = &mut task => of(ended),
         () = lost.cancelled() => {
             cancellation.cancel();

@@ -38,7 +38,8 @@ pub(crate) enum Claim {
         holder: String,
         until: DateTime<Utc>,
     },
-    /// The lock was lost before the run was written, or set free while we looked: worth another try.
+    /// The lock was lost before the run was written, or set free while we looked: worth another try, unless we are
+    /// stopping.
     Slipped,
 }
 
@@ -59,27 +60,20 @@ impl Core {
         }
         match job.scope {
             Scope::None => Ok(won(ask, None, None, self.now())),
-            Scope::Node => match self
-                .node_locks
-                .try_lock(&registered.lock)
-                .await
-                .map_err(lock_error)?
-            {
-                Some(guard) => Ok(won(ask, Some(guard), None, self.now())),
-                None => self.held(registered).await,
-            },
             Scope::Cluster if by_hand || job.record == Record::Always => {
                 self.claim_row(registered, ask).await
             }
-            Scope::Cluster => match self
-                .cluster_locks
-                .try_lock(&registered.lock)
-                .await
-                .map_err(lock_error)?
-            {
-                Some(guard) => Ok(won(ask, Some(guard), None, self.now())),
-                None => self.held(registered).await,
-            },
+            Scope::Cluster | Scope::Node => {
+                let taken = self.locks(job.scope).try_lock(&registered.lock).await;
+                match taken.map_err(lock_error)? {
+                    Some(guard) if self.stopping.is_cancelled() => {
+                        give_back_unused(guard).await;
+                        Ok(Claim::Slipped)
+                    }
+                    Some(guard) => Ok(won(ask, Some(guard), None, self.now())),
+                    None => self.held(registered).await,
+                }
+            }
         }
     }
 
@@ -113,6 +107,10 @@ impl Core {
         let Some(guard) = taken.map_err(lock_error)? else {
             return self.held(registered).await;
         };
+        if self.stopping.is_cancelled() {
+            give_back_unused(guard).await;
+            return Ok(Claim::Slipped);
+        }
         let started_at = self.now();
         let entry = self
             .store

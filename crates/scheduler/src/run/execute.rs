@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use super::attempt::{Ended, attempt};
 use super::claim::Claimed;
+use super::record::Recorded;
 use crate::context::{Fence, JobContext, ProgressCell};
 use crate::core::{Core, Registered};
 use crate::error::{JobError, chain};
@@ -68,10 +69,13 @@ impl Core {
         run.affected = outcome.affected;
         run.error = outcome.error;
         self.log(&run);
-        let run = self.record(job, run, row.is_some()).await;
+        let Recorded { run, looks_alive } = self.record(job, run, row.is_some()).await;
         match kept {
-            // A lease that was lost is not ours to end: it runs out, or belongs to somebody else already.
-            Some(kept) if run.status != RunStatus::Abandoned => give_back(kept).await,
+            // A lease that was lost is not ours to end: it runs out, or belongs to somebody else already. Nor is the lock of
+            // a run that looks alive given back: its minimum hold would keep it from being found dead.
+            Some(kept) if run.status != RunStatus::Abandoned && !looks_alive => {
+                give_back(kept).await;
+            }
             _ => {}
         }
         registered.ended.notify_waiters();
@@ -105,6 +109,7 @@ impl Core {
                 lock,
                 run_id: row,
             },
+            trust: kept.map(KeptLock::trust),
         }
     }
 
@@ -148,9 +153,11 @@ impl Core {
                         at,
                     });
                     tokio::select! {
-                        () = self.clock.sleep_until(at) => {}
+                        biased;
+                        // First, because a run that lost its lease has nothing more to say, whatever else ended it.
                         () = lost.cancelled() => return abandoned(),
                         () = context.cancellation.cancelled() => return failed("stopped while waiting to retry a conflict"),
+                        () = self.clock.sleep_until(at) => {}
                     }
                 }
                 ended => return outcome(ended, *retries),
