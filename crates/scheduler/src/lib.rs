@@ -58,6 +58,8 @@ mod operator;
 mod run;
 mod scheduler;
 pub mod schema;
+#[cfg(test)]
+mod simulation;
 mod store;
 pub mod testkit;
 mod ticking;

@@ -32,7 +32,7 @@ pub struct Scheduler {
 /// The parts of a [`Scheduler`].
 #[derive(Debug, Default)]
 pub struct SchedulerBuilder {
-    pub(crate) store: Option<Arc<dyn Store>>,
+    store: Option<Arc<dyn Store>>,
     cluster_locks: Option<Arc<dyn LockProvider>>,
     node_locks: Option<Arc<dyn LockProvider>>,
     clock: Option<Arc<dyn Clock>>,
@@ -43,8 +43,12 @@ pub struct SchedulerBuilder {
 impl SchedulerBuilder {
     /// The database with the tables of [`schema`](crate::schema).
     #[must_use]
-    pub fn database(mut self, database: DatabaseConnection) -> Self {
-        self.store = Some(Arc::new(DatabaseStore::new(database)));
+    pub fn database(self, database: DatabaseConnection) -> Self {
+        self.store(Arc::new(DatabaseStore::new(database)))
+    }
+
+    pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
         self
     }
 
