@@ -76,6 +76,11 @@ impl Registered {
         self.job.trigger.newest_due(now - HORIZON, now)
     }
 
+    /// When the run of `slot` starts.
+    pub(crate) fn start_of(&self, slot: DateTime<Utc>) -> DateTime<Utc> {
+        self.job.trigger.start_of(&self.job.name, slot)
+    }
+
     pub(crate) fn new(job: Job, lock: LockConfiguration) -> Self {
         Self {
             job,

@@ -72,4 +72,4 @@ pub use self::event::{Event, Passed};
 pub use self::job::{Job, JobBuilder, Misfire, Record, Retry, Scope};
 pub use self::model::{Cause, JobStatus, LockView, Progress, Run, RunStatus, UnknownWord};
 pub use self::scheduler::{RunningScheduler, Scheduler, SchedulerBuilder};
-pub use self::trigger::{Trigger, TriggerError};
+pub use self::trigger::{DstPolicy, Gap, Overlap, SubDaily, Trigger, TriggerError};

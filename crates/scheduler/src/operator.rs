@@ -185,14 +185,8 @@ impl Scheduler {
     /// [`SchedulerError::UnknownJob`].
     pub fn upcoming(&self, name: &str, count: usize) -> Result<Vec<DateTime<Utc>>, SchedulerError> {
         let registered = self.known(name)?;
-        let trigger = &registered.job.trigger;
-        Ok(
-            std::iter::successors(trigger.next_after(self.core.now()), |slot| {
-                trigger.next_after(*slot)
-            })
-            .take(count)
-            .collect(),
-        )
+        let upcoming = registered.job.trigger.upcoming(self.core.now(), count);
+        Ok(upcoming.collect())
     }
 
     pub(crate) fn known(&self, name: &str) -> Result<&Registered, SchedulerError> {

@@ -138,13 +138,14 @@ impl SchedulerBuilder {
 }
 
 fn register(job: Job) -> Result<Registered, BuildError> {
-    let keeps_slots =
-        job.trigger.is_cron() && job.scope == Scope::Cluster && job.record == Record::Always;
+    let keeps_slots = job.trigger.is_cron_or_once()
+        && job.scope == Scope::Cluster
+        && job.record == Record::Always;
     if job.misfire == Misfire::RunOnce && !keeps_slots {
         return Err(BuildError::Job {
             job: job.name.clone(),
             problem:
-                "misfire `run once` needs a cron trigger, scope `cluster` and every run on record"
+                "misfire `run once` needs a cron or one-off trigger, scope `cluster` and every run on record"
                     .to_owned(),
         });
     }

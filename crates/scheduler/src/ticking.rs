@@ -27,8 +27,9 @@ impl Core {
     pub(crate) async fn keep_slots(&self, registered: &Registered, began: DateTime<Utc>) {
         let trigger = &registered.job.trigger;
         let run_once = registered.job.misfire == Misfire::RunOnce;
+        // A slot just before, whose start jitter has put off until now, is still to come.
+        let mut waiting = trigger.put_off(&registered.job.name, began);
         let mut seen = began;
-        let mut waiting: Option<DateTime<Utc>> = None;
         let mut look_back = began;
         while !self.stopping.is_cancelled() {
             // Registered before the lock is looked at, so that a run that ends meanwhile is not missed.
@@ -43,14 +44,15 @@ impl Core {
                 if let Some(superseded) = waiting.take() {
                     self.passed(registered, superseded, Passed::Superseded);
                 }
-                if now - slot <= IN_TIME {
+                if now - registered.start_of(slot) <= IN_TIME {
                     waiting = Some(slot);
                 } else {
                     self.passed(registered, slot, Passed::TooLate);
                     look_back = slot;
                 }
             }
-            if let Some(slot) = waiting
+            let start = waiting.map(|slot| registered.start_of(slot));
+            if let Some(slot) = waiting.filter(|_| start <= Some(now))
                 && let Slot::Settled = self.slot(registered, slot).await
             {
                 waiting = None;
@@ -64,7 +66,7 @@ impl Core {
             }
             let times = [
                 trigger.next_after(seen),
-                waiting.map(|_| now + ASK_AGAIN),
+                start.map(|start| if start > now { start } else { now + ASK_AGAIN }),
                 run_once.then_some(look_back),
             ];
             let next = times
@@ -97,7 +99,7 @@ impl Core {
                 () = self.stopping.cancelled() => {}
                 // Before the timer: when both are due, one run answers both.
                 () = registered.wake.notified() => slot = self.now(),
-                () = self.clock.sleep_until(next) => slot = next,
+                () = self.clock.sleep_until(registered.start_of(next)) => slot = next,
             }
         }
     }

@@ -1,31 +1,50 @@
 //! A cron expression in a zone.
 
-use std::fmt;
-
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Months, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use croner::parser::{CronParser, Seconds, Year};
 
+use super::days::MonthDays;
+use super::field::{DAY_OF_MONTH, DAY_OF_WEEK, Field, HOUR, MINUTE, MONTH, Rule, SECOND, Set};
+use super::policy::{DstPolicy, Gap, Overlap};
 use super::{TriggerError, dst, spring};
 
-/// A Spring cron expression read in a zone. Wall-clock matching is croner's; what happens where the
-/// zone's clock jumps is ours (`dst`).
+/// A Spring cron expression read in a zone. Wall-clock matching is croner's, with what it reads differently from
+/// Spring kept from it (`field`, `days`); what happens where the zone's clock jumps is ours (`dst`).
 #[derive(Debug)]
 pub(super) struct Cron {
     written: String,
     pattern: croner::Cron,
+    days: Option<MonthDays>,
     zone: Tz,
-    elapsed: bool,
+    policy: DstPolicy,
+    gap: Gap,
+    overlap: Overlap,
 }
 
 impl Cron {
-    pub(super) fn parse(expression: &str, zone: Tz) -> Result<Self, TriggerError> {
-        let fields = spring::fields(expression)?;
+    pub(super) fn parse(
+        expression: &str,
+        zone: Tz,
+        policy: DstPolicy,
+    ) -> Result<Self, TriggerError> {
+        let read = spring::parse(expression)?;
+        let days = MonthDays::unless_plain(&read.day_of_month);
+        let fields = [
+            in_croner(&SECOND, &read.second),
+            in_croner(&MINUTE, &read.minute),
+            in_croner(&HOUR, &read.hour),
+            match days {
+                Some(_) => "*".to_owned(),
+                None => in_croner(&DAY_OF_MONTH, &read.day_of_month),
+            },
+            in_croner(&MONTH, &read.month),
+            in_croner(&DAY_OF_WEEK, &read.day_of_week),
+        ];
         let pattern = CronParser::builder()
             .seconds(Seconds::Required)
             .year(Year::Disallowed)
             .dom_and_dow(true)
-            .sloppy_ranges(true)
             .build()
             .parse(&fields.join(" "))
             .map_err(|error| TriggerError::Field {
@@ -34,13 +53,15 @@ impl Cron {
                 text: fields.join(" "),
                 problem: format!("cannot be read: {error}"),
             })?;
-        let hours = &fields[2];
-        let elapsed = hours.contains('/') || pattern.pattern.hours.values().len() == 24;
+        let (gap, overlap) = policy.rules(read.sub_daily);
         let cron = Self {
             written: expression.trim().to_owned(),
             pattern,
+            days,
             zone,
-            elapsed,
+            policy,
+            gap,
+            overlap,
         };
         match cron.next_wall(DateTime::UNIX_EPOCH.naive_utc()) {
             Some(_) => Ok(cron),
@@ -48,16 +69,35 @@ impl Cron {
         }
     }
 
+    pub(super) fn written(&self) -> &str {
+        &self.written
+    }
+
     pub(super) fn zone(&self) -> Tz {
         self.zone
     }
 
+    pub(super) fn policy(&self) -> DstPolicy {
+        self.policy
+    }
+
+    /// The first slot after `t`. Later wall-clock times are later slots, with one exception: where a repeated stretch runs
+    /// in its second pass, times that the first pass has shown already are still to come.
     pub(super) fn next_after(&self, t: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        if self.elapsed {
-            self.next_elapsed(t)
-        } else {
-            self.next_time_of_day(t)
+        let t = t.max(FIRST);
+        if t >= LAST {
+            return None;
         }
+        let ahead = self.first_slot(dst::wall(self.zone, t), t);
+        if self.overlap == Overlap::First {
+            return ahead;
+        }
+        let second_pass = dst::second_pass_begins(self.zone, t).and_then(|begins| {
+            let just_before = begins - TimeDelta::seconds(1);
+            let wall = dst::wall(self.zone, begins) - TimeDelta::seconds(1);
+            self.first_slot(wall, just_before)
+        });
+        ahead.into_iter().chain(second_pass).min()
     }
 
     /// Looks back in growing steps, so that a long stall costs no walk through all that was missed.
@@ -66,9 +106,12 @@ impl Cron {
         after: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
+        let now = now.min(LAST);
         let mut back = TimeDelta::seconds(2);
         loop {
-            let from = (now - back).max(after);
+            let from = now
+                .checked_sub_signed(back)
+                .map_or(after, |from| from.max(after));
             let mut newest = None;
             let mut cursor = from;
             while let Some(slot) = self.next_after(cursor).filter(|slot| *slot <= now) {
@@ -82,45 +125,75 @@ impl Cron {
         }
     }
 
-    /// A wall-clock time maps to its first instant, or to the end of the gap that swallowed it. That mapping never
-    /// goes back, so the first wall-clock match beyond `t`'s own is the one, except inside a repeated hour.
-    fn next_time_of_day(&self, t: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let mut wall = dst::wall(self.zone, t);
+    /// The slot after `t` that belongs to the first wall-clock match after `wall`.
+    fn first_slot(&self, mut wall: NaiveDateTime, t: DateTime<Utc>) -> Option<DateTime<Utc>> {
         loop {
             wall = self.next_wall(wall)?;
-            let instant = dst::first_instant(self.zone, wall)?;
-            if instant > t {
-                return Some(instant);
+            if let Some(slot) = self.slots_at(wall).into_iter().flatten().find(|at| *at > t) {
+                return Some(slot);
             }
         }
     }
 
-    fn next_elapsed(&self, t: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let ahead = self.next_existing(dst::wall(self.zone, t), t)?;
-        let second_pass = dst::second_pass_begins(self.zone, t).and_then(|begin| {
-            let just_before = dst::wall(self.zone, begin) - TimeDelta::seconds(1);
-            self.next_existing(just_before, begin - TimeDelta::seconds(1))
-        });
-        Some(second_pass.map_or(ahead, |again| ahead.min(again)))
-    }
-
-    /// The first match after `wall` that names an instant later than `t`; skipped wall-clock times do not.
-    fn next_existing(&self, mut wall: NaiveDateTime, t: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        loop {
-            wall = self.next_wall(wall)?;
-            if let Some(instant) = dst::instants(self.zone, wall).find(|instant| *instant > t) {
-                return Some(instant);
-            }
+    fn slots_at(&self, wall: NaiveDateTime) -> [Option<DateTime<Utc>>; 2] {
+        match (dst::instants(self.zone, wall), self.overlap, self.gap) {
+            ((None, _), _, Gap::Skip) => [None, None],
+            ((None, _), _, Gap::RunAtEnd) => [dst::gap_end(self.zone, wall), None],
+            ((Some(only), None), ..) => [Some(only), None],
+            ((first, Some(_)), Overlap::First, _) => [first, None],
+            ((_, second), Overlap::Second, _) => [second, None],
+            ((first, second), Overlap::Both, _) => [first, second],
         }
     }
 
     fn next_wall(&self, after: NaiveDateTime) -> Option<NaiveDateTime> {
-        self.pattern.find_next_occurrence(&after, false).ok()
+        let give_up = after.checked_add_months(RAREST)?;
+        let mut after = after;
+        while after < give_up {
+            let wall = self.pattern.find_next_occurrence(&after, false).ok()?;
+            let Some(days) = &self.days else {
+                return Some(wall);
+            };
+            let date = days.on_or_after(wall.date())?;
+            if date == wall.date() {
+                return Some(wall);
+            }
+            after = date.and_time(NaiveTime::MIN) - TimeDelta::seconds(1);
+        }
+        None
     }
 }
 
-impl fmt::Display for Cron {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written)
+/// Slots are looked for between the years 10 and 4900: where croner looks, less what an offset or a step back crosses.
+const FIRST: DateTime<Utc> = second_of_time(-61_851_600_000);
+const LAST: DateTime<Utc> = second_of_time(92_465_280_000);
+
+const fn second_of_time(second: i64) -> DateTime<Utc> {
+    match DateTime::from_timestamp(second, 0) {
+        Some(t) => t,
+        None => DateTime::UNIX_EPOCH,
     }
+}
+
+/// What does not come in a century never comes: a leap day on a given weekday comes after forty years at the most.
+const RAREST: Months = Months::new(100 * 12);
+
+/// A field in croner's words: lists of numbers, because it steps through weekdays from Sunday where Spring begins on
+/// Monday, and accepts steps that lead nowhere.
+fn in_croner(field: &Field, set: &Set) -> String {
+    if set.values == field.all() {
+        return "*".to_owned();
+    }
+    let values = (0..64)
+        .filter(|n| set.values & (1 << n) != 0)
+        .map(|n| n.to_string());
+    let rules = set.rules.iter().filter_map(|rule| match rule {
+        Rule::BeforeLast(0) => Some("L".to_owned()),
+        Rule::LastWorkday => Some("LW".to_owned()),
+        Rule::LastOf(weekday) => Some(format!("{weekday}L")),
+        Rule::Nth(weekday, nth) => Some(format!("{weekday}#{nth}")),
+        // A field with one of these is judged whole by `days`.
+        Rule::BeforeLast(_) | Rule::NearestWorkday(_) => None,
+    });
+    values.chain(rules).collect::<Vec<_>>().join(",")
 }

@@ -12,34 +12,28 @@ pub(super) fn wall(zone: Tz, t: DateTime<Utc>) -> NaiveDateTime {
 }
 
 /// The instants at which the wall clock shows `wall`: none, one, or two in order.
-pub(super) fn instants(zone: Tz, wall: NaiveDateTime) -> impl Iterator<Item = DateTime<Utc>> {
-    let (first, second) = match zone.from_local_datetime(&wall) {
+pub(super) fn instants(
+    zone: Tz,
+    wall: NaiveDateTime,
+) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+    match zone.from_local_datetime(&wall).map(|at| at.to_utc()) {
         MappedLocalTime::None => (None, None),
         MappedLocalTime::Single(at) => (Some(at), None),
         MappedLocalTime::Ambiguous(a, b) => (Some(a.min(b)), Some(a.max(b))),
-    };
-    [first, second]
-        .into_iter()
-        .flatten()
-        .map(|at| at.with_timezone(&Utc))
-}
-
-/// The first instant of `wall`, or the end of the gap that skipped it.
-pub(super) fn first_instant(zone: Tz, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
-    instants(zone, wall).next().or_else(|| gap_end(zone, wall))
+    }
 }
 
 /// When `t` is in the first pass of a repeated stretch of wall clock: the instant the second pass begins.
 pub(super) fn second_pass_begins(zone: Tz, t: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let mut passes = instants(zone, wall(zone, t));
-    let (_, second) = (passes.next()?, passes.next()?);
+    let second = instants(zone, wall(zone, t)).1?;
     (t < second).then(|| jump(zone, t, second))
 }
 
 /// No zone ever skipped more than a day (Samoa and Kiritimati skipped a whole one).
 const LONGEST_GAP: TimeDelta = TimeDelta::hours(48);
 
-fn gap_end(zone: Tz, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
+/// The end of the gap that skipped `wall`.
+pub(super) fn gap_end(zone: Tz, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
     let offset_before = zone
         .offset_from_utc_datetime(&wall.checked_sub_signed(LONGEST_GAP)?)
         .fix();
