@@ -29,7 +29,7 @@ pub struct JobContext {
 }
 
 impl JobContext {
-    /// Cancelled when the scheduler stops or the lease is lost. A job that goes on is cut off.
+    /// Cancelled when the scheduler stops, the lease is lost or the run's time is over. A job that goes on is cut off.
     #[must_use]
     pub fn cancellation(&self) -> &CancellationToken {
         &self.cancellation

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// Any error, boxed.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -36,7 +36,8 @@ impl JobError {
         Self::Failed(error.into())
     }
 
-    /// A conflict when the database says so (serialization failure, deadlock, SQLite busy or locked), else a failure.
+    /// A conflict when the database says so (serialization failure, deadlock, SQLite busy or locked), or when an entity's update
+    /// found its row gone or changed ([`DbErr::RecordNotUpdated`]); else a failure.
     #[must_use]
     pub fn from_db(error: DbErr) -> Self {
         if is_conflict(&error) {
@@ -53,14 +54,29 @@ impl From<DbErr> for JobError {
     }
 }
 
+/// As [`JobError::from_db`], for those who use the driver itself.
+impl From<sqlx::Error> for JobError {
+    fn from(error: sqlx::Error) -> Self {
+        if is_conflict_of_driver(&error) {
+            Self::conflict(error)
+        } else {
+            Self::failed(error)
+        }
+    }
+}
+
 fn is_conflict(error: &DbErr) -> bool {
-    let (DbErr::Conn(RuntimeErr::SqlxError(driver))
-    | DbErr::Exec(RuntimeErr::SqlxError(driver))
-    | DbErr::Query(RuntimeErr::SqlxError(driver))) = error
-    else {
-        return false;
-    };
-    let Some(code) = driver
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(driver))
+        | DbErr::Exec(RuntimeErr::SqlxError(driver))
+        | DbErr::Query(RuntimeErr::SqlxError(driver)) => is_conflict_of_driver(driver),
+        DbErr::RecordNotUpdated => true,
+        _ => false,
+    }
+}
+
+fn is_conflict_of_driver(error: &sqlx::Error) -> bool {
+    let Some(code) = error
         .as_database_error()
         .and_then(|e| e.code().map(|c| c.into_owned()))
     else {

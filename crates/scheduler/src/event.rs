@@ -25,6 +25,15 @@ pub enum Event {
         retries: u32,
         /// When it is tried again.
         at: DateTime<Utc>,
+        /// What it met, with its causes.
+        error: String,
+    },
+    /// A run has used up its time and is cancelled; it ends when its function has.
+    TimedOut {
+        /// The job.
+        job: String,
+        /// Its slot.
+        slot: DateTime<Utc>,
     },
     /// A run ended and its lock is given back.
     Finished(Run),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::JobContext;
 use crate::error::JobError;
+use crate::retry::Retry;
 use crate::trigger::Trigger;
 
 /// Who excludes whom.
@@ -47,30 +48,6 @@ pub enum Record {
     FailuresAndManual,
 }
 
-/// How often and how far apart a conflict is retried within one run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
-    pub(crate) attempts: u32,
-    pub(crate) backoff: Duration,
-}
-
-impl Retry {
-    /// `attempts` tries in all (at least one), `backoff` apart.
-    #[must_use]
-    pub fn fixed(attempts: u32, backoff: Duration) -> Self {
-        Self {
-            attempts: attempts.max(1),
-            backoff,
-        }
-    }
-
-    /// One try.
-    #[must_use]
-    pub fn never() -> Self {
-        Self::fixed(1, Duration::ZERO)
-    }
-}
-
 pub(crate) type Work =
     Arc<dyn Fn(JobContext) -> BoxFuture<'static, Result<u64, JobError>> + Send + Sync>;
 
@@ -91,13 +68,14 @@ pub struct JobBuilder {
     pub(crate) scope: Scope,
     pub(crate) misfire: Misfire,
     pub(crate) retry: Retry,
+    pub(crate) timeout: Option<Duration>,
     pub(crate) record: Record,
     pub(crate) enabled: bool,
 }
 
 impl Job {
     /// Begins a job that runs on `trigger`: a lease of two minutes, no minimum hold, in the whole cluster, missed slots
-    /// skipped, conflicts retried three times a second apart, every run recorded.
+    /// skipped, three tries a second apart when there are conflicts, no timeout, every run recorded.
     #[allow(
         clippy::new_ret_no_self,
         reason = "a job is complete only with its function, which reads best last"
@@ -112,6 +90,7 @@ impl Job {
             scope: Scope::default(),
             misfire: Misfire::default(),
             retry: Retry::fixed(3, Duration::from_secs(1)),
+            timeout: None,
             record: Record::default(),
             enabled: true,
         }
@@ -171,6 +150,14 @@ impl JobBuilder {
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// How long a run may take, its retries included. Then it is cancelled, a moment later cut off, and has FAILED. Its lock is kept until
+    /// its function has really ended: one that blocks its thread keeps it. Threads that it started are not waited for.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -12,53 +13,80 @@ use crate::context::JobContext;
 use crate::error::JobError;
 use crate::job::Work;
 
-/// How long a cancelled job may take to end by itself before it is dropped.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long a cancelled job may take to end by itself before it is dropped, and then to be dropped.
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// How a call ended.
+#[derive(Debug)]
 pub(crate) enum Ended {
     Done(Result<u64, JobError>),
     Panicked(String),
     LeaseLost,
+    TimedOut,
     CutOff,
 }
 
-/// Calls the job until it ends, its lease is lost, or the shutdown's deadline is over.
-pub(crate) async fn attempt(
-    work: Work,
-    context: JobContext,
-    lost: &CancellationToken,
-    deadline: &CancellationToken,
-) -> Ended {
-    let cancellation = context.cancellation.clone();
-    let mut task = AbortOnDropHandle::new(tokio::spawn(
-        async move { work(context).await }.in_current_span(),
-    ));
-    tokio::select! {
-        biased;
-        // First, because work that is done is done: whether it counts is for its row to say.
-        ended = &mut task => of(ended),
-        () = lost.cancelled() => {
-            cancellation.cancel();
-            drop_after(task, GRACE).await;
-            Ended::LeaseLost
-        }
-        () = deadline.cancelled() => {
-            drop_after(task, Duration::ZERO).await;
-            Ended::CutOff
-        }
-    }
+/// What ends a call before its time.
+pub(crate) struct Leash<'a> {
+    pub(crate) lost: &'a CancellationToken,
+    pub(crate) deadline: &'a CancellationToken,
+    pub(crate) expired: &'a mut BoxFuture<'static, ()>,
+    pub(crate) grace: Duration,
 }
 
-async fn drop_after(mut task: AbortOnDropHandle<Result<u64, JobError>>, grace: Duration) {
-    if tokio::time::timeout(grace, &mut task).await.is_err() {
-        task.abort();
-        if tokio::time::timeout(GRACE, &mut task).await.is_err() {
-            tracing::error!(
-                "a job does not give up its thread; it works on without a lease, and only the fence keeps it from writing"
-            );
+type Call = AbortOnDropHandle<Result<u64, JobError>>;
+
+/// Calls the job until it ends, its lease is lost, or the time of the run or of the shutdown is over. Then it is cancelled or
+/// dropped; but for a lost lease, this ends only when the call really has.
+pub(crate) async fn attempt(work: Work, context: JobContext, leash: Leash<'_>) -> Ended {
+    let Leash {
+        lost,
+        deadline,
+        expired,
+        grace,
+    } = leash;
+    let cancellation = context.cancellation.clone();
+    let mut call = AbortOnDropHandle::new(tokio::spawn(
+        async move { work(context).await }.in_current_span(),
+    ));
+    let (ended, patience) = tokio::select! {
+        biased;
+        // First, because work that is done is done: whether it counts is for its row to say.
+        ended = &mut call => return of(ended),
+        () = lost.cancelled() => (Ended::LeaseLost, grace),
+        () = deadline.cancelled() => (Ended::CutOff, Duration::ZERO),
+        () = expired => (Ended::TimedOut, grace),
+    };
+    if !matches!(ended, Ended::CutOff) {
+        cancellation.cancel();
+    }
+    if !has_ended(&mut call, patience).await {
+        call.abort();
+        if !has_ended(&mut call, grace).await {
+            return blocked(call, ended, lost).await;
         }
     }
+    ended
+}
+
+async fn has_ended(call: &mut Call, within: Duration) -> bool {
+    tokio::time::timeout(within, call).await.is_ok()
+}
+
+/// A call that blocks its thread cannot be dropped. Others must not begin while it goes on.
+async fn blocked(mut call: Call, ended: Ended, lost: &CancellationToken) -> Ended {
+    if !lost.is_cancelled() {
+        tracing::error!("a job does not give up its thread; its lock stays taken until it does");
+        tokio::select! {
+            biased;
+            _ = &mut call => return ended,
+            () = lost.cancelled() => {}
+        }
+    }
+    tracing::error!(
+        "a job does not give up its thread; it works on without a lease, and only the fence keeps it from writing"
+    );
+    Ended::LeaseLost
 }
 
 fn of(ended: Result<Result<u64, JobError>, JoinError>) -> Ended {
@@ -78,3 +106,6 @@ fn message(panic: &(dyn Any + Send)) -> String {
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a value that is no text".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use shedlock::KeptLock;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::attempt::{Ended, attempt};
+use super::attempt::{Ended, GRACE, Leash, attempt};
 use super::claim::Claimed;
+use super::outcome::{Conflicts, Outcome};
 use super::record::Recorded;
 use crate::context::{Fence, JobContext, ProgressCell};
 use crate::core::{Core, Registered};
@@ -16,13 +19,6 @@ use crate::error::{JobError, chain};
 use crate::event::Event;
 use crate::job::Scope;
 use crate::model::{Run, RunStatus};
-
-/// How a run ended, before it is recorded.
-struct Outcome {
-    status: RunStatus,
-    affected: u64,
-    error: Option<String>,
-}
 
 impl Core {
     pub(crate) async fn execute(&self, registered: &Registered, claimed: Claimed) -> Run {
@@ -59,7 +55,7 @@ impl Core {
         let context = self.context(registered, &run, row, kept.as_ref(), progress);
         let span = tracing::info_span!("run", job = job.name, run_id = row, slot = %ask.slot, cause = ask.cause.as_str());
         let outcome = self
-            .call_until_settled(registered, context, &mut run.retries)
+            .call_until_settled(registered, context, &mut run)
             .instrument(span)
             .await;
 
@@ -113,56 +109,85 @@ impl Core {
         }
     }
 
-    /// Calls the job, and again after each conflict while its policy allows.
+    /// Calls the job, and again after each conflict while its policy and its time allow.
     async fn call_until_settled(
         &self,
         registered: &Registered,
         mut context: JobContext,
-        retries: &mut u32,
+        run: &mut Run,
     ) -> Outcome {
-        let retry = registered.job.retry;
+        let job = &registered.job;
         let lost = context.fence.lost.clone();
+        let mut expired = self.expiry(registered, run);
+        let mut conflicts = Conflicts::default();
         loop {
-            context.retry = *retries;
-            match attempt(
-                registered.job.work.clone(),
-                context.clone(),
-                &lost,
-                &self.deadline,
-            )
-            .await
-            {
+            context.retry = run.retries;
+            let leash = Leash {
+                lost: &lost,
+                deadline: &self.deadline,
+                expired: &mut expired,
+                grace: GRACE,
+            };
+            let ended = attempt(job.work.clone(), context.clone(), leash).await;
+            let error = match ended {
                 Ended::Done(Err(JobError::Conflict(error)))
-                    if *retries + 1 < retry.attempts && !context.cancellation.is_cancelled() =>
+                    if run.retries + 1 < job.retry.attempts
+                        && !context.cancellation.is_cancelled() =>
                 {
-                    *retries += 1;
-                    tracing::warn!(
-                        job = registered.job.name,
-                        error = chain(&*error),
-                        retry = *retries,
-                        "conflict, will be tried again"
-                    );
-                    let backoff = TimeDelta::from_std(retry.backoff).unwrap_or(TimeDelta::MAX);
-                    let at = self
-                        .now()
-                        .checked_add_signed(backoff)
-                        .unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC);
-                    self.announce(Event::Retrying {
-                        job: registered.job.name.clone(),
-                        retries: *retries,
-                        at,
-                    });
-                    tokio::select! {
-                        biased;
-                        // First, because a run that lost its lease has nothing more to say, whatever else ended it.
-                        () = lost.cancelled() => return abandoned(),
-                        () = context.cancellation.cancelled() => return failed("stopped while waiting to retry a conflict"),
-                        () = self.clock.sleep_until(at) => {}
-                    }
+                    chain(&*error)
                 }
-                ended => return outcome(ended, *retries),
+                ended => return conflicts.outcome(ended, job.timeout),
+            };
+            run.retries += 1;
+            tracing::warn!(
+                job = job.name,
+                error,
+                retry = run.retries,
+                "conflict, will be tried again"
+            );
+            conflicts.met(&error);
+            let pause = job
+                .retry
+                .pause(run.retries, &job.name, &self.node, run.scheduled_at);
+            let at = self
+                .now()
+                .checked_add_signed(pause)
+                .unwrap_or(DateTime::<Utc>::MAX_UTC);
+            self.announce(Event::Retrying {
+                job: job.name.clone(),
+                retries: run.retries,
+                at,
+                error,
+            });
+            tokio::select! {
+                biased;
+                // First, because a run that lost its lease has nothing more to say, whatever else ended it.
+                () = lost.cancelled() => return Outcome::abandoned(),
+                () = context.cancellation.cancelled() => return conflicts.stopped(),
+                () = &mut expired => return conflicts.outcome(Ended::TimedOut, job.timeout),
+                () = self.clock.sleep_until(at) => {}
             }
         }
+    }
+
+    /// Completes when the run's time is over.
+    fn expiry(&self, registered: &Registered, run: &Run) -> BoxFuture<'static, ()> {
+        let job = &registered.job;
+        let Some(timeout) = job.timeout else {
+            return std::future::pending().boxed();
+        };
+        let at = run
+            .started_at
+            .checked_add_signed(TimeDelta::from_std(timeout).unwrap_or(TimeDelta::MAX))
+            .unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let over = self.clock.sleep_until(at);
+        let (events, job, slot) = (self.events.clone(), job.name.clone(), run.scheduled_at);
+        async move {
+            over.await;
+            // Nobody may be listening.
+            let _ = events.send(Event::TimedOut { job, slot });
+        }
+        .boxed()
     }
 
     fn log(&self, run: &Run) {
@@ -181,42 +206,6 @@ impl Core {
                 "run came to nothing"
             ),
         }
-    }
-}
-
-fn outcome(ended: Ended, retries: u32) -> Outcome {
-    match ended {
-        Ended::Done(Ok(affected)) => Outcome {
-            status: RunStatus::Succeeded,
-            affected,
-            error: None,
-        },
-        Ended::Done(Err(JobError::LeaseLost)) | Ended::LeaseLost => abandoned(),
-        Ended::Done(Err(JobError::Conflict(error))) => failed(format!(
-            "conflict with another writer in each of {} attempts: {}",
-            retries + 1,
-            chain(&*error)
-        )),
-        Ended::Done(Err(JobError::Failed(error))) => failed(chain(&*error)),
-        Ended::Done(Err(error @ JobError::Cancelled)) => failed(chain(&error)),
-        Ended::Panicked(message) => failed(format!("the job panicked: {message}")),
-        Ended::CutOff => failed("the job was cut off by the shutdown's deadline"),
-    }
-}
-
-fn failed(error: impl Into<String>) -> Outcome {
-    Outcome {
-        status: RunStatus::Failed,
-        affected: 0,
-        error: Some(error.into()),
-    }
-}
-
-fn abandoned() -> Outcome {
-    Outcome {
-        status: RunStatus::Abandoned,
-        affected: 0,
-        error: Some(chain(&JobError::LeaseLost)),
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn delay(max: TimeDelta, job: &str, slot: DateTime<Utc>) -> TimeDelta
 
 /// FNV-1a, then the last step of MurmurHash3, without which names that differ in their last letter stay close.
 /// The standard library's hasher may change from one release to the next, and nodes of two releases must agree.
-fn hash(job: &str, slot: DateTime<Utc>) -> u64 {
+pub(crate) fn hash(job: &str, slot: DateTime<Utc>) -> u64 {
     let micros = slot.timestamp_micros().to_le_bytes();
     let mut hash = job
         .bytes()

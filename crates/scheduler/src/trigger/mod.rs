@@ -18,6 +18,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 pub use self::error::TriggerError;
+pub(crate) use self::jitter::hash;
 pub use self::policy::{DstPolicy, Gap, Overlap, SubDaily};
 use self::pool::Pooled;
 

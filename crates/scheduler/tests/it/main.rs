@@ -5,6 +5,7 @@
     reason = "the helpers of tests, which clippy does not take for tests"
 )]
 
+mod conflicts;
 mod foreign;
 mod meddling;
 mod missed;
@@ -12,6 +13,7 @@ mod operator;
 mod runs;
 mod slots;
 mod support;
+mod timeouts;
 mod triggers;
 mod triggers_dst;
 mod triggers_naive;
