@@ -1,5 +1,7 @@
 //! Runs whose node died: found by their lease, never by their age.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use sea_orm::DbErr;
 
@@ -9,9 +11,6 @@ use crate::event::Event;
 
 /// How often each node looks.
 const EVERY: TimeDelta = TimeDelta::seconds(10);
-/// How many looks apart a node says that it is still one of ours.
-const INTRODUCE_EVERY: u32 = 360;
-
 const WHY: &str = "its node died or lost its lease: the lock ran out or belongs to somebody else";
 
 impl Core {
@@ -32,8 +31,8 @@ impl Core {
     }
 
     /// Looks for dead runs until the scheduler stops.
-    pub(crate) async fn keep_looking(&self) {
-        for look in 1_u32.. {
+    pub(crate) async fn keep_looking(self: Arc<Self>) {
+        while !self.stopping.is_cancelled() {
             let began = self.now();
             if let Err(error) = self.abandon_dead().await {
                 tracing::warn!(
@@ -42,14 +41,9 @@ impl Core {
                 );
             }
             self.announce(Event::Scanned);
-            if look.is_multiple_of(INTRODUCE_EVERY)
-                && let Err(error) = self.introduce().await
-            {
-                tracing::warn!(error = chain(&error), "could not renew this node's name");
-            }
             tokio::select! {
                 biased;
-                () = self.stopping.cancelled() => return,
+                () = self.stopping.cancelled() => {}
                 () = self.clock.sleep_until(began + EVERY) => {}
             }
         }

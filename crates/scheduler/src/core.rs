@@ -1,17 +1,19 @@
 //! What every part of the scheduler shares.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use shedlock::{LockConfiguration, LockProvider};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::context::ProgressCell;
 use crate::event::Event;
 use crate::job::{Job, Scope};
+use crate::nudges::Nudges;
+use crate::progress::ProgressCell;
 use crate::store::Store;
 
 #[derive(Debug)]
@@ -22,6 +24,13 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) node: String,
     pub(crate) jobs: Vec<Registered>,
+    /// Where each job stands in `jobs`, by its name.
+    pub(crate) by_name: HashMap<String, usize>,
+    pub(crate) nudges: Nudges,
+    /// How many slots are taken at a time: of many that are due at once, the first shall not wait for the last.
+    pub(crate) claims: Semaphore,
+    /// Those that were started, by index.
+    pub(crate) ours: OnceLock<Vec<usize>>,
     pub(crate) events: broadcast::Sender<Event>,
     /// No new runs; running ones are asked to stop.
     pub(crate) stopping: CancellationToken,
@@ -35,18 +44,13 @@ pub(crate) struct Core {
 pub(crate) struct Registered {
     pub(crate) job: Job,
     pub(crate) lock: LockConfiguration,
-    /// Wakes a fixed-delay job early.
-    pub(crate) wake: Notify,
-    /// A run of this job ended in this process: a slot that waits for its lock may look again.
-    pub(crate) ended: Notify,
+    pub(crate) index: usize,
     progress: Mutex<Option<Arc<ProgressCell>>>,
 }
 
 impl Core {
     pub(crate) fn job(&self, name: &str) -> Option<&Registered> {
-        self.jobs
-            .iter()
-            .find(|registered| registered.job.name == name)
+        self.by_name.get(name).map(|index| &self.jobs[*index])
     }
 
     /// The time, as exactly as the tables keep it.
@@ -76,17 +80,37 @@ impl Registered {
         self.job.trigger.newest_due(now - HORIZON, now)
     }
 
+    /// Answers, of one job after the other, the newest slots that its misfire policy makes up for, the newest first. Jobs that share a
+    /// cron expression share the answer.
+    pub(crate) fn newest_slots(now: DateTime<Utc>) -> impl FnMut(&Self) -> Vec<DateTime<Utc>> {
+        let mut known: BTreeMap<(usize, usize), Vec<DateTime<Utc>>> = BTreeMap::new();
+        move |registered| {
+            let trigger = &registered.job.trigger;
+            let count = registered.job.misfire.slots();
+            let find = || {
+                let newest = |until| trigger.newest_due(now - HORIZON, until);
+                let older = |slot: &DateTime<Utc>| newest(*slot - TimeDelta::microseconds(1));
+                std::iter::successors(newest(now), older)
+                    .take(count)
+                    .collect()
+            };
+            match trigger.shared() {
+                Some(pattern) => known.entry((pattern, count)).or_insert_with(find).clone(),
+                None => find(),
+            }
+        }
+    }
+
     /// When the run of `slot` starts.
     pub(crate) fn start_of(&self, slot: DateTime<Utc>) -> DateTime<Utc> {
         self.job.trigger.start_of(&self.job.name, slot)
     }
 
-    pub(crate) fn new(job: Job, lock: LockConfiguration) -> Self {
+    pub(crate) fn new(index: usize, job: Job, lock: LockConfiguration) -> Self {
         Self {
             job,
             lock,
-            wake: Notify::new(),
-            ended: Notify::new(),
+            index,
             progress: Mutex::new(None),
         }
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Cause, Run};
+use crate::model::{Cause, Progress, Run, ScheduleOn};
 
 /// A step of the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,15 @@ pub enum Event {
         /// Its slot.
         slot: DateTime<Utc>,
     },
+    /// How far a run has come was written for other processes to see.
+    Progressed {
+        /// The job.
+        job: String,
+        /// The run's row.
+        run_id: i64,
+        /// How far.
+        progress: Progress,
+    },
     /// A run ended and its lock is given back.
     Finished(Run),
     /// A slot is behind us without a run by this node.
@@ -59,10 +68,20 @@ pub enum Event {
     Abandoned(Run),
     /// A look for dead runs ended.
     Scanned,
-    /// A look for a missed slot of this job ended.
+    /// A look for missed slots of this job ended, and what it was found to owe has run. A look at very many jobs announces only
+    /// those that owed a run.
     LookedBack {
         /// The job.
         job: String,
+    },
+    /// This node said that it lives, and compared its schedules with those of the others.
+    Renewed,
+    /// Living nodes have different schedules for a job, or no longer.
+    ScheduleConflict {
+        /// The job.
+        job: String,
+        /// What they are now; none when they agree again.
+        schedules: Vec<ScheduleOn>,
     },
 }
 

@@ -36,6 +36,28 @@ pub enum Misfire {
     /// The newest one runs once when a node is there again; one that ended ABANDONED or FAILED is tried
     /// again, at most three attempts, five minutes apart.
     RunOnce,
+    /// As [`RunOnce`](Self::RunOnce), for the newest `most` slots, the oldest first and one after the other: each has a run of its own.
+    /// A slot that gave way to a newer one while it waited is made up for as well.
+    RunAll {
+        /// How many slots back, at most 1,000.
+        most: u32,
+    },
+}
+
+/// The longest debt that is looked for.
+const MOST_SLOTS: usize = 1_000;
+
+impl Misfire {
+    /// How many of the newest slots are made up for.
+    pub(crate) fn slots(self) -> usize {
+        match self {
+            Self::Skip => 0,
+            Self::RunOnce => 1,
+            Self::RunAll { most } => {
+                usize::try_from(most).map_or(MOST_SLOTS, |n| n.min(MOST_SLOTS))
+            }
+        }
+    }
 }
 
 /// Which runs leave a row in `job_run`.

@@ -5,6 +5,10 @@
 //! one. The lease is kept alive while the job runs; a run that loses it is cancelled and, through its
 //! [`Fence`], cannot write. A run whose node died is found by its lease and marked ABANDONED.
 //!
+//! What happens to slots that nobody ran in time is a job's [`Misfire`], what happens when it meets another writer its [`Retry`]. All jobs
+//! share one timer: ten thousand idle ones cost a few megabytes and next to no time. Nodes that have different schedules for one job are
+//! found and told ([`JobStatus::schedule_conflict`]). Tests set a clock and tick a scheduler by hand ([`testkit`]).
+//!
 //! ```no_run
 //! # async fn example(db: sea_orm::DatabaseConnection) -> Result<(), Box<dyn std::error::Error>> {
 //! use std::{sync::Arc, time::Duration};
@@ -46,6 +50,7 @@
 //! ```
 
 mod abandoned;
+mod agenda;
 mod clock;
 mod context;
 mod core;
@@ -54,16 +59,20 @@ mod event;
 mod job;
 mod misfire;
 mod model;
+mod nudges;
 mod operator;
+mod progress;
 mod retry;
 mod run;
 mod scheduler;
+mod schedules;
 pub mod schema;
 #[cfg(test)]
 mod simulation;
 mod store;
 pub mod testkit;
 mod ticking;
+mod timer;
 mod trigger;
 
 pub use self::clock::{Clock, SystemClock};
@@ -71,7 +80,9 @@ pub use self::context::{Fence, JobContext};
 pub use self::error::{BoxError, BuildError, JobError, RunNowError, SchedulerError};
 pub use self::event::{Event, Passed};
 pub use self::job::{Job, JobBuilder, Misfire, Record, Scope};
-pub use self::model::{Cause, JobStatus, LockView, Progress, Run, RunStatus, UnknownWord};
+pub use self::model::{
+    Cause, JobStatus, LockView, Progress, Run, RunStatus, ScheduleOn, UnknownWord,
+};
 pub use self::retry::Retry;
 pub use self::scheduler::{RunningScheduler, Scheduler, SchedulerBuilder};
 pub use self::trigger::{DstPolicy, Gap, Overlap, SubDaily, Trigger, TriggerError};

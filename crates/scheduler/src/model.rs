@@ -143,7 +143,7 @@ pub struct LockView {
     pub lock_until: DateTime<Utc>,
 }
 
-/// How far a run in this process has come.
+/// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
@@ -151,6 +151,16 @@ pub struct Progress {
     pub done: u64,
     /// To do in all, 0 when unknown.
     pub total: u64,
+}
+
+/// A schedule that some nodes have for a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleOn {
+    /// The trigger as [`JobStatus::trigger`] shows it, and its zone.
+    pub schedule: String,
+    /// The nodes, by name.
+    pub nodes: Vec<String>,
 }
 
 /// A job as an operator sees it.
@@ -175,6 +185,10 @@ pub struct JobStatus {
     pub last_run: Option<Run>,
     /// The lock, when it is held now.
     pub lock: Option<LockView>,
-    /// How far the run in this process has come.
+    /// How far the run under way has come, when it says so.
     pub progress: Option<Progress>,
+    /// The schedules of this job on the living nodes, when they differ: slots that two of them share run once, and
+    /// the others run as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule_conflict: Option<Vec<ScheduleOn>>,
 }

@@ -1,8 +1,10 @@
 //! The operator's hand: what command line, HTTP and console share.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use shedlock::LockInfo;
 
 use crate::core::Registered;
 use crate::error::{RunNowError, SchedulerError};
@@ -10,10 +12,18 @@ use crate::job::{Record, Scope};
 use crate::model::{Cause, JobStatus, LockView, Run};
 use crate::run::claim::{Ask, Claim, lock_error};
 use crate::scheduler::Scheduler;
+use crate::schedules::Conflicts;
+use crate::store::Overview;
 
 /// How a run by hand waits for a lock that is free in a moment.
 const LOOKS: u32 = 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What is read for all jobs at once.
+struct Known {
+    locks: BTreeMap<String, LockInfo>,
+    conflicts: Conflicts,
+}
 
 impl Scheduler {
     /// Every job, in the order it was registered.
@@ -21,47 +31,59 @@ impl Scheduler {
     /// # Errors
     /// [`SchedulerError::Store`] or [`SchedulerError::Lock`].
     pub async fn list(&self) -> Result<Vec<JobStatus>, SchedulerError> {
-        self.core.abandon_dead().await?;
-        let mut jobs = Vec::with_capacity(self.core.jobs.len());
-        for registered in &self.core.jobs {
-            jobs.push(self.status(registered).await?);
+        let core = &self.core;
+        core.abandon_dead().await?;
+        let names: Vec<_> = core
+            .jobs
+            .iter()
+            .map(|registered| registered.job.name())
+            .collect();
+        let overviews = core.store.overview(&names).await?;
+        let locks = core.cluster_locks.locks().await.map_err(lock_error)?;
+        let locks = locks.into_iter().map(|info| (info.name.clone(), info));
+        let (locks, conflicts) = (locks.collect(), core.conflicting_schedules().await?);
+        let known = Known { locks, conflicts };
+        let mut jobs = Vec::with_capacity(names.len());
+        for (registered, overview) in core.jobs.iter().zip(overviews) {
+            jobs.push(self.status(registered, overview, &known).await?);
         }
         Ok(jobs)
     }
 
-    async fn status(&self, registered: &Registered) -> Result<JobStatus, SchedulerError> {
+    async fn status(
+        &self,
+        registered: &Registered,
+        overview: Overview,
+        known: &Known,
+    ) -> Result<JobStatus, SchedulerError> {
         let job = &registered.job;
         let lock = match job.scope {
             Scope::None => None,
-            scope => self
-                .core
-                .locks(scope)
-                .lock_info(&job.name)
-                .await
-                .map_err(lock_error)?,
+            Scope::Cluster => known.locks.get(job.name()).cloned(),
+            Scope::Node => {
+                let lock = self.core.node_locks.lock_info(&job.name).await;
+                lock.map_err(lock_error)?
+            }
         };
+        let here = registered.progress().map(|progress| progress.get());
         Ok(JobStatus {
             name: job.name.clone(),
             trigger: job.trigger.to_string(),
             zone: job.trigger.zone().map(|zone| zone.name().to_owned()),
             scope: job.scope,
             enabled: job.enabled,
-            paused: self
-                .core
-                .store
-                .job(&job.name)
-                .await?
-                .is_some_and(|row| row.paused),
+            paused: overview.paused,
             next_run: job
                 .trigger
                 .next_after(self.core.now())
                 .filter(|_| job.enabled),
-            last_run: self.core.store.last_run(&job.name).await?,
+            last_run: overview.last_run,
             lock: lock.filter(|info| info.held).map(|info| LockView {
                 locked_by: info.locked_by,
                 lock_until: info.lock_until,
             }),
-            progress: registered.progress().map(|progress| progress.get()),
+            progress: here.or(overview.progress),
+            schedule_conflict: known.conflicts.get(job.name()).cloned(),
         })
     }
 
@@ -174,7 +196,7 @@ impl Scheduler {
     ) -> Result<u64, SchedulerError> {
         let deleted = self.core.store.prune(older_than, batch).await?;
         if deleted < batch {
-            self.core.store.prune_nodes(older_than).await?;
+            self.core.store.prune_leftovers(older_than).await?;
         }
         Ok(deleted)
     }

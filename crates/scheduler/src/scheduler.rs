@@ -1,24 +1,32 @@
 //! Built from its parts, started, stopped.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
 use shedlock::{LockConfiguration, LockProvider, MemoryLockProvider};
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::agenda::Agenda;
 use crate::clock::{Clock, SystemClock};
 use crate::core::{Core, Registered};
 use crate::error::{BuildError, SchedulerError};
 use crate::event::Event;
 use crate::job::{Job, Misfire, Record, Scope};
+use crate::nudges::{Nudge, Nudges};
 use crate::store::{DatabaseStore, Store};
 
 /// How many announcements a slow listener may lag behind.
 const EVENTS_KEPT: usize = 256;
+
+/// How many slots are taken at a time.
+const CLAIMS: usize = 8;
+
+/// How long a stop may take to tell the others that this node's schedules count no more.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How long a run that is cut off may take to be dropped and recorded.
 const CUT_OFF: Duration = Duration::from_secs(5);
@@ -108,9 +116,9 @@ impl SchedulerBuilder {
         let cluster_locks = self
             .cluster_locks
             .ok_or(BuildError::Missing("lock provider for the cluster"))?;
-        let mut names = HashSet::new();
-        for job in &self.jobs {
-            if !names.insert(job.name.clone()) {
+        let mut by_name = HashMap::with_capacity(self.jobs.len());
+        for (index, job) in self.jobs.iter().enumerate() {
+            if by_name.insert(job.name.clone(), index).is_some() {
                 return Err(BuildError::DuplicateJob(job.name.clone()));
             }
         }
@@ -126,8 +134,13 @@ impl SchedulerBuilder {
                 jobs: self
                     .jobs
                     .into_iter()
-                    .map(register)
+                    .enumerate()
+                    .map(|(index, job)| register(index, job))
                     .collect::<Result<_, _>>()?,
+                by_name,
+                nudges: Nudges::default(),
+                claims: Semaphore::new(CLAIMS),
+                ours: OnceLock::new(),
                 events: broadcast::channel(EVENTS_KEPT).0,
                 stopping: CancellationToken::new(),
                 deadline: CancellationToken::new(),
@@ -137,15 +150,15 @@ impl SchedulerBuilder {
     }
 }
 
-fn register(job: Job) -> Result<Registered, BuildError> {
+fn register(index: usize, job: Job) -> Result<Registered, BuildError> {
     let keeps_slots = job.trigger.is_cron_or_once()
         && job.scope == Scope::Cluster
         && job.record == Record::Always;
-    if job.misfire == Misfire::RunOnce && !keeps_slots {
+    if job.misfire != Misfire::Skip && !keeps_slots {
         return Err(BuildError::Job {
             job: job.name.clone(),
             problem:
-                "misfire `run once` needs a cron or one-off trigger, scope `cluster` and every run on record"
+                "only misfire `skip` is without conditions: making up for slots needs a cron or one-off trigger, scope `cluster` and every run on record"
                     .to_owned(),
         });
     }
@@ -156,7 +169,7 @@ fn register(job: Job) -> Result<Registered, BuildError> {
                 source: error.into(),
             }
         })?;
-    Ok(Registered::new(job, lock))
+    Ok(Registered::new(index, job, lock))
 }
 
 impl Scheduler {
@@ -190,33 +203,40 @@ impl Scheduler {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<RunningScheduler, SchedulerError> {
         let core = &self.core;
-        let began = core.now();
-        core.introduce().await?;
-        let ours =
-            |registered: &Registered| registered.job.enabled && wanted(registered.job.name());
-        for registered in core.jobs.iter().filter(|registered| ours(registered)) {
-            core.store.register_job(&registered.job.name, began).await?;
-        }
-        let looking = core.clone();
-        core.tasks
-            .spawn(async move { looking.keep_looking().await });
-        let indices = (0..core.jobs.len()).filter(|index| ours(&core.jobs[*index]));
-        for index in indices {
-            let fixed_delay = core.jobs[index].job.trigger.is_fixed_delay();
-            let core = core.clone();
-            core.clone().tasks.spawn(async move {
-                let registered = &core.jobs[index];
-                if fixed_delay {
-                    core.keep_delay(registered, began).await;
-                } else {
-                    core.keep_slots(registered, began).await;
-                }
-            });
-        }
+        let agenda = self.begin(wanted).await?;
+        core.tasks.spawn(core.clone().keep_looking());
+        core.tasks.spawn(core.clone().keep_in_touch());
+        core.tasks.spawn(core.clone().keep_time(agenda));
         tracing::info!(node = core.node, "scheduler started");
         Ok(RunningScheduler {
             scheduler: self.clone(),
         })
+    }
+}
+
+impl Scheduler {
+    /// Registers the enabled jobs that are wanted here, whose slots are this node's from now on.
+    pub(crate) async fn begin(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Agenda, SchedulerError> {
+        let core = &self.core;
+        let began = core.now();
+        core.introduce().await?;
+        let jobs = core.jobs.iter().map(|registered| &registered.job);
+        let ours = jobs
+            .enumerate()
+            .filter(|(_, job)| job.enabled && wanted(&job.name))
+            .map(|(index, _)| index);
+        let ours: Vec<_> = ours.collect();
+        let names = ours.iter().map(|index| core.jobs[*index].job.name());
+        core.store
+            .register_jobs(&names.collect::<Vec<_>>(), began)
+            .await?;
+        let agenda = Agenda::new(&core.jobs, &ours, began);
+        // A second start would run every job twice over; its first jobs stay what is told to other nodes.
+        let _ = core.ours.set(ours);
+        Ok(agenda)
     }
 }
 
@@ -230,8 +250,9 @@ impl RunningScheduler {
     /// Runs a fixed-delay job now, or once more right after the run under way. Many calls make one run. Of no
     /// effect on other jobs.
     pub fn wake(&self, name: &str) {
-        match self.scheduler.core.job(name) {
-            Some(registered) => registered.wake.notify_one(),
+        let core = &self.scheduler.core;
+        match core.job(name) {
+            Some(registered) => core.nudges.give(registered.index, Nudge::Woken),
             None => tracing::warn!(
                 job = name,
                 "asked to wake a job that is not registered; nothing runs"
@@ -259,6 +280,12 @@ impl RunningScheduler {
                     "a run could not be ended or recorded in time; it will be found dead once its lease has run out"
                 );
             }
+        }
+        // The others take its schedules for those of a living node until it is known to be gone.
+        let node = core.short_name();
+        let farewell = core.store.forget_schedules(&node);
+        if !matches!(tokio::time::timeout(FAREWELL, farewell).await, Ok(Ok(()))) {
+            tracing::debug!("this node's schedules count for a few minutes more");
         }
         tracing::info!(node = core.node, "scheduler stopped");
     }

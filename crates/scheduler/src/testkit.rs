@@ -1,4 +1,4 @@
-//! For tests of jobs: a clock to set, and announcements to wait for. No test needs to sleep.
+//! For tests of jobs: a clock to set, a scheduler to tick by hand, and announcements to wait for. No test needs to sleep.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,9 +8,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::{broadcast, watch};
 
+use crate::agenda::{Agenda, Look};
 use crate::clock::Clock;
+use crate::error::{SchedulerError, chain};
 use crate::event::Event;
 use crate::model::Run;
+use crate::nudges::Nudge;
 use crate::scheduler::Scheduler;
 
 /// A clock that moves only when it is told to. Clones show the same time.
@@ -55,6 +58,107 @@ impl Clock for ManualClock {
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ManualClock({})", self.now())
+    }
+}
+
+/// A scheduler that is ticked by hand: nothing runs by itself, and a tick has done all its work when it returns.
+///
+/// ```
+/// # async fn example(db: sea_orm::DatabaseConnection) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use chrono::TimeDelta;
+/// use scheduler::testkit::{ManualClock, Ticker};
+/// use scheduler::{Job, RunStatus, Scheduler, Trigger};
+/// use shedlock::SqliteLockProvider;
+///
+/// let clock = ManualClock::at("2026-11-22T18:50:00Z".parse()?);
+/// let locks = SqliteLockProvider::new(db.get_sqlite_connection_pool().clone(), "test");
+/// let hourly = Job::new("hourly", Trigger::cron("0 0 * * * *", chrono_tz::UTC)?);
+/// let scheduler = Scheduler::builder()
+///     .database(db)
+///     .cluster_locks(Arc::new(locks))
+///     .clock(Arc::new(clock.clone()))
+///     .node_id("test")
+///     .job(hourly.run(|_| async { Ok(1) }))
+///     .build()?;
+///
+/// let mut ticker = Ticker::of(&scheduler).await?;
+/// assert!(ticker.tick().await.is_empty());
+/// clock.advance(TimeDelta::minutes(10));
+/// let runs = ticker.tick().await;
+/// assert_eq!((runs.len(), runs[0].status), (1, RunStatus::Succeeded));
+/// # Ok(())
+/// # }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(async {
+/// #     use sea_orm::ConnectionTrait;
+/// #     let mut options = sea_orm::ConnectOptions::new("sqlite::memory:");
+/// #     options.max_connections(1);
+/// #     let db = sea_orm::Database::connect(options).await.unwrap();
+/// #     for table in shedlock::schema::SQLITE.iter().chain(scheduler::schema::SQLITE) {
+/// #         db.execute_unprepared(table).await.unwrap();
+/// #     }
+/// #     example(db).await.unwrap();
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct Ticker {
+    scheduler: Scheduler,
+    agenda: Agenda,
+}
+
+impl Ticker {
+    /// Takes the place of [`Scheduler::start`]: registers the enabled jobs, whose slots count from now on.
+    ///
+    /// # Errors
+    /// [`SchedulerError::Store`] when the tables cannot be written.
+    pub async fn of(scheduler: &Scheduler) -> Result<Self, SchedulerError> {
+        Ok(Self {
+            agenda: scheduler.begin(|_| true).await?,
+            scheduler: scheduler.clone(),
+        })
+    }
+
+    /// Does what is due by the scheduler's clock, one job after the other, and answers with the runs that ended: due slots and
+    /// fixed delays, slots that waited for a lock, what is owed of missed slots; dead runs are marked before.
+    /// A job that waits for the clock to move, or for a conflict's retry, waits in here.
+    pub async fn tick(&mut self) -> Vec<Run> {
+        let core = self.scheduler.core.clone();
+        let now = core.now();
+        let mut runs = Vec::new();
+        if let Err(error) = core.abandon_dead().await {
+            tracing::warn!(error = chain(&error), "could not look for dead runs");
+        }
+        for (index, nudge) in core.nudges.take() {
+            self.agenda.nudge(index, nudge, now);
+        }
+        for (index, beat) in self.agenda.take_due(now) {
+            let mut stepped = core.step(&core.jobs[index], beat).await;
+            runs.append(&mut stepped.runs);
+            self.agenda.put_back(index, stepped, now);
+        }
+        let Look { asked, settled } = self.agenda.take_look(now).unwrap_or_default();
+        core.announce_looked_back(&settled);
+        let looked = match asked.is_empty() {
+            true => return runs,
+            false => self.agenda.judged(core.look_back(asked, now).await),
+        };
+        core.announce_looked_back(&looked.done);
+        for (index, beat, verdict) in looked.owed {
+            let mut stepped = core.catch_up(&core.jobs[index], beat, verdict).await;
+            runs.append(&mut stepped.runs);
+            self.agenda.put_back(index, stepped, now);
+        }
+        runs
+    }
+
+    /// As [`RunningScheduler::wake`](crate::RunningScheduler::wake): the next tick runs this fixed-delay job. No effect on others and on names that are
+    /// not registered.
+    pub fn wake(&self, name: &str) {
+        let core = &self.scheduler.core;
+        if let Some(registered) = core.job(name) {
+            core.nudges.give(registered.index, Nudge::Woken);
+        }
     }
 }
 

@@ -161,6 +161,7 @@ mod tests {
                 lock_until: "2026-11-22T10:02:00Z".parse().unwrap(),
             }),
             progress: None,
+            schedule_conflict: None,
         };
         assert_eq!(
             serde_json::to_value(JobView::from(job)).unwrap(),
@@ -198,6 +199,7 @@ mod tests {
             last_run: None,
             lock: None,
             progress: None,
+            schedule_conflict: None,
         };
         assert_eq!(
             serde_json::to_value(JobView::from(job)).unwrap(),

@@ -49,6 +49,8 @@ impl Core {
         registered: &Registered,
         ask: Ask,
     ) -> Result<Claim, SchedulerError> {
+        // It is never closed.
+        let _one_of_a_few = self.claims.acquire().await;
         let job = &registered.job;
         let by_hand = ask.cause == Cause::Manual;
         let row = self.store.job(&job.name).await?.unwrap_or_default();

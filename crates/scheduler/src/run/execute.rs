@@ -13,12 +13,14 @@ use super::attempt::{Ended, GRACE, Leash, attempt};
 use super::claim::Claimed;
 use super::outcome::{Conflicts, Outcome};
 use super::record::Recorded;
-use crate::context::{Fence, JobContext, ProgressCell};
+use crate::context::{Fence, JobContext};
 use crate::core::{Core, Registered};
 use crate::error::{JobError, chain};
 use crate::event::Event;
 use crate::job::Scope;
 use crate::model::{Run, RunStatus};
+use crate::nudges::Nudge;
+use crate::progress::ProgressCell;
 
 impl Core {
     pub(crate) async fn execute(&self, registered: &Registered, claimed: Claimed) -> Run {
@@ -52,12 +54,19 @@ impl Core {
         let progress = Arc::new(ProgressCell::default());
         registered.set_progress(Some(progress.clone()));
 
-        let context = self.context(registered, &run, row, kept.as_ref(), progress);
+        let context = self.context(registered, &run, row, kept.as_ref(), progress.clone());
         let span = tracing::info_span!("run", job = job.name, run_id = row, slot = %ask.slot, cause = ask.cause.as_str());
-        let outcome = self
+        let call = self
             .call_until_settled(registered, context, &mut run)
-            .instrument(span)
-            .await;
+            .instrument(span);
+        let outcome = match row {
+            Some(id) => tokio::select! {
+                biased;
+                outcome = call => outcome,
+                never = self.tell(&job.name, id, &progress) => match never {},
+            },
+            None => call.await,
+        };
 
         registered.set_progress(None);
         run.finished_at = Some(self.now());
@@ -74,7 +83,8 @@ impl Core {
             }
             _ => {}
         }
-        registered.ended.notify_waiters();
+        self.untell(run.id, &progress).await;
+        self.nudges.give(registered.index, Nudge::Ended);
         self.announce(Event::Finished(run.clone()));
         run
     }

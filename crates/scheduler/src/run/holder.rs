@@ -49,7 +49,13 @@ impl Core {
 
     /// Lets the cluster know this node's name.
     pub(crate) async fn introduce(&self) -> Result<(), DbErr> {
-        let node: String = self.node.chars().take(NODE_LENGTH).collect();
-        self.store.register_node(&node, self.now()).await
+        self.store
+            .register_node(&self.short_name(), self.now())
+            .await
+    }
+
+    /// This node's name, as far as a lock shows it.
+    pub(crate) fn short_name(&self) -> String {
+        self.node.chars().take(NODE_LENGTH).collect()
     }
 }

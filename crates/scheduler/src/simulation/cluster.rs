@@ -297,7 +297,7 @@ impl Cluster {
         self.world()
             .check_calm(at(began), ahead, &self.scenario.jobs);
         for process in self.processes.iter().flatten() {
-            process.check_alive(&self.scenario.jobs);
+            process.check_alive();
         }
     }
 }

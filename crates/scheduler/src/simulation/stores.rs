@@ -9,8 +9,10 @@ use super::line::Line;
 use super::tables::Row;
 use super::weather::Fault;
 use super::world::{Errand, World};
-use crate::model::{Run, RunStatus};
-use crate::store::{Entry, JobRow, NewRun, Store};
+use crate::model::{Progress, Run, RunStatus};
+use crate::store::{
+    Asked, Entry, History, JobRow, NewRun, NodeSchedule, Overview, Schedule, Store,
+};
 
 /// The database takes no end of one run in so many, however often it is asked.
 const REFUSED: i64 = 29;
@@ -23,16 +25,31 @@ impl From<Fault> for DbErr {
 
 #[async_trait]
 impl Store for Line {
-    async fn register_job(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
-        let name = name.to_owned();
+    async fn register_jobs(&self, names: &[&str], now: DateTime<Utc>) -> Result<(), DbErr> {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let act = move |world: &mut World| {
-            let row = JobRow {
-                created_at: Some(now),
-                ..JobRow::default()
-            };
-            world.tables.jobs.entry(name).or_insert(row);
+            for name in names {
+                let row = JobRow {
+                    created_at: Some(now),
+                    ..JobRow::default()
+                };
+                world.tables.jobs.entry(name).or_insert(row);
+            }
         };
         Ok(self.call(Errand::Question, act).await?)
+    }
+
+    /// The nodes have one configuration here.
+    async fn save_schedules(&self, _: &str, _: &[Schedule<'_>]) -> Result<(), DbErr> {
+        Ok(self.call(Errand::Question, |_| ()).await?)
+    }
+
+    async fn forget_schedules(&self, _: &str) -> Result<(), DbErr> {
+        Ok(self.call(Errand::Question, |_| ()).await?)
+    }
+
+    async fn schedule_conflicts(&self, _: DateTime<Utc>) -> Result<Vec<NodeSchedule>, DbErr> {
+        Ok(self.call(Errand::Question, |_| Vec::new()).await?)
     }
 
     async fn register_node(&self, node: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
@@ -110,14 +127,9 @@ impl Store for Line {
             .await?)
     }
 
-    async fn last_run(&self, name: &str) -> Result<Option<Run>, DbErr> {
-        let name = name.to_owned();
-        let act = move |world: &mut World| {
-            let runs = world.tables.runs.iter().map(|row| &row.run);
-            let of_job = runs.filter(|run| run.job_name == name);
-            of_job.max_by_key(|run| (run.started_at, run.id)).cloned()
-        };
-        Ok(self.call(Errand::Question, act).await?)
+    /// No operator looks on.
+    async fn overview(&self, names: &[&str]) -> Result<Vec<Overview>, DbErr> {
+        Ok(vec![Overview::default(); names.len()])
     }
 
     async fn slot_runs(&self, name: &str, slot: DateTime<Utc>) -> Result<Vec<Run>, DbErr> {
@@ -131,21 +143,16 @@ impl Store for Line {
         Ok(self.call(Errand::Question, act).await?)
     }
 
-    async fn ran_before(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr> {
-        let name = name.to_owned();
+    async fn histories(&self, asked: &[Asked<'_>]) -> Result<Vec<History>, DbErr> {
+        let asked = asked
+            .iter()
+            .map(|asked| (asked.job.to_owned(), asked.slots.clone()));
+        let asked: Vec<_> = asked.collect();
         let act = move |world: &mut World| {
-            let mut rows = world.tables.scheduled(&name);
-            rows.any(|row| row.run.scheduled_at < slot)
-        };
-        Ok(self.call(Errand::Question, act).await?)
-    }
-
-    async fn ran_since(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr> {
-        let name = name.to_owned();
-        let act = move |world: &mut World| {
-            let mut rows = world.tables.scheduled(&name);
-            let forgetful = world.tables.broken == Broken::Forgetful;
-            forgetful || rows.any(|row| row.run.scheduled_at > slot)
+            let tables = &world.tables;
+            let history =
+                |(name, slots): &(String, Vec<DateTime<Utc>>)| tables.history(name, slots);
+            asked.iter().map(history).collect()
         };
         Ok(self.call(Errand::Question, act).await?)
     }
@@ -264,7 +271,15 @@ impl Store for Line {
         Ok(0)
     }
 
-    async fn prune_nodes(&self, _: DateTime<Utc>) -> Result<u64, DbErr> {
-        Ok(0)
+    async fn prune_leftovers(&self, _: DateTime<Utc>) -> Result<(), DbErr> {
+        Ok(())
+    }
+
+    async fn save_progress(&self, _: i64, _: Progress, _: DateTime<Utc>) -> Result<(), DbErr> {
+        Ok(())
+    }
+
+    async fn end_progress(&self, _: i64) -> Result<(), DbErr> {
+        Ok(())
     }
 }

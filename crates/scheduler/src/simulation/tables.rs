@@ -9,7 +9,7 @@ use shedlock::{LockInfo, Taken};
 use super::Broken;
 use crate::event::Passed;
 use crate::model::{Cause, Run, RunStatus};
-use crate::store::{Entry, JobRow};
+use crate::store::{Entry, History, JobRow};
 
 #[derive(Debug, Default)]
 pub(super) struct Tables {
@@ -79,6 +79,27 @@ impl Tables {
         self.runs
             .iter()
             .filter(move |row| row.run.cause != Cause::Manual && row.run.job_name == name)
+    }
+
+    /// What the slots of a job, the newest first, have for runs.
+    pub(super) fn history(&self, name: &str, slots: &[DateTime<Utc>]) -> History {
+        let oldest_asked = slots.last().copied();
+        let others = self.scheduled(name).map(|row| row.run.scheduled_at);
+        let stranger = others
+            .filter(|slot| Some(*slot) > oldest_asked && !slots.contains(slot))
+            .max();
+        let asked = self
+            .scheduled(name)
+            .filter(|row| slots.contains(&row.run.scheduled_at));
+        History {
+            row: self.jobs.get(name).copied().unwrap_or_default(),
+            oldest: self.scheduled(name).map(|row| row.run.scheduled_at).min(),
+            stranger: match self.broken {
+                Broken::Forgetful => slots.first().copied(),
+                _ => stranger,
+            },
+            runs: asked.map(|row| row.run.clone()).collect(),
+        }
     }
 
     pub(super) fn owner(&self, name: &str, owner: &str) -> Option<&Row> {

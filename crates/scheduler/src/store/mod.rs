@@ -10,20 +10,29 @@ use sea_orm::DbErr;
 
 pub(crate) use self::database::{DatabaseStore, still_ours};
 use crate::event::Passed;
-use crate::model::{Run, RunStatus};
+use crate::model::{Progress, Run, RunStatus};
 use crate::run::claim::Ask;
 
-/// The tables `job`, `job_run` and `job_node`, beside the lock table.
+/// The tables of [`schema`](crate::schema), beside the lock table.
 ///
 /// Each call is atomic, but an error leaves open whether it acted, and so does a call that is dropped. Times are compared as they are written, to the microsecond; whether a lock is held is judged by the
 /// database's own clock.
 #[async_trait]
 pub(crate) trait Store: Send + Sync + Debug {
-    /// Adds the job's row if it is missing.
-    async fn register_job(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr>;
+    /// Adds the rows of the jobs that are missing.
+    async fn register_jobs(&self, names: &[&str], now: DateTime<Utc>) -> Result<(), DbErr>;
 
     /// Remembers that the node is one of ours, and when it last said so.
     async fn register_node(&self, node: &str, now: DateTime<Utc>) -> Result<(), DbErr>;
+
+    /// Notes what is the node's schedule of each job, in place of what was noted before.
+    async fn save_schedules(&self, node: &str, schedules: &[Schedule<'_>]) -> Result<(), DbErr>;
+
+    /// Forgets the node's schedules.
+    async fn forget_schedules(&self, node: &str) -> Result<(), DbErr>;
+
+    /// The schedules of the jobs that nodes seen since then disagree on, by job, schedule and node.
+    async fn schedule_conflicts(&self, since: DateTime<Utc>) -> Result<Vec<NodeSchedule>, DbErr>;
 
     /// Whether the node is one of ours.
     async fn is_known_node(&self, node: &str) -> Result<bool, DbErr>;
@@ -48,17 +57,15 @@ pub(crate) trait Store: Send + Sync + Debug {
     /// One run.
     async fn run(&self, id: i64) -> Result<Option<Run>, DbErr>;
 
-    /// The run that began last.
-    async fn last_run(&self, name: &str) -> Result<Option<Run>, DbErr>;
+    /// What an operator sees of each of the jobs, in their order.
+    async fn overview(&self, names: &[&str]) -> Result<Vec<Overview>, DbErr>;
 
     /// The runs of a slot, by attempt; those by hand have none.
     async fn slot_runs(&self, name: &str, slot: DateTime<Utc>) -> Result<Vec<Run>, DbErr>;
 
-    /// Whether an older slot of the job has a run.
-    async fn ran_before(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr>;
-
-    /// Whether a newer slot of the job has a run.
-    async fn ran_since(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr>;
+    /// What the tables say of the slots of each of these jobs, in their order. A job's row is read after its runs, and once: a resume that
+    /// comes between two readings would turn what was skipped into a debt.
+    async fn histories(&self, asked: &[Asked<'_>]) -> Result<Vec<History>, DbErr>;
 
     /// The status of the run that took the lock under this owner.
     async fn owner(&self, name: &str, owner: &str) -> Result<Option<RunStatus>, DbErr>;
@@ -88,8 +95,65 @@ pub(crate) trait Store: Send + Sync + Debug {
     /// Deletes up to `batch` runs that ended before; the newest of each job stays.
     async fn prune(&self, older_than: DateTime<Utc>, batch: u64) -> Result<u64, DbErr>;
 
-    /// Forgets nodes that were last seen before.
-    async fn prune_nodes(&self, seen_before: DateTime<Utc>) -> Result<u64, DbErr>;
+    /// Forgets nodes that were last seen before, schedules of nodes that are forgotten, and the progress of runs
+    /// that do not run.
+    async fn prune_leftovers(&self, seen_before: DateTime<Utc>) -> Result<(), DbErr>;
+
+    /// Notes how far a run has come.
+    async fn save_progress(
+        &self,
+        run_id: i64,
+        progress: Progress,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr>;
+
+    /// Forgets how far a run has come.
+    async fn end_progress(&self, run_id: i64) -> Result<(), DbErr>;
+}
+
+/// A job's schedule on a node.
+#[derive(Debug, Clone)]
+pub(crate) struct Schedule<'a> {
+    pub(crate) job: &'a str,
+    pub(crate) text: String,
+}
+
+/// As [`Schedule`], as it is read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NodeSchedule {
+    pub(crate) job: String,
+    pub(crate) text: String,
+    pub(crate) node: String,
+}
+
+/// What an operator sees of a job.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Overview {
+    pub(crate) paused: bool,
+    /// The run that began last.
+    pub(crate) last_run: Option<Run>,
+    /// How far its run has come that is RUNNING.
+    pub(crate) progress: Option<Progress>,
+}
+
+/// A job and the slots that it may owe a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked<'a> {
+    pub(crate) job: &'a str,
+    /// The newest first, at least one.
+    pub(crate) slots: Vec<DateTime<Utc>>,
+}
+
+/// What the tables say of the slots of an [`Asked`]. Runs by hand count nowhere in it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct History {
+    pub(crate) row: JobRow,
+    /// The oldest slot of the job that has a run.
+    pub(crate) oldest: Option<DateTime<Utc>>,
+    /// The newest slot with a run that is newer than the oldest one asked for, and itself not asked for.
+    pub(crate) stranger: Option<DateTime<Utc>>,
+    /// The runs of the slots asked for.
+    pub(crate) runs: Vec<Run>,
 }
 
 /// A row of `job`.

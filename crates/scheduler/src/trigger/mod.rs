@@ -242,6 +242,14 @@ impl Trigger {
         matches!(self.kind, Kind::FixedDelay(_))
     }
 
+    /// What triggers of one cron expression have in common: their slots are the same.
+    pub(crate) fn shared(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Cron(cron) => Some(Arc::as_ptr(cron).addr()),
+            Kind::FixedDelay(_) | Kind::FixedRate(_) | Kind::Once(_) => None,
+        }
+    }
+
     /// Whether its slots are times of the calendar, each worth running late.
     pub(crate) fn is_cron_or_once(&self) -> bool {
         matches!(self.kind, Kind::Cron(_) | Kind::Once(_))

@@ -5,12 +5,16 @@
     reason = "the helpers of tests, which clippy does not take for tests"
 )]
 
+mod by_hand;
 mod conflicts;
 mod foreign;
 mod meddling;
 mod missed;
+mod missed_all;
 mod operator;
+mod progress;
 mod runs;
+mod schedules;
 mod slots;
 mod support;
 mod timeouts;

@@ -290,6 +290,11 @@ impl Gate {
         self.entered.available_permits()
     }
 
+    /// Waits until it is let out, whatever it is told.
+    pub(crate) async fn opened(&self) {
+        self.open.acquire().await.unwrap().forget();
+    }
+
     pub(crate) fn open(&self) {
         self.open.add_permits(1);
     }

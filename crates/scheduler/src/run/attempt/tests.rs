@@ -5,7 +5,8 @@ use chrono::DateTime;
 use futures::FutureExt;
 
 use super::*;
-use crate::context::{Fence, ProgressCell};
+use crate::context::Fence;
+use crate::progress::ProgressCell;
 use crate::testkit::ManualClock;
 
 fn context() -> JobContext {

@@ -2,6 +2,7 @@
 
 mod enter;
 mod row;
+mod sets;
 mod sql;
 mod value;
 
@@ -14,11 +15,12 @@ use sea_orm::{
 
 pub(crate) use self::enter::still_ours;
 use self::row::{run_from, word};
+use self::sets::job_row_from;
 use self::value::{optional_time, time};
-use super::{Entry, JobRow, NewRun, Store};
-use crate::model::{Run, RunStatus};
+use super::{Asked, Entry, History, JobRow, NewRun, NodeSchedule, Overview, Schedule, Store};
+use crate::model::{Progress, Run, RunStatus};
 
-/// Reads and writes `job`, `job_run` and `job_node`.
+/// Reads and writes the tables.
 #[derive(Debug, Clone)]
 pub(crate) struct DatabaseStore {
     db: DatabaseConnection,
@@ -94,16 +96,28 @@ impl DatabaseStore {
 
 #[async_trait]
 impl Store for DatabaseStore {
-    async fn register_job(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
-        self.execute(sql::REGISTER_JOB, [name.into(), self.time(now)])
-            .await
-            .map(|_| ())
+    async fn register_jobs(&self, names: &[&str], now: DateTime<Utc>) -> Result<(), DbErr> {
+        self.insert_jobs(names, now).await
     }
 
     async fn register_node(&self, node: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
         self.execute(sql::REGISTER_NODE, [node.into(), self.time(now)])
             .await
             .map(|_| ())
+    }
+
+    async fn save_schedules(&self, node: &str, schedules: &[Schedule<'_>]) -> Result<(), DbErr> {
+        self.replace_schedules(node, schedules).await
+    }
+
+    async fn forget_schedules(&self, node: &str) -> Result<(), DbErr> {
+        self.execute(sql::FORGET_SCHEDULES, [node.into()])
+            .await
+            .map(|_| ())
+    }
+
+    async fn schedule_conflicts(&self, since: DateTime<Utc>) -> Result<Vec<NodeSchedule>, DbErr> {
+        self.conflicts_since(since).await
     }
 
     async fn is_known_node(&self, node: &str) -> Result<bool, DbErr> {
@@ -138,15 +152,7 @@ impl Store for DatabaseStore {
 
     async fn job(&self, name: &str) -> Result<Option<JobRow>, DbErr> {
         let row = self.one(sql::JOB, [name.into()]).await?;
-        row.map(|row| {
-            Ok(JobRow {
-                paused: row.try_get("", "paused")?,
-                created_at: row.try_get("", "created_at")?,
-                resumed_at: row.try_get("", "resumed_at")?,
-                foreign_slot: row.try_get("", "foreign_slot")?,
-            })
-        })
-        .transpose()
+        row.as_ref().map(job_row_from).transpose()
     }
 
     async fn run(&self, id: i64) -> Result<Option<Run>, DbErr> {
@@ -157,12 +163,8 @@ impl Store for DatabaseStore {
             .transpose()
     }
 
-    async fn last_run(&self, name: &str) -> Result<Option<Run>, DbErr> {
-        self.one(sql::LAST_RUN, [name.into()])
-            .await?
-            .as_ref()
-            .map(run_from)
-            .transpose()
+    async fn overview(&self, names: &[&str]) -> Result<Vec<Overview>, DbErr> {
+        self.overviews(names).await
     }
 
     async fn slot_runs(&self, name: &str, slot: DateTime<Utc>) -> Result<Vec<Run>, DbErr> {
@@ -170,18 +172,8 @@ impl Store for DatabaseStore {
             .await
     }
 
-    async fn ran_before(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr> {
-        let older = self
-            .one(sql::OLDER_SLOT, [name.into(), self.time(slot)])
-            .await?;
-        Ok(older.is_some())
-    }
-
-    async fn ran_since(&self, name: &str, slot: DateTime<Utc>) -> Result<bool, DbErr> {
-        let newer = self
-            .one(sql::NEWER_SLOT, [name.into(), self.time(slot)])
-            .await?;
-        Ok(newer.is_some())
+    async fn histories(&self, asked: &[Asked<'_>]) -> Result<Vec<History>, DbErr> {
+        self.histories_of(asked).await
     }
 
     async fn owner(&self, name: &str, owner: &str) -> Result<Option<RunStatus>, DbErr> {
@@ -234,9 +226,34 @@ impl Store for DatabaseStore {
             .await
     }
 
-    async fn prune_nodes(&self, seen_before: DateTime<Utc>) -> Result<u64, DbErr> {
+    async fn prune_leftovers(&self, seen_before: DateTime<Utc>) -> Result<(), DbErr> {
         self.execute(sql::PRUNE_NODES, [self.time(seen_before)])
+            .await?;
+        self.execute(sql::PRUNE_SCHEDULES, []).await?;
+        self.execute(sql::PRUNE_PROGRESS, []).await?;
+        Ok(())
+    }
+
+    async fn save_progress(
+        &self,
+        run_id: i64,
+        progress: Progress,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        let count = |n| i64::try_from(n).unwrap_or(i64::MAX).into();
+        let values = [
+            run_id.into(),
+            count(progress.done),
+            count(progress.total),
+            self.time(now),
+        ];
+        self.execute(sql::SAVE_PROGRESS, values).await.map(|_| ())
+    }
+
+    async fn end_progress(&self, run_id: i64) -> Result<(), DbErr> {
+        self.execute(sql::END_PROGRESS, [run_id.into()])
             .await
+            .map(|_| ())
     }
 
     async fn finish(&self, run: &Run) -> Result<bool, DbErr> {

@@ -7,12 +7,35 @@ macro_rules! run_columns {
     };
 }
 
-/// $1 name, $2 now.
-pub(crate) const REGISTER_JOB: &str = "INSERT INTO job (name, paused, created_at) VALUES ($1, FALSE, $2) ON CONFLICT (name) DO NOTHING";
+/// $1 names as a JSON array, $2 now. In their order, so that two nodes that start at once do not wait for each other.
+pub(crate) const REGISTER_JOBS_POSTGRES: &str = "INSERT INTO job (name, paused, created_at) \
+     SELECT n.name, FALSE, $2 FROM jsonb_array_elements_text($1::jsonb) AS n(name) ORDER BY n.name ON CONFLICT (name) DO NOTHING";
+/// As [`REGISTER_JOBS_POSTGRES`].
+pub(crate) const REGISTER_JOBS_SQLITE: &str = "INSERT INTO job (name, paused, created_at) \
+     SELECT n.value, FALSE, $2 FROM json_each($1) n WHERE TRUE ON CONFLICT (name) DO NOTHING";
 
 /// $1 node, $2 now.
 pub(crate) const REGISTER_NODE: &str = "INSERT INTO job_node (node, seen_at) VALUES ($1, $2) \
      ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at";
+
+/// $1 node, $2 `[{"job": …, "schedule": …}]`.
+pub(crate) const SAVE_SCHEDULES_POSTGRES: &str = "INSERT INTO job_schedule (node, job_name, schedule) \
+     SELECT $1, s.job, s.schedule FROM jsonb_to_recordset($2::jsonb) AS s(job TEXT, schedule TEXT) \
+     ON CONFLICT (node, job_name) DO UPDATE SET schedule = excluded.schedule";
+/// As [`SAVE_SCHEDULES_POSTGRES`].
+pub(crate) const SAVE_SCHEDULES_SQLITE: &str = "INSERT INTO job_schedule (node, job_name, schedule) \
+     SELECT $1, json_extract(s.value, '$.job'), json_extract(s.value, '$.schedule') FROM json_each($2) s WHERE TRUE \
+     ON CONFLICT (node, job_name) DO UPDATE SET schedule = excluded.schedule";
+
+/// $1 node.
+pub(crate) const FORGET_SCHEDULES: &str = "DELETE FROM job_schedule WHERE node = $1";
+
+/// $1 nodes seen since.
+pub(crate) const SCHEDULE_CONFLICTS: &str = "SELECT s.job_name, s.schedule, s.node FROM job_schedule s JOIN job_node n ON n.node = s.node \
+     WHERE n.seen_at >= $1 AND s.job_name IN \
+       (SELECT o.job_name FROM job_schedule o JOIN job_node m ON m.node = o.node WHERE m.seen_at >= $1 \
+         GROUP BY o.job_name HAVING MIN(o.schedule) <> MAX(o.schedule)) \
+     ORDER BY s.job_name, s.schedule, s.node";
 
 /// $1 node.
 pub(crate) const KNOWN_NODE: &str = "SELECT 1 AS known FROM job_node WHERE node = $1";
@@ -67,12 +90,34 @@ pub(crate) const STILL_RUNNING_SQLITE: &str =
 /// $1 id.
 pub(crate) const RUN: &str = concat!("SELECT ", run_columns!(), " FROM job_run WHERE id = $1");
 
-/// $1 job.
-pub(crate) const LAST_RUN: &str = concat!(
+/// $1 names as a JSON array. The last run of each.
+pub(crate) const LAST_RUNS_POSTGRES: &str = concat!(
     "SELECT ",
     run_columns!(),
-    " FROM job_run WHERE job_name = $1 ORDER BY started_at DESC, id DESC LIMIT 1"
+    " FROM job_run WHERE id IN (SELECT (SELECT l.id FROM job_run l WHERE l.job_name = n.name \
+       ORDER BY l.started_at DESC, l.id DESC LIMIT 1) FROM jsonb_array_elements_text($1::jsonb) AS n(name))"
 );
+/// As [`LAST_RUNS_POSTGRES`].
+pub(crate) const LAST_RUNS_SQLITE: &str = concat!(
+    "SELECT ",
+    run_columns!(),
+    " FROM job_run WHERE id IN (SELECT (SELECT l.id FROM job_run l WHERE l.job_name = n.value \
+       ORDER BY l.started_at DESC, l.id DESC LIMIT 1) FROM json_each($1) n)"
+);
+
+/// All that are.
+pub(crate) const PAUSED_JOBS: &str = "SELECT name FROM job WHERE paused";
+
+/// Of all runs under way.
+pub(crate) const PROGRESS: &str = "SELECT r.job_name, p.done, p.total FROM job_progress p JOIN job_run r ON r.id = p.run_id \
+     WHERE r.status = 'RUNNING' ORDER BY r.id";
+
+/// $1 run, $2 done, $3 total, $4 now.
+pub(crate) const SAVE_PROGRESS: &str = "INSERT INTO job_progress (run_id, done, total, updated_at) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (run_id) DO UPDATE SET done = excluded.done, total = excluded.total, updated_at = excluded.updated_at";
+
+/// $1 run.
+pub(crate) const END_PROGRESS: &str = "DELETE FROM job_progress WHERE run_id = $1";
 
 /// $1 job, $2 slot.
 pub(crate) const SLOT_RUNS: &str = concat!(
@@ -81,11 +126,34 @@ pub(crate) const SLOT_RUNS: &str = concat!(
     " FROM job_run WHERE job_name = $1 AND scheduled_at = $2 AND cause <> 'MANUAL' ORDER BY attempt"
 );
 
-/// $1 job, $2 slot.
-pub(crate) const OLDER_SLOT: &str = "SELECT 1 AS older FROM job_run WHERE job_name = $1 AND scheduled_at < $2 AND cause <> 'MANUAL' LIMIT 1";
+/// $1 `[{"job": …, "oldest": …, "slots": […]}]`. The runs of these slots.
+pub(crate) const ASKED_RUNS_POSTGRES: &str = concat!(
+    "SELECT ",
+    run_columns!(),
+    " FROM job_run WHERE cause <> 'MANUAL' AND (job_name, scheduled_at) IN (SELECT a.job, unnest(a.slots) \
+       FROM jsonb_to_recordset($1::jsonb) AS a(job TEXT, slots TIMESTAMPTZ[]))"
+);
+/// As [`ASKED_RUNS_POSTGRES`].
+pub(crate) const ASKED_RUNS_SQLITE: &str = concat!(
+    "SELECT ",
+    run_columns!(),
+    " FROM job_run WHERE cause <> 'MANUAL' AND (job_name, scheduled_at) IN (SELECT json_extract(a.value, '$.job'), s.value \
+       FROM json_each($1) a, json_each(a.value, '$.slots') s)"
+);
 
-/// $1 job, $2 slot.
-pub(crate) const NEWER_SLOT: &str = "SELECT 1 AS newer FROM job_run WHERE job_name = $1 AND scheduled_at > $2 AND cause <> 'MANUAL' LIMIT 1";
+/// $1 as for [`ASKED_RUNS_POSTGRES`]. What [`JOB`] says of each, and the slots beside them that have runs.
+pub(crate) const ASKED_JOBS_POSTGRES: &str = "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, \
+       (SELECT MIN(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL') AS first_slot, \
+       (SELECT MAX(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL' \
+         AND r.scheduled_at > a.oldest AND r.scheduled_at <> ALL (a.slots)) AS stranger \
+     FROM jsonb_to_recordset($1::jsonb) AS a(job TEXT, oldest TIMESTAMPTZ, slots TIMESTAMPTZ[]) LEFT JOIN job j ON j.name = a.job";
+/// As [`ASKED_JOBS_POSTGRES`].
+pub(crate) const ASKED_JOBS_SQLITE: &str = "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, \
+       (SELECT MIN(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL') AS first_slot, \
+       (SELECT MAX(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL' \
+         AND r.scheduled_at > a.oldest AND r.scheduled_at NOT IN (SELECT s.value FROM json_each(a.slots) s)) AS stranger \
+     FROM (SELECT json_extract(value, '$.job') AS job, json_extract(value, '$.oldest') AS oldest, json_extract(value, '$.slots') AS slots \
+       FROM json_each($1)) a LEFT JOIN job j ON j.name = a.job";
 
 /// $1 job, $2 lock owner.
 pub(crate) const OWNER: &str = "SELECT status, cause FROM job_run WHERE job_name = $1 AND lock_owner = $2 ORDER BY id DESC LIMIT 1";
@@ -130,3 +198,9 @@ pub(crate) const PRUNE: &str = "DELETE FROM job_run WHERE id IN (SELECT id FROM 
 
 /// $1 seen before.
 pub(crate) const PRUNE_NODES: &str = "DELETE FROM job_node WHERE seen_at < $1";
+
+pub(crate) const PRUNE_SCHEDULES: &str =
+    "DELETE FROM job_schedule WHERE node NOT IN (SELECT node FROM job_node)";
+
+/// What a run tells while this goes on is told again a second later.
+pub(crate) const PRUNE_PROGRESS: &str = "DELETE FROM job_progress WHERE run_id NOT IN (SELECT id FROM job_run WHERE status = 'RUNNING')";
