@@ -12,7 +12,7 @@ use crate::{
     clock::BootInstant,
     configuration::MAX_DURATION,
     core::{Core, Taken, bounded},
-    held::Registration,
+    held::{Exemption, Registration},
 };
 
 /// An unlock whose answer was lost is sent again after this pause.
@@ -108,6 +108,10 @@ impl LockGuard {
 
     pub(crate) fn lost_token(&self) -> &CancellationToken {
         &self.registration.holding.lost
+    }
+
+    pub(crate) fn exemption(&self) -> Exemption {
+        self.registration.exemption()
     }
 
     pub(crate) fn core(&self) -> &Core {
@@ -244,6 +248,15 @@ impl LockGuard {
             .checked_add_signed(TimeDelta::from_std(self.held.at_least).unwrap_or(TimeDelta::MAX))
             .unwrap_or(DateTime::<Utc>::MAX_UTC);
         at_least.max(self.held.tail_end.unwrap_or(at_least))
+    }
+
+    /// Whether a [shutdown](crate::LockProvider::shut_down) of the provider leaves this lock alone: its holder
+    /// gives it back, or it runs out with its lease. At first it does not.
+    ///
+    /// For a holder that must write down elsewhere that it has ended: given back over its head, the lock would
+    /// still look like its own until the end of its at-least time.
+    pub fn keep_from_shutdown(&self, exempt: bool) {
+        self.registration.exemption().set(exempt);
     }
 
     /// Keeps the lease alive from a task of its own, at half of its length.

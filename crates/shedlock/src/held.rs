@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use chrono::{DateTime, Utc};
@@ -39,6 +42,8 @@ pub(crate) struct Holding {
     /// One request about this lock at a time: an extension that landed after the release would lengthen
     /// its tail.
     pub(crate) turn: tokio::sync::Mutex<Turn>,
+    /// A shutdown leaves it alone.
+    exempt: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -73,6 +78,7 @@ impl Held {
                 revoked: false,
                 not_before,
             }),
+            exempt: AtomicBool::new(false),
         });
         locks.last_id += 1;
         let id = locks.last_id;
@@ -90,11 +96,11 @@ impl Held {
         self.locks().closed = true;
     }
 
-    /// Waits until every holder is gone.
+    /// Waits until every holder is gone that a shutdown concerns.
     pub(crate) async fn emptied(&self) {
         loop {
             let fewer = self.fewer.notified();
-            if self.locks().with_holder.is_empty() {
+            if !self.locks().with_holder.values().any(is_concerned) {
                 return;
             }
             fewer.await;
@@ -106,7 +112,10 @@ impl Held {
         let locks = self.locks();
         let dropped = locks.without_holder.iter().map(|(_, holding)| holding);
         let held = locks.with_holder.values();
-        dropped.chain(held).cloned().collect()
+        let both = dropped.chain(held);
+        both.filter(|holding| is_concerned(holding))
+            .cloned()
+            .collect()
     }
 
     /// It was given back after all.
@@ -114,6 +123,24 @@ impl Held {
         let mut locks = self.locks();
         let others = |(_, holding): &(_, Arc<Holding>)| !Arc::ptr_eq(holding, given_back);
         locks.without_holder.retain(others);
+    }
+}
+
+fn is_concerned(holding: &Arc<Holding>) -> bool {
+    !holding.exempt.load(Ordering::SeqCst)
+}
+
+/// Whether a shutdown leaves a lock alone.
+#[derive(Debug)]
+pub(crate) struct Exemption {
+    held: Arc<Held>,
+    holding: Arc<Holding>,
+}
+
+impl Exemption {
+    pub(crate) fn set(&self, exempt: bool) {
+        self.holding.exempt.store(exempt, Ordering::SeqCst);
+        self.held.fewer.notify_waiters();
     }
 }
 
@@ -137,6 +164,13 @@ impl Registration {
     /// has run out for certain.
     pub(crate) fn leave(&mut self, at: BootInstant, lapses: BootInstant) {
         self.left = Some(Left { at, lapses });
+    }
+
+    pub(crate) fn exemption(&self) -> Exemption {
+        Exemption {
+            held: self.held.clone(),
+            holding: self.holding.clone(),
+        }
     }
 }
 

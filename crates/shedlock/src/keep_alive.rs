@@ -10,7 +10,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, warn};
 
-use crate::{LeaseClock, LockError, LockGuard, clock::BootInstant};
+use crate::{LeaseClock, LockError, LockGuard, clock::BootInstant, held::Exemption};
 
 /// The longest nap. Timers stand still while the machine sleeps, so after waking the end of the lease is
 /// noticed within this time.
@@ -31,6 +31,7 @@ pub struct KeptLock {
     locked_by: String,
     token: i64,
     locked_at: DateTime<Utc>,
+    exemption: Exemption,
     trust: Arc<Trust>,
     stop: Option<DropGuard>,
     task: Option<JoinHandle<LockGuard>>,
@@ -83,6 +84,7 @@ impl KeptLock {
             locked_by: guard.locked_by().to_owned(),
             token: guard.fencing_token(),
             locked_at: guard.locked_at(),
+            exemption: guard.exemption(),
             task: Some(runtime.spawn(keep(guard, trust.clone(), stop.clone()))),
             trust,
             stop: Some(stop.drop_guard()),
@@ -131,6 +133,11 @@ impl KeptLock {
     #[must_use]
     pub fn trust(&self) -> LeaseTrust {
         LeaseTrust(self.trust.clone())
+    }
+
+    /// As [`LockGuard::keep_from_shutdown`].
+    pub fn keep_from_shutdown(&self, exempt: bool) {
+        self.exemption.set(exempt);
     }
 
     /// Ends the extensions and gives the lock back, as [`LockGuard::unlock`].

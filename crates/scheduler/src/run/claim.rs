@@ -113,6 +113,8 @@ impl Core {
             give_back_unused(guard).await;
             return Ok(Claim::Slipped);
         }
+        // Given back at a shutdown with its minimum hold, it would keep a run whose end is not on record looking alive.
+        guard.keep_from_shutdown(true);
         let started_at = self.now();
         let entry = self
             .store
@@ -127,6 +129,8 @@ impl Core {
         if let Ok(Entry::Row(id)) = entry {
             return Ok(won(ask, Some(guard), Some(id), started_at));
         }
+        // After an error the row may be there.
+        guard.keep_from_shutdown(entry.is_err());
         give_back_unused(guard).await;
         match entry? {
             Entry::Settled(why) => Ok(Claim::Settled(why)),

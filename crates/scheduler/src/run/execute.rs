@@ -75,6 +75,9 @@ impl Core {
         run.error = outcome.error;
         self.log(&run);
         let Recorded { run, looks_alive } = self.record(job, run, row.is_some()).await;
+        if let Some(kept) = kept.as_ref().filter(|_| !looks_alive) {
+            kept.keep_from_shutdown(false);
+        }
         match kept {
             // A lease that was lost is not ours to end: it runs out, or belongs to somebody else already. Nor is the lock of
             // a run that looks alive given back: its minimum hold would keep it from being found dead.

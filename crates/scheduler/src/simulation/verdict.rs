@@ -110,7 +110,8 @@ impl World {
         }
     }
 
-    /// After a stop, no lock is held longer than its minimum.
+    /// After a stop, no lock is held longer than its minimum, but for that of a run whose end could not be recorded: it is
+    /// left to run out with its lease, so that the run is found dead by then.
     pub(super) fn check_given_back(&mut self, node: usize, jobs: &[Plan]) {
         let seat = &self.seats[node];
         let undisturbed = |since: Micros| seat.foul_until < since && seat.resumed_at < since;
@@ -126,6 +127,13 @@ impl World {
             let tail = lock.tail.unwrap_or(info.locked_at);
             let least = info.locked_at + plan.at_least;
             let bound = self.tables.now.max(least).max(tail);
+            let unrecorded = self.tables.owner(&info.name, &info.locked_by);
+            let unrecorded = unrecorded.is_some_and(|row| row.run.status == RunStatus::Running);
+            let bound = if unrecorded {
+                bound.max(self.tables.now + plan.lease)
+            } else {
+                bound
+            };
             let given_back = !info.locked_by.starts_with(&prefix) || info.lock_until <= bound;
             let details = || {
                 format!(

@@ -137,7 +137,9 @@ impl Day {
                 part.matches(number, 0, 7) || (number == 7 && part.matches(0, 0, 7))
             }
             Day::Part(part) => {
-                let also_zero = part.range.is_some() && number == 7;
+                // Sunday is 0 as well, but not on the way round the end of the week, which it is passed on once.
+                let goes_round = matches!(part.range, Some((from, Some(to))) if from > to);
+                let also_zero = part.range.is_some() && !goes_round && number == 7;
                 part.matches(number, 1, 7) || (also_zero && part.matches(0, 0, 7))
             }
             Day::LastOf(weekday) => {

@@ -58,6 +58,7 @@ macro_rules! conformance {
                     a_shutdown_waits_for_holders_that_give_their_locks_back,
                     what_is_still_held_at_shutdown_is_given_back_and_its_holders_are_told,
                     a_lock_whose_guard_was_dropped_is_given_back_at_shutdown,
+                    a_shutdown_leaves_alone_what_is_kept_from_it,
                     eight_tasks_on_two_names_never_meet,
                 }
             }

@@ -81,3 +81,22 @@ pub(super) async fn a_lock_whose_guard_was_dropped_is_given_back_at_shutdown(sta
     assert_eq!(report.released, ["job"]);
     taken(&*b, &config).await.unlock().await.unwrap();
 }
+
+pub(super) async fn a_shutdown_leaves_alone_what_is_kept_from_it(stage: impl Stage) {
+    let (a, b) = (stage.provider("a"), stage.provider("b"));
+    let config = lock("job", HOUR, NO_TIME);
+    let kept = taken(&*a, &config).await.keep_alive();
+    kept.keep_from_shutdown(true);
+    let dropped = lock("dropped", HOUR, NO_TIME);
+    let guard = taken(&*a, &dropped).await;
+    guard.keep_from_shutdown(true);
+    drop(guard);
+    let report = a.shut_down(HOUR).await;
+    assert!(report.released.is_empty() && report.failed.is_empty());
+    assert!(kept.is_trusted());
+    assert!(b.try_lock(&config).await.unwrap().is_none());
+    assert!(b.try_lock(&dropped).await.unwrap().is_none());
+    kept.keep_from_shutdown(false);
+    assert_eq!(a.shut_down(NO_TIME).await.released, ["job"]);
+    assert!(kept.lost().is_cancelled());
+}
