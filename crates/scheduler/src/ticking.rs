@@ -81,6 +81,24 @@ impl Beat {
         }
     }
 
+    /// Goes on with what comes after `now`.
+    pub(crate) fn anew(registered: &Registered, now: DateTime<Utc>) -> Self {
+        let trigger = &registered.job.trigger;
+        let next = trigger.next_after(now);
+        let next = next.unwrap_or(DateTime::<Utc>::MAX_UTC);
+        if trigger.is_fixed_delay() {
+            return Self::Delay {
+                slot: next,
+                start: next,
+            };
+        }
+        Self::Slots {
+            seen: now,
+            next,
+            waiting: None,
+        }
+    }
+
     /// When the job is to be looked at.
     pub(crate) fn at(&self) -> DateTime<Utc> {
         match self {

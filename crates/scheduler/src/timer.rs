@@ -1,7 +1,10 @@
 //! One timer for all jobs. A job has a task only while there is something to do for it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+use futures::FutureExt;
 use tokio::sync::mpsc;
 
 use crate::agenda::{Agenda, Look};
@@ -64,6 +67,31 @@ impl Core {
     }
 }
 
+impl Core {
+    /// A panic outside the job's function (a lock provider or a clock can do that) costs what was due until `now`, and not the job.
+    async fn survive(
+        &self,
+        step: impl Future<Output = Stepped>,
+        index: usize,
+        now: DateTime<Utc>,
+    ) -> Stepped {
+        let registered = &self.jobs[index];
+        let stepped = AssertUnwindSafe(step).catch_unwind().await;
+        stepped.unwrap_or_else(|_| {
+            tracing::error!(
+                job = registered.job.name,
+                "a slot could not be handled: something panicked; the job goes on with its next slot"
+            );
+            Stepped {
+                beat: Beat::anew(registered, now),
+                newer: true,
+                missed: false,
+                runs: Vec::new(),
+            }
+        })
+    }
+}
+
 impl Timer {
     fn start_what_is_due(&mut self) {
         let now = self.core.now();
@@ -73,7 +101,8 @@ impl Timer {
         for (index, beat) in self.agenda.take_due(now) {
             let (core, reports) = (self.core.clone(), self.reports.clone());
             self.core.tasks.spawn(async move {
-                let stepped = core.step(&core.jobs[index], beat).await;
+                let step = core.step(&core.jobs[index], beat);
+                let stepped = core.survive(step, index, now).await;
                 // The timer is gone once the scheduler stops.
                 let _ = reports.send(Report::Stepped(index, stepped));
             });
@@ -83,7 +112,11 @@ impl Timer {
             if !asked.is_empty() {
                 let (core, reports) = (self.core.clone(), self.reports.clone());
                 self.core.tasks.spawn(async move {
-                    let judged = core.look_back(asked, now).await;
+                    let look = AssertUnwindSafe(core.look_back(asked, now)).catch_unwind();
+                    let judged = look.await.unwrap_or_else(|_| {
+                        tracing::error!("a look for missed slots panicked; there will be another");
+                        Vec::new()
+                    });
                     let _ = reports.send(Report::Judged(judged));
                 });
             }
@@ -107,8 +140,10 @@ impl Timer {
 
     fn catch_up(&self, index: usize, beat: Beat, verdict: Verdict) {
         let (core, reports) = (self.core.clone(), self.reports.clone());
+        let now = self.core.now();
         self.core.tasks.spawn(async move {
-            let stepped = core.catch_up(&core.jobs[index], beat, verdict).await;
+            let run = core.catch_up(&core.jobs[index], beat, verdict);
+            let stepped = core.survive(run, index, now).await;
             let _ = reports.send(Report::Stepped(index, stepped));
         });
     }

@@ -1,6 +1,7 @@
 //! What comes between the looks, the lock and the row of a slot that is being taken.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +22,8 @@ struct Meddler {
     db: DatabaseConnection,
     before: tokio::sync::Mutex<Option<String>>,
     after: tokio::sync::Mutex<Option<String>>,
+    /// The next attempt at the lock does.
+    panics: Arc<AtomicBool>,
 }
 
 impl Meddler {
@@ -35,6 +38,7 @@ impl Meddler {
 impl LockProvider for Meddler {
     async fn try_lock(&self, c: &LockConfiguration) -> Result<Option<LockGuard>, LockError> {
         self.meddle(&self.before).await;
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "as told");
         let guard = self.inner.try_lock(c).await;
         self.meddle(&self.after).await;
         guard
@@ -74,6 +78,7 @@ async fn meddled(world: &World, before: Option<String>, after: Option<String>) -
             db,
             before: before.into(),
             after: after.into(),
+            panics: Arc::default(),
         })
     };
     let node = world
@@ -90,6 +95,25 @@ async fn meddled(world: &World, before: Option<String>, after: Option<String>) -
 }
 
 testkit::on_each_database! {
+    async fn a_lock_provider_that_panics_costs_a_slot_and_not_the_job(db: testkit::Database) {
+        let world = World::new(db).await;
+        let db = world.database.connect().await;
+        let panics = Arc::new(AtomicBool::new(true));
+        let wrap = |inner| -> Arc<dyn LockProvider> {
+            let (before, after) = (None.into(), None.into());
+            Arc::new(Meddler { inner, db, before, after, panics: panics.clone() })
+        };
+        let node = world.node_with_locks("a", wrap, [quick(daily("job"))]).await;
+        let mut signals = Signals::of(&node);
+        node.start().await.unwrap();
+        world.clock.set(four());
+        let panicked = async || !panics.load(Ordering::SeqCst);
+        testkit::wait::until("the lock provider panicked", Duration::from_secs(20), panicked).await;
+        world.clock.advance(TimeDelta::days(1));
+        let run = signals.finished("job").await;
+        assert_eq!(run.scheduled_at, four() + TimeDelta::days(1));
+    }
+
     async fn a_slot_that_another_node_ran_between_look_and_lock_is_not_run_again(db: testkit::Database) {
         let world = World::new(db).await;
         let row = world.run_statement("job", four(), "SUCCEEDED", Some(four()));
