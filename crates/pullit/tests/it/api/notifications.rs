@@ -199,8 +199,19 @@ testkit::on_each_database! {
         let first = server.number("SELECT MIN(id) FROM notification").await;
         let mut whole = member.stream_after(Some(&first.to_string())).await;
         assert_eq!(whole.next().await.event, "reconnection");
-        for set in 2..=501 {
-            assert_eq!(told(&next(&mut whole).await), set);
+        // The feed may bring the same rows while they are replayed: a stream that falls behind then ends, and its client resumes.
+        let (mut last, mut set) = (first.to_string(), 2);
+        while set <= 501 {
+            let Some(event) = whole.next_or_end().await else {
+                whole = member.stream_after(Some(&last)).await;
+                continue;
+            };
+            assert_ne!(event.event, "resync", "after {last}");
+            if event.event == DONE {
+                assert_eq!(told(&event), set);
+                last = event.id.unwrap();
+                set += 1;
+            }
         }
         many(&server, member.id, 1).await;
         let mut cut = member.stream_after(Some(&first.to_string())).await;
