@@ -87,6 +87,8 @@ pub trait LockProvider: Send + Sync + Debug + 'static {
     /// its at-least time: [`KeptLock::lost`](crate::KeptLock::lost) is cancelled, and their guards find the
     /// lock [`Lost`](LockError::Lost). So are locks whose guards were dropped (a task that panicked), and
     /// acquisitions whose answer never came.
+    ///
+    /// Locks that their holders [keep from it](crate::LockGuard::keep_from_shutdown) are left alone and not waited for.
     async fn shut_down(&self, grace: Duration) -> ShutDown;
 
     /// Looks whether the tables are as this crate and Java ShedLock need them. What works but is
