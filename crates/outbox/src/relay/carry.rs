@@ -7,6 +7,7 @@ use super::{
     delivery::{Delivery, Verdict},
     pass::{Broken, Halt, Pass, rollback},
     settle,
+    steps::{Step, reached},
     waves::rounds,
 };
 use crate::{DeliveryError, Event, Transport, sql::begin_write};
@@ -65,6 +66,9 @@ impl Pass<'_> {
                 }
             }
         }
+        if !confirmed.is_empty() {
+            reached(Step::Confirmed, confirmed.len());
+        }
         self.settle_confirmed(delivery, Some(name), &confirmed)
             .await?;
         outcome
@@ -103,7 +107,7 @@ impl Pass<'_> {
                 return Err(error);
             }
         }
-        self.commit(tx).await?;
+        self.commit(tx, confirmed.len()).await?;
         self.count_delivered(&finished);
         delivery.reach(destination, confirmed);
         Ok(())

@@ -5,6 +5,7 @@ mod delivery;
 mod pass;
 mod project;
 mod settle;
+mod steps;
 mod waves;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ pub use builder::RelayBuilder;
 use self::{
     claim::{Claimed, claim},
     pass::{Halt, Pass},
+    steps::{Step, reached},
     waves::Lane,
 };
 use crate::{Destination, Guard, NoGuard, Now, RelayError};
@@ -120,6 +122,7 @@ impl Relay {
             if batch.is_empty() {
                 break;
             }
+            reached(Step::Claimed, batch.len());
             let mut pass = Pass {
                 relay: self,
                 run,

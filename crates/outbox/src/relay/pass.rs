@@ -17,6 +17,7 @@ use super::{
     claim::Claimed,
     delivery::{Delivery, Failure, Verdict},
     settle::{self, Mark},
+    steps::{Step, reached},
     waves::{Lane, waves},
 };
 use crate::{Destination, Event, EventStatus, GuardError, RelayError, sql::begin_write};
@@ -165,13 +166,16 @@ impl Pass<'_> {
         }
     }
 
-    /// The guard's word, then the commit.
-    pub(super) async fn commit(&self, tx: DatabaseTransaction) -> Result<(), Halt> {
+    /// The guard's word, then the commit of what was done to so many events.
+    pub(super) async fn commit(&self, tx: DatabaseTransaction, events: usize) -> Result<(), Halt> {
         if let Err(error) = self.run.guard.check(&tx).await {
             rollback(tx).await;
             return Err(error.into());
         }
-        Ok(tx.commit().await?)
+        reached(Step::Committing, events);
+        tx.commit().await?;
+        reached(Step::Committed, events);
+        Ok(())
     }
 
     /// Events that can go nowhere are kept as dead, and their keys go on.
@@ -270,8 +274,8 @@ impl Pass<'_> {
                 return Err(error.into());
             }
         };
-        self.commit(tx).await?;
         let expected = marks.len();
+        self.commit(tx, expected).await?;
         if marked != expected as u64 {
             debug!(marked, expected, "some failed events had changed meanwhile");
         }

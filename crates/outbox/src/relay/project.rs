@@ -4,6 +4,7 @@ use super::{
     delivery::{Delivery, Verdict},
     pass::{Broken, Halt, Pass, rollback},
     settle,
+    steps::{Step, reached},
     waves::halves,
 };
 use crate::{
@@ -80,7 +81,7 @@ impl Pass<'_> {
         }
         .await;
         match applied {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => reached(Step::Applied, chunk.len()),
             Ok(Err(fault)) => {
                 rollback(tx).await;
                 return Ok(Err(fault));
@@ -90,7 +91,7 @@ impl Pass<'_> {
                 return Err(halt);
             }
         }
-        self.commit(tx).await?;
+        self.commit(tx, chunk.len()).await?;
         self.count_delivered(&finished);
         delivery.reach(name, chunk);
         Ok(Ok(()))

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use serde_json::json;
 
+use super::steps::{Step, reached};
 use crate::{
     EventStatus,
     sql::{Sql, id_list, time_text},
@@ -64,7 +65,9 @@ pub(super) async fn delete(tx: &DatabaseTransaction, ids: &[i64]) -> Result<u64,
         return Ok(0);
     }
     let statement = DELETE.with(tx, [id_list(ids.iter().copied())]);
-    Ok(tx.execute_raw(statement).await?.rows_affected())
+    let deleted = tx.execute_raw(statement).await?.rows_affected();
+    reached(Step::Deleted, ids.len());
+    Ok(deleted)
 }
 
 /// Remembers which destinations have confirmed events that others still wait for.

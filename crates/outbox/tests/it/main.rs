@@ -14,5 +14,6 @@ mod order;
 mod ownership;
 mod publishing;
 mod scripts;
+mod steps;
 mod stopping;
 mod support;
