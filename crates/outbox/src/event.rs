@@ -2,6 +2,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::TraceParent;
+
 /// An event to publish.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEvent {
@@ -11,6 +13,8 @@ pub struct NewEvent {
     pub aggregate_key: String,
     /// What the consumer needs to know.
     pub payload: serde_json::Value,
+    /// The trace that it belongs to; when there is none, that of the publishing task ([`trace::current`](crate::trace::current)).
+    pub traceparent: Option<TraceParent>,
 }
 
 impl NewEvent {
@@ -24,6 +28,16 @@ impl NewEvent {
             event_type: event_type.into(),
             aggregate_key: aggregate_key.into(),
             payload,
+            traceparent: None,
+        }
+    }
+
+    /// The same event as part of this trace.
+    #[must_use]
+    pub fn with_trace(self, traceparent: impl Into<Option<TraceParent>>) -> Self {
+        Self {
+            traceparent: traceparent.into(),
+            ..self
         }
     }
 }
@@ -41,6 +55,8 @@ pub struct Event {
     pub aggregate_key: String,
     /// What the consumer needs to know.
     pub payload: serde_json::Value,
+    /// The trace that it was published in.
+    pub traceparent: Option<TraceParent>,
     /// Attempts that failed before this one.
     pub attempts: i32,
     /// When it was published, by the publisher's clock.

@@ -14,6 +14,7 @@
 pub mod dead;
 pub mod inbox;
 pub mod schema;
+pub mod trace;
 
 mod backlog;
 mod destination;
@@ -39,6 +40,7 @@ pub use guard::{Guard, NoGuard};
 pub use publish::{publish, publish_all};
 pub use relay::{Jitter, Relay, RelayBuilder, RelayReport, RelayRun};
 pub use signal::Signal;
+pub use trace::TraceParent;
 
 /// The clock, passed in so that a test can move it.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

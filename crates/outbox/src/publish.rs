@@ -6,27 +6,28 @@ use uuid::Uuid;
 use crate::{
     NewEvent, OutboxError,
     sql::{Sql, time},
+    trace,
 };
 
 const INSERT: Sql = Sql {
     postgres: "INSERT INTO outbox_event
-            (event_id, event_type, aggregate_key, payload, next_attempt_at, created_at)
-        VALUES ($1::uuid, $2, $3, $4::jsonb, $5, $5)",
+            (event_id, event_type, aggregate_key, payload, traceparent, next_attempt_at, created_at)
+        VALUES ($1::uuid, $2, $3, $4::jsonb, $5, $6, $6)",
     sqlite: "INSERT INTO outbox_event
-            (event_id, event_type, aggregate_key, payload, next_attempt_at, created_at)
-        VALUES ($1, $2, $3, $4, $5, $5)",
+            (event_id, event_type, aggregate_key, payload, traceparent, next_attempt_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $6)",
 };
 
-/// `$1` is an array of `[event_id, event_type, aggregate_key, payload as text]`.
+/// `$1` is an array of `[event_id, event_type, aggregate_key, payload as text, traceparent]`.
 const INSERT_ALL: Sql = Sql {
     postgres: "INSERT INTO outbox_event
-            (event_id, event_type, aggregate_key, payload, next_attempt_at, created_at)
-        SELECT (e ->> 0)::uuid, e ->> 1, e ->> 2, (e ->> 3)::jsonb, $2, $2
+            (event_id, event_type, aggregate_key, payload, traceparent, next_attempt_at, created_at)
+        SELECT (e ->> 0)::uuid, e ->> 1, e ->> 2, (e ->> 3)::jsonb, e ->> 4, $2, $2
         FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS list (e, place)
         ORDER BY place",
     sqlite: "INSERT INTO outbox_event
-            (event_id, event_type, aggregate_key, payload, next_attempt_at, created_at)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, $2, $2
+            (event_id, event_type, aggregate_key, payload, traceparent, next_attempt_at, created_at)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, $2, $2
         FROM json_each($1)
         ORDER BY key",
 };
@@ -45,6 +46,7 @@ pub async fn publish<C: ConnectionTrait>(
     now: DateTime<Utc>,
 ) -> Result<Uuid, OutboxError> {
     let event_id = Uuid::now_v7();
+    let trace = trace_of(&event);
     let statement = INSERT.with(
         tx,
         [
@@ -52,6 +54,7 @@ pub async fn publish<C: ConnectionTrait>(
             event.event_type.into(),
             event.aggregate_key.into(),
             event.payload.to_string().into(),
+            trace.into(),
             time(tx, now),
         ],
     );
@@ -74,12 +77,14 @@ pub async fn publish_all<C: ConnectionTrait>(
     let mut bytes = 0;
     for event in events {
         let payload = event.payload.to_string();
+        let trace = trace_of(&event);
         bytes += payload.len() + event.aggregate_key.len() + event.event_type.len();
         rows.push(json!([
             Uuid::now_v7(),
             event.event_type,
             event.aggregate_key,
-            payload
+            payload,
+            trace
         ]));
         if rows.len() >= ROWS_PER_STATEMENT || bytes >= BYTES_PER_STATEMENT {
             published += insert_all(tx, std::mem::take(&mut rows), now).await?;
@@ -103,6 +108,11 @@ async fn insert_all<C: ConnectionTrait>(
     let inserted = tx.execute_raw(statement).await?.rows_affected();
     expect_rows(inserted, expected)?;
     Ok(inserted)
+}
+
+fn trace_of(event: &NewEvent) -> Option<String> {
+    let trace = event.traceparent.or_else(trace::current);
+    trace.map(|trace| trace.to_string())
 }
 
 fn expect_rows(found: u64, expected: u64) -> Result<(), OutboxError> {

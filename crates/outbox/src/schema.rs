@@ -1,7 +1,10 @@
-//! The tables, as idempotent statements to run in order. A row needs only the columns of the published contract; what
-//! is ours beyond them has defaults.
+//! The tables. A row needs only the columns of the published contract; what is ours beyond them has defaults.
 
-/// For PostgreSQL.
+use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
+
+use crate::sql::Sql;
+
+/// A new database's tables, for PostgreSQL: idempotent statements to run in order. [`lay`] also brings older tables up to date.
 pub const POSTGRES: &[&str] = &[
     // A queue's rows live for milliseconds: vacuum by count of dead rows, early and without pauses.
     "CREATE TABLE IF NOT EXISTS outbox_event (
@@ -16,7 +19,8 @@ pub const POSTGRES: &[&str] = &[
         last_error TEXT,
         created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
         postponed INTEGER NOT NULL DEFAULT 0,
-        delivered_to JSONB NOT NULL DEFAULT '[]'
+        delivered_to JSONB NOT NULL DEFAULT '[]',
+        traceparent TEXT
     ) WITH (
         autovacuum_vacuum_scale_factor = 0,
         autovacuum_vacuum_threshold = 2000,
@@ -39,7 +43,7 @@ pub const POSTGRES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS processed_event_processed_at ON processed_event (processed_at)",
 ];
 
-/// For SQLite.
+/// A new database's tables, for SQLite: idempotent statements to run in order. [`lay`] also brings older tables up to date.
 pub const SQLITE: &[&str] = &[
     // AUTOINCREMENT: an id is never given twice, not even when the table has been empty.
     "CREATE TABLE IF NOT EXISTS outbox_event (
@@ -54,7 +58,8 @@ pub const SQLITE: &[&str] = &[
         last_error TEXT,
         created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')),
         postponed INTEGER NOT NULL DEFAULT 0,
-        delivered_to TEXT NOT NULL DEFAULT '[]'
+        delivered_to TEXT NOT NULL DEFAULT '[]',
+        traceparent TEXT
     ) STRICT",
     "CREATE INDEX IF NOT EXISTS outbox_event_pending ON outbox_event (id) WHERE status = 'PENDING'",
     "CREATE INDEX IF NOT EXISTS outbox_event_put_off ON outbox_event (aggregate_key, id)
@@ -69,3 +74,43 @@ pub const SQLITE: &[&str] = &[
     ) STRICT, WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS processed_event_processed_at ON processed_event (processed_at)",
 ];
+
+/// A column that tables of earlier versions lack.
+struct Added {
+    column: &'static str,
+    add: &'static str,
+}
+
+const ADDED: &[Added] = &[Added {
+    column: "traceparent",
+    add: "ALTER TABLE outbox_event ADD COLUMN traceparent TEXT",
+}];
+
+// Asked first: in PostgreSQL, ALTER TABLE waits for every reader and makes all others wait behind it, even when there is
+// nothing to do, and SQLite knows no IF NOT EXISTS for a column.
+const HAS_COLUMN: Sql = Sql {
+    postgres: "SELECT 1 FROM information_schema.columns
+        WHERE table_schema = ANY (current_schemas(false)) AND table_name = 'outbox_event' AND column_name = $1",
+    sqlite: "SELECT 1 FROM pragma_table_info('outbox_event') WHERE name = $1",
+};
+
+/// Lays the tables, or adds what tables of an earlier version lack. Run it in a transaction, one node at a time.
+///
+/// # Errors
+/// When the database refuses a statement; roll the transaction back.
+pub async fn lay<C: ConnectionTrait>(tx: &C) -> Result<(), DbErr> {
+    let tables = match tx.get_database_backend() {
+        DatabaseBackend::Postgres => POSTGRES,
+        _ => SQLITE,
+    };
+    for statement in tables {
+        tx.execute_unprepared(statement).await?;
+    }
+    for Added { column, add } in ADDED {
+        let found = tx.query_one_raw(HAS_COLUMN.with(tx, [(*column).into()]));
+        if found.await?.is_none() {
+            tx.execute_unprepared(add).await?;
+        }
+    }
+    Ok(())
+}

@@ -39,7 +39,7 @@ const START: Sql = Sql {
 const DUE: Sql = Sql {
     postgres:
         "SELECT id, event_id::text AS event_id, event_type, aggregate_key, payload::text AS payload,
-            attempts, postponed, created_at, delivered_to::text AS delivered_to
+            traceparent, attempts, postponed, created_at, delivered_to::text AS delivered_to
         FROM outbox_event
         WHERE status = 'PENDING' AND id >= $2 AND id < $3
           AND (next_attempt_at <= $1
@@ -47,7 +47,7 @@ const DUE: Sql = Sql {
           AND aggregate_key NOT IN (SELECT jsonb_array_elements_text($4::jsonb))
         ORDER BY id LIMIT $5",
     sqlite: "SELECT id, event_id, event_type, aggregate_key, payload,
-            attempts, postponed, created_at, delivered_to
+            traceparent, attempts, postponed, created_at, delivered_to
         FROM outbox_event
         WHERE status = 'PENDING' AND id >= $2 AND id < $3
           AND (next_attempt_at <= $1
@@ -167,6 +167,7 @@ fn unreadable(row: &QueryResult, now: DateTime<Utc>, reason: &dyn Error) -> Resu
             event_type: row.try_get("", "event_type")?,
             aggregate_key: row.try_get("", "aggregate_key")?,
             payload: serde_json::Value::Null,
+            traceparent: None,
             attempts: row.try_get("", "attempts")?,
             created_at: now,
         },
@@ -180,6 +181,7 @@ fn read(row: &QueryResult) -> Result<Claimed, Box<dyn Error>> {
     let event_id: String = row.try_get("", "event_id")?;
     let payload: String = row.try_get("", "payload")?;
     let delivered_to: String = row.try_get("", "delivered_to")?;
+    let traceparent: Option<String> = row.try_get("", "traceparent")?;
     Ok(Claimed {
         event: Event {
             id: row.try_get("", "id")?,
@@ -189,6 +191,8 @@ fn read(row: &QueryResult) -> Result<Claimed, Box<dyn Error>> {
             event_type: row.try_get("", "event_type")?,
             aggregate_key: row.try_get("", "aggregate_key")?,
             payload: serde_json::from_str(&payload).map_err(|error| format!("payload: {error}"))?,
+            // A trace is for looking things up: one that cannot be read must not stop its event.
+            traceparent: traceparent.and_then(|text| text.parse().ok()),
             attempts: row.try_get("", "attempts")?,
             created_at: row.try_get("", "created_at")?,
         },

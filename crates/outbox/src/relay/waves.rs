@@ -87,6 +87,7 @@ mod tests {
             event_type: String::new(),
             aggregate_key: key.to_string(),
             payload: serde_json::Value::Null,
+            traceparent: None,
             attempts: 0,
             created_at: chrono::DateTime::UNIX_EPOCH,
         }

@@ -17,3 +17,4 @@ mod scripts;
 mod steps;
 mod stopping;
 mod support;
+mod trace_context;

@@ -25,12 +25,8 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) async fn new(database: testkit::Database) -> Self {
         let db = database.connect().await;
-        let schema = match db.get_database_backend() {
-            DatabaseBackend::Postgres => outbox::schema::POSTGRES,
-            _ => outbox::schema::SQLITE,
-        };
-        for statement in schema.iter().chain(schema) {
-            db.execute_unprepared(statement).await.unwrap();
+        for _ in 0..2 {
+            outbox::schema::lay(&db).await.unwrap();
         }
         db.execute_unprepared(
             "CREATE TABLE effect (seq INTEGER PRIMARY KEY, event BIGINT NOT NULL, key TEXT NOT NULL)",

@@ -66,21 +66,14 @@ pub async fn migrate(db: &Db) -> Result<Vec<&'static str>, DbErr> {
 /// The tables of the crates that can be used alone: each crate brings its own, as statements that may be run again.
 async fn lay_libraries(db: &Db) -> Result<(), DbErr> {
     let tx = begin(db).await?;
-    let statements: [&[&str]; 3] = match db.backend() {
-        DbBackend::Postgres => [
-            shedlock::schema::POSTGRES,
-            scheduler::schema::POSTGRES,
-            outbox::schema::POSTGRES,
-        ],
-        _ => [
-            shedlock::schema::SQLITE,
-            scheduler::schema::SQLITE,
-            outbox::schema::SQLITE,
-        ],
+    let statements: [&[&str]; 2] = match db.backend() {
+        DbBackend::Postgres => [shedlock::schema::POSTGRES, scheduler::schema::POSTGRES],
+        _ => [shedlock::schema::SQLITE, scheduler::schema::SQLITE],
     };
     for statement in statements.into_iter().flatten() {
         tx.execute_unprepared(statement).await?;
     }
+    outbox::schema::lay(&tx).await?;
     tx.commit().await
 }
 
