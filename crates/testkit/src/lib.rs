@@ -2,13 +2,14 @@
 //! SSE client, and bounded waiting.
 //!
 //! The servers themselves are started by `./scripts/test`, once for a whole run; this crate finds
-//! them through the environment. Everything here panics with an explanation when it fails, because
+//! them through the environment. Only a test that crashes a server starts one of its own ([`server`]). Everything here panics with an explanation when it fails, because
 //! a test has nobody to return an error to.
 
 mod database;
 pub mod http;
 pub mod postgres;
 pub mod process;
+pub mod server;
 pub mod sqlite;
 pub mod sse;
 pub mod wait;

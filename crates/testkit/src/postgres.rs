@@ -25,8 +25,16 @@ impl Database {
         let server = env::var(SERVER).unwrap_or_else(|_| {
             panic!("this test needs PostgreSQL: run ./scripts/test ({SERVER} is not set)")
         });
-        let server = Url::parse(&server)
-            .unwrap_or_else(|error| panic!("{SERVER} is no URL ({error}): run ./scripts/test"));
+        Self::create_on(&server).await
+    }
+
+    /// Makes the database on another server, such as one of the test's own.
+    ///
+    /// # Panics
+    /// When the server does not take it.
+    pub async fn create_on(server: &str) -> Self {
+        let server = Url::parse(server)
+            .unwrap_or_else(|error| panic!("{server} is no URL ({error}): run ./scripts/test"));
         let name = format!("test_{}", Uuid::new_v4().simple());
         // template0: nobody can be connected to it, which would refuse a copy.
         run_on(

@@ -4,6 +4,7 @@
 mod databases;
 mod http_client;
 mod processes;
+mod servers;
 mod sse_reader;
 mod stand_in;
 mod waiting;
