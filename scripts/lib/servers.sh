@@ -3,6 +3,7 @@
 # `set -euo pipefail` and set `me` to their name, for messages.
 #
 # Where a server keeps its data matters for benchmarks only: with `durable=yes` commits reach the disk.
+# `rabbitmq=no` leaves out the one that takes a core for many seconds to start.
 
 # Every background job gets a process group of its own, so that it can be stopped whole and a
 # Ctrl-C reaches this script first.
@@ -11,6 +12,7 @@ set -m
 scratch=
 drop_ins=()
 durable=${durable:-no}
+rabbitmq=${rabbitmq:-yes}
 
 say() { printf '==> %s\n' "$*" >&2; }
 
@@ -278,6 +280,72 @@ await_redis() {
     export PULLIT_TEST_REDIS_URL="redis://127.0.0.1:$redis_port/"
 }
 
+# ---------------------------------------------------------------- RabbitMQ
+
+# Debian's rabbitmq-server in the path insists on the folders of the system.
+find_rabbitmq() {
+    local own=/usr/lib/rabbitmq/bin/rabbitmq-server
+    if [[ -x $own ]]; then printf '%s\n' "$own"; else command -v rabbitmq-server; fi
+}
+
+start_rabbitmq() {
+    rabbitmq_bin=$(find_rabbitmq)
+    rabbitmq_folder=$scratch/rabbitmq
+    own_folder rabbitmq rabbitmq
+    say "starting RabbitMQ from $rabbitmq_bin"
+    launch rabbitmq run_rabbitmq
+    rabbitmq_group=$launched
+}
+
+run_rabbitmq() {
+    # A signal to the group ends the node, in order; the name server must outlive it.
+    trap : INT TERM
+    cd "$rabbitmq_folder"
+    # A memory limit of its own, because the share of a machine that it takes by default is too much
+    # here; what the write-ahead log may hold counts towards it.
+    (as rabbitmq tee rabbitmq.conf >/dev/null <<<'
+vm_memory_high_watermark.absolute = 512MB
+disk_free_limit.absolute = 50MB
+raft.wal_max_size_bytes = 33554432
+log.file = false
+log.console = true
+log.console.level = info')
+    (as rabbitmq tee enabled_plugins >/dev/null <<<'[].')
+    on_some_port rabbitmq serve_rabbitmq 'eaddrinuse\|already a epmd running'
+}
+
+# Erlang finds nodes by a name server, epmd, and leaves one behind in the background when none runs.
+# Ours runs in the group, on a port of its own, and ends when the node has.
+serve_rabbitmq() {
+    local home=$rabbitmq_folder status=0 epmd
+    (as rabbitmq epmd -port "$(($1 + 1))" -address 127.0.0.1) &
+    epmd=$!
+    rm -rf -- "$home/data"
+    (as rabbitmq env HOME="$home" ERL_EPMD_PORT="$(($1 + 1))" ERL_EPMD_ADDRESS=127.0.0.1 \
+        RABBITMQ_NODENAME="pullit-$1@localhost" RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT="$1" \
+        RABBITMQ_DIST_PORT="$(($1 + 2))" RABBITMQ_CONF_ENV_FILE=/dev/null \
+        RABBITMQ_CONFIG_FILE="$home/rabbitmq.conf" RABBITMQ_ADVANCED_CONFIG_FILE="$home/none" \
+        RABBITMQ_ENABLED_PLUGINS_FILE="$home/enabled_plugins" RABBITMQ_MNESIA_BASE="$home/data" \
+        RABBITMQ_LOG_BASE="$home" \
+        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='+S 1:1 +SDio 1 -kernel inet_dist_use_interface {127,0,0,1}' \
+        "$rabbitmq_bin") || status=$?
+    kill "$epmd" 2>/dev/null
+    wait "$epmd" 2>/dev/null
+    return "$status"
+}
+
+rabbitmq_is_ready() {
+    local log=$scratch/rabbitmq.log
+    grep -q 'Server startup complete' "$log" || return 1
+    rabbitmq_port=$(sed -n 's/.*started TCP listener on 127.0.0.1:\([0-9]*\).*/\1/p' "$log")
+    [[ -n $rabbitmq_port ]]
+}
+
+await_rabbitmq() {
+    await rabbitmq "$rabbitmq_group" rabbitmq_is_ready
+    export PULLIT_TEST_AMQP_URL="amqp://guest:guest@127.0.0.1:$rabbitmq_port/%2f"
+}
+
 # ---------------------------------------------------------------- all of them
 
 start_servers() {
@@ -285,7 +353,10 @@ start_servers() {
     needs postgresql find_postgres
     needs mariadb-server find_mariadb
     needs redis-server find_redis
+    [[ $rabbitmq == no ]] || needs rabbitmq-server find_rabbitmq
     install_packages
+    # First, because it takes the longest by far.
+    [[ $rabbitmq == no ]] || start_rabbitmq
     start_postgres
     start_mariadb
     start_redis
@@ -295,4 +366,5 @@ await_servers() {
     await_postgres
     await_mariadb
     await_redis
+    [[ $rabbitmq == no ]] || await_rabbitmq
 }
