@@ -1,25 +1,37 @@
-//! Events that were given up: listed, replayed or discarded by an operator. Every statement takes any connection, so
-//! that a caller can write its audit entry in the same transaction.
+//! Events that were given up: listed, replayed or discarded by an operator, whose name goes into the
+//! [`audit`](crate::audit) in the same transaction.
 
 use chrono::{DateTime, Utc};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 
 use crate::{
     OutboxError, StoredEvent,
-    sql::{Sql, time},
+    audit::{self, Action},
+    sql::{Sql, begin_write, id_list, time},
 };
 
-const REPLAY: Sql = Sql::same(
-    "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 0, next_attempt_at = $2
-        WHERE id = $1 AND status = 'DEAD'",
+const REPLAY: Sql = Sql {
+    postgres: "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 0, next_attempt_at = $2
+        WHERE status = 'DEAD' AND id = ANY (CAST(translate($1, '[]', '{}') AS bigint[]))",
+    sqlite: "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 0, next_attempt_at = $2
+        WHERE status = 'DEAD' AND id IN (SELECT value FROM json_each($1))",
+};
+
+const DISCARD: Sql = Sql {
+    postgres: "DELETE FROM outbox_event
+        WHERE status = 'DEAD' AND id = ANY (CAST(translate($1, '[]', '{}') AS bigint[]))",
+    sqlite: "DELETE FROM outbox_event
+        WHERE status = 'DEAD' AND id IN (SELECT value FROM json_each($1))",
+};
+
+const NEWEST: Sql =
+    Sql::same("SELECT id FROM outbox_event WHERE status = 'DEAD' ORDER BY id DESC LIMIT 1");
+
+const PAGE: Sql = Sql::same(
+    "SELECT id FROM outbox_event WHERE status = 'DEAD' AND id > $1 AND id <= $2 ORDER BY id LIMIT $3",
 );
 
-const REPLAY_ALL: Sql = Sql::same(
-    "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 0, next_attempt_at = $1
-        WHERE status = 'DEAD'",
-);
-
-const DISCARD: Sql = Sql::same("DELETE FROM outbox_event WHERE id = $1 AND status = 'DEAD'");
+const REPLAYED_AT_ONCE: i64 = 1000;
 
 /// The dead events with an id above `after_id` (0 for the first page), at most `limit`.
 ///
@@ -34,36 +46,97 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Makes a dead event pending again, with all its attempts; destinations that had confirmed it do not get it again.
-/// False when there is no dead event of this id.
+/// False when there is no dead event of this id. `actor` is who does it.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn replay<C: ConnectionTrait>(
-    db: &C,
+/// When the database fails; nothing is changed then.
+pub async fn replay(
+    db: &DatabaseConnection,
     id: i64,
+    actor: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, OutboxError> {
-    let statement = REPLAY.with(db, [id.into(), time(db, now)]);
-    Ok(db.execute_raw(statement).await?.rows_affected() == 1)
+    Ok(act(db, Action::Replay, &[id], actor, now).await? == 1)
 }
 
-/// Replays every dead event, and returns how many.
+/// Replays every event that is dead now, a thousand in a transaction, and returns how many. What dies meanwhile, again or
+/// for the first time, stays dead.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn replay_all<C: ConnectionTrait>(
-    db: &C,
+/// When the database fails; what was replayed before stays replayed.
+pub async fn replay_all(
+    db: &DatabaseConnection,
+    actor: &str,
     now: DateTime<Utc>,
 ) -> Result<u64, OutboxError> {
-    let statement = REPLAY_ALL.with(db, [time(db, now)]);
-    Ok(db.execute_raw(statement).await?.rows_affected())
+    let Some(newest) = ids(db, &NEWEST, &[]).await?.pop() else {
+        return Ok(0);
+    };
+    let (mut replayed, mut after) = (0, i64::MIN);
+    loop {
+        let page = ids(db, &PAGE, &[after, newest, REPLAYED_AT_ONCE]).await?;
+        let Some(last) = page.last() else {
+            return Ok(replayed);
+        };
+        after = *last;
+        replayed += act(db, Action::ReplayAll, &page, actor, now).await?;
+    }
 }
 
-/// Deletes a dead event for good. False when there is no dead event of this id.
+/// Deletes a dead event for good. False when there is no dead event of this id. `actor` is who does it.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn discard<C: ConnectionTrait>(db: &C, id: i64) -> Result<bool, OutboxError> {
-    let statement = DISCARD.with(db, [id.into()]);
-    Ok(db.execute_raw(statement).await?.rows_affected() == 1)
+/// When the database fails; nothing is changed then.
+pub async fn discard(
+    db: &DatabaseConnection,
+    id: i64,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, OutboxError> {
+    Ok(act(db, Action::Discard, &[id], actor, now).await? == 1)
+}
+
+async fn ids(db: &DatabaseConnection, sql: &Sql, values: &[i64]) -> Result<Vec<i64>, OutboxError> {
+    let statement = sql.with(db, values.iter().map(|value| (*value).into()));
+    let rows = db.query_all_raw(statement).await?;
+    let ids = rows.iter().map(|row| row.try_get("", "id"));
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+async fn act(
+    db: &DatabaseConnection,
+    action: Action,
+    ids: &[i64],
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<u64, OutboxError> {
+    let tx = begin_write(db).await?;
+    let acted = act_in(&tx, action, ids, actor, now).await;
+    // Ended here in either case, so that the one connection of SQLite is free for the next statement.
+    match acted {
+        Ok(_) => tx.commit().await?,
+        Err(_) => tx.rollback().await?,
+    }
+    acted
+}
+
+async fn act_in(
+    tx: &DatabaseTransaction,
+    action: Action,
+    ids: &[i64],
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<u64, OutboxError> {
+    let audited = audit::write(tx, action, ids, actor, now).await?;
+    let events = id_list(audited.iter().copied());
+    let statement = match action {
+        Action::Replay | Action::ReplayAll => REPLAY.with(tx, [events, time(tx, now)]),
+        Action::Discard => DISCARD.with(tx, [events]),
+    };
+    let acted = tx.execute_raw(statement).await?.rows_affected();
+    if acted != audited.len() as u64 {
+        let message = format!("{acted} dead events changed for {} entries", audited.len());
+        return Err(DbErr::Custom(message).into());
+    }
+    Ok(acted)
 }

@@ -1,7 +1,9 @@
 //! What a consumer has already handled, so that a delivery that comes again has no second effect.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use uuid::Uuid;
 
 use crate::{
@@ -16,10 +18,23 @@ const REMEMBER: Sql = Sql {
         VALUES ($1, $2, $3) ON CONFLICT (event_id, consumer) DO NOTHING",
 };
 
+// In one order: two batches with the same events would otherwise wait for each other.
+const REMEMBER_ALL: Sql = Sql {
+    postgres: "INSERT INTO processed_event (event_id, consumer, processed_at)
+        SELECT e::uuid, $2, $3 FROM jsonb_array_elements_text($1::jsonb) AS list (e) ORDER BY 1
+        ON CONFLICT (event_id, consumer) DO NOTHING RETURNING event_id::text AS event_id",
+    sqlite: "INSERT INTO processed_event (event_id, consumer, processed_at)
+        SELECT value, $2, $3 FROM json_each($1) WHERE true ORDER BY 1
+        ON CONFLICT (event_id, consumer) DO NOTHING RETURNING event_id",
+};
+
+// An event that still stands in the outbox, dead perhaps, may be delivered again however old its mark is.
 const PRUNE: Sql = Sql::same(
     "DELETE FROM processed_event WHERE (event_id, consumer) IN (
         SELECT event_id, consumer FROM processed_event
-        WHERE processed_at < $1 ORDER BY processed_at LIMIT $2)",
+        WHERE processed_at < $1
+          AND NOT EXISTS (SELECT 1 FROM outbox_event WHERE outbox_event.event_id = processed_event.event_id)
+        ORDER BY processed_at LIMIT $2)",
 );
 
 /// Whether `consumer` meets this event for the first time. Call it in the transaction of the effect: both commit or
@@ -40,8 +55,47 @@ pub async fn first_time<C: ConnectionTrait>(
     Ok(tx.execute_raw(statement).await?.rows_affected() == 1)
 }
 
-/// Forgets what was processed before `older_than`, `batch` rows a transaction, and returns how many. Keep more than the
-/// longest retry ([`Relay::longest_retry`](crate::Relay::longest_retry)) and any replay by hand.
+/// Those of a batch that `consumer` meets for the first time, as [`first_time`] in one statement.
+///
+/// # Errors
+/// When the database fails; roll the transaction back.
+pub async fn first_times<C: ConnectionTrait>(
+    tx: &C,
+    event_ids: &[Uuid],
+    consumer: &str,
+    now: DateTime<Utc>,
+) -> Result<HashSet<Uuid>, OutboxError> {
+    let list: serde_json::Value = event_ids.iter().map(Uuid::to_string).collect();
+    let values = [list.to_string().into(), consumer.into(), time(tx, now)];
+    let rows = tx.query_all_raw(REMEMBER_ALL.with(tx, values)).await?;
+    rows.iter()
+        .map(|row| {
+            let text: String = row.try_get("", "event_id")?;
+            let id = text.parse().map_err(|error| {
+                DbErr::Type(format!("processed_event: event_id {text:?}: {error}"))
+            })?;
+            Ok(id)
+        })
+        .collect()
+}
+
+/// Forgets at most `batch` events that were processed before `older_than`, the oldest first, and returns how many.
+/// Keep more than the longest retry ([`Relay::longest_retry`](crate::Relay::longest_retry)) and any replay by hand at a
+/// broker; events that still stand in the outbox are never forgotten.
+///
+/// # Errors
+/// When the database fails.
+pub async fn prune_batch<C: ConnectionTrait>(
+    db: &C,
+    older_than: DateTime<Utc>,
+    batch: u64,
+) -> Result<u64, OutboxError> {
+    let limit = i64::try_from(batch).unwrap_or(i64::MAX);
+    let statement = PRUNE.with(db, [time(db, older_than), limit.into()]);
+    Ok(db.execute_raw(statement).await?.rows_affected())
+}
+
+/// Forgets all of them, as [`prune_batch`] in transactions of their own, and returns how many.
 ///
 /// # Errors
 /// When the database fails; what was pruned before stays pruned.
@@ -51,11 +105,9 @@ pub async fn prune(
     batch: u64,
 ) -> Result<u64, OutboxError> {
     let batch = batch.max(1);
-    let limit = i64::try_from(batch).unwrap_or(i64::MAX);
     let mut pruned = 0;
     loop {
-        let statement = PRUNE.with(db, [time(db, older_than), limit.into()]);
-        let rows = db.execute_raw(statement).await?.rows_affected();
+        let rows = prune_batch(db, older_than, batch).await?;
         pruned += rows;
         if rows < batch {
             return Ok(pruned);

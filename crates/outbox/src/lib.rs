@@ -11,26 +11,31 @@
 //! There is no cursor: what stands in the table is undelivered, so that a transaction which took a smaller id and
 //! committed later is never passed by.
 
+pub mod audit;
 pub mod dead;
 pub mod inbox;
 pub mod schema;
 pub mod trace;
 
 mod backlog;
+mod bulk;
 mod destination;
 mod error;
 mod event;
 mod guard;
 mod publish;
+mod publish_select;
 mod relay;
 mod signal;
 mod sql;
+mod wake;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 pub use backlog::{Backlog, StatusCount, backlog, list};
+pub use bulk::{Bulk, BulkError, BulkReport};
 pub use destination::{Destination, Projection, Transport};
 pub use error::{
     ApplyError, DeliveryError, GuardError, OutboxError, RelayError, RouteError, is_conflict,
@@ -38,9 +43,11 @@ pub use error::{
 pub use event::{Event, EventStatus, NewEvent, StoredEvent};
 pub use guard::{Guard, NoGuard};
 pub use publish::{publish, publish_all};
+pub use publish_select::{EventQuery, publish_select};
 pub use relay::{Jitter, Relay, RelayBuilder, RelayReport, RelayRun};
 pub use signal::Signal;
 pub use trace::TraceParent;
+pub use wake::PostgresWake;
 
 /// The clock, passed in so that a test can move it.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

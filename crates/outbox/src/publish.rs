@@ -63,7 +63,7 @@ pub async fn publish<C: ConnectionTrait>(
 }
 
 /// Publishes many events in the caller's transaction, in their order, and returns how many. The transaction grows with
-/// them: split a million over several.
+/// them: for a million see [`Bulk`](crate::Bulk) and [`publish_select`](crate::publish_select).
 ///
 /// # Errors
 /// When the database refuses a row; roll the transaction back.
@@ -72,29 +72,53 @@ pub async fn publish_all<C: ConnectionTrait>(
     events: Vec<NewEvent>,
     now: DateTime<Utc>,
 ) -> Result<u64, OutboxError> {
-    let mut published = 0;
-    let mut rows = Vec::new();
-    let mut bytes = 0;
-    for event in events {
-        let payload = event.payload.to_string();
+    insert_rows(tx, events.into_iter().map(Row::of), now).await
+}
+
+/// An event as [`INSERT_ALL`] takes it.
+pub(crate) struct Row {
+    json: serde_json::Value,
+    /// About how much it is to send.
+    pub(crate) bytes: usize,
+}
+
+impl Row {
+    pub(crate) fn of(event: NewEvent) -> Self {
         let trace = trace_of(&event);
-        bytes += payload.len() + event.aggregate_key.len() + event.event_type.len();
-        rows.push(json!([
+        let payload = event.payload.to_string();
+        let bytes = payload.len() + event.aggregate_key.len() + event.event_type.len();
+        let json = json!([
             Uuid::now_v7(),
             event.event_type,
             event.aggregate_key,
             payload,
             trace
-        ]));
-        if rows.len() >= ROWS_PER_STATEMENT || bytes >= BYTES_PER_STATEMENT {
-            published += insert_all(tx, std::mem::take(&mut rows), now).await?;
+        ]);
+        Self { json, bytes }
+    }
+}
+
+/// In statements of bounded size.
+pub(crate) async fn insert_rows<C: ConnectionTrait>(
+    tx: &C,
+    rows: impl Iterator<Item = Row>,
+    now: DateTime<Utc>,
+) -> Result<u64, OutboxError> {
+    let mut inserted = 0;
+    let mut statement = Vec::new();
+    let mut bytes = 0;
+    for row in rows {
+        bytes += row.bytes;
+        statement.push(row.json);
+        if statement.len() >= ROWS_PER_STATEMENT || bytes >= BYTES_PER_STATEMENT {
+            inserted += insert_all(tx, std::mem::take(&mut statement), now).await?;
             bytes = 0;
         }
     }
-    if !rows.is_empty() {
-        published += insert_all(tx, rows, now).await?;
+    if !statement.is_empty() {
+        inserted += insert_all(tx, statement, now).await?;
     }
-    Ok(published)
+    Ok(inserted)
 }
 
 async fn insert_all<C: ConnectionTrait>(

@@ -1,25 +1,58 @@
 use std::sync::Arc;
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
-/// Wakes the relay of this process. Signal after the commit: a relay woken earlier finds nothing.
+use crate::PostgresWake;
+
+/// Wakes the relay. Signal after the commit: a relay woken earlier finds nothing.
 #[derive(Debug, Clone, Default)]
-pub struct Signal(Arc<Notify>);
+pub struct Signal(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    here: Notify,
+    elsewhere: Option<PostgresWake>,
+}
 
 impl Signal {
-    /// A signal that nobody has given yet.
+    /// A signal that nobody has given yet, for a relay in this process.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// One that wakes the relays of other processes too, where they [`hear`](Self::hear).
+    #[must_use]
+    pub fn reaching(elsewhere: PostgresWake) -> Self {
+        Self(Arc::new(Inner {
+            here: Notify::new(),
+            elsewhere: Some(elsewhere),
+        }))
+    }
+
     /// There is something to relay. Calls before the next [`notified`](Self::notified) count as one.
     pub fn notify(&self) {
-        self.0.notify_one();
+        self.notify_here();
+        if let Some(elsewhere) = &self.0.elsewhere {
+            elsewhere.notify();
+        }
+    }
+
+    fn notify_here(&self) {
+        self.0.here.notify_one();
+    }
+
+    /// Takes the wake-ups of other processes for its own, until cancelled; does nothing if it reaches none. For a process
+    /// with a relay.
+    pub async fn hear(&self, cancel: CancellationToken) {
+        if let Some(elsewhere) = &self.0.elsewhere {
+            elsewhere.run(cancel, || self.notify_here()).await;
+        }
     }
 
     /// Waits for a call of [`notify`](Self::notify), or takes one that came earlier. Meant for one waiter.
     pub async fn notified(&self) {
-        self.0.notified().await;
+        self.0.here.notified().await;
     }
 }

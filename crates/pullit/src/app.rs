@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use outbox::{Destination, Relay, Signal};
+use outbox::{Destination, PostgresWake, Relay, Signal};
 use scheduler::{Clock, Scheduler};
 use sea_orm::{DbBackend, DbErr};
 use shedlock::{LockProvider, PostgresLockProvider, SqliteLockProvider};
@@ -38,6 +38,9 @@ use crate::source::{ExtractionLoop, ExtractionOptions, SourceLimits, Sources};
 
 /// The pause after the first failed delivery of an event, and the longest.
 const OUTBOX_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
+
+/// Where the nodes of a cluster tell each other of new events (PostgreSQL's NOTIFY).
+const OUTBOX_CHANNEL: &str = "pullit_outbox";
 
 /// Why the service cannot be built.
 #[derive(Debug, Error)]
@@ -147,7 +150,7 @@ impl App {
             tracing::info!(script, "the tables are brought up to date");
         }
         let secrets = secrets(&config)?;
-        let signal = Signal::new();
+        let signal = signal(&db);
         let signer = UrlSigner::new(&public_url(&config), secrets.key("upload-url"));
         let folder = config.storage_url();
         let folder = folder.strip_prefix("file://").unwrap_or(&folder);
@@ -345,6 +348,17 @@ fn locks(db: &Db, node: &str) -> Arc<dyn LockProvider> {
             let pool = db.write().get_sqlite_connection_pool().clone();
             Arc::new(SqliteLockProvider::new(pool, node))
         }
+    }
+}
+
+/// A publish on any node wakes the relay, whichever node has it.
+fn signal(db: &Db) -> Signal {
+    match db.backend() {
+        DbBackend::Postgres => {
+            let pool = db.write().get_postgres_connection_pool().clone();
+            Signal::reaching(PostgresWake::new(pool, OUTBOX_CHANNEL))
+        }
+        _ => Signal::new(),
     }
 }
 

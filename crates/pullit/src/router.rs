@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use outbox::{TraceParent, trace};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::request_id::{
@@ -114,6 +115,8 @@ fn cors(config: &Config) -> CorsLayer {
             CONTENT_TYPE,
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("last-event-id"),
+            HeaderName::from_static(TRACEPARENT),
+            HeaderName::from_static("tracestate"),
         ])
         .expose_headers([LOCATION, HeaderName::from_static("x-request-id")])
         .max_age(std::time::Duration::from_secs(3600))
@@ -127,7 +130,10 @@ async fn in_time(State(config): State<Arc<Config>>, request: Request, next: Next
     }
 }
 
-/// One span and one count for each request. Paths are told as their pattern, and methods that nobody serves as one: ids, and words that a
+/// Names the trace that a request belongs to (W3C Trace Context).
+const TRACEPARENT: &str = "traceparent";
+
+/// One span, one step of a trace and one count for each request. Paths are told as their pattern, and methods that nobody serves as one: ids, and words that a
 /// stranger makes up, would make the metrics grow without end.
 async fn observe(request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -143,11 +149,14 @@ async fn observe(request: Request, next: Next) -> Response {
         .and_then(|id| id.header_value().to_str().ok())
         .unwrap_or_default()
         .to_owned();
-    let span = tracing::info_span!("request", %method, path, id);
-    let mut response = next.run(request).instrument(span).await;
+    let trace = trace_of(request.headers());
+    let span = tracing::info_span!("request", %method, path, id, trace_id = trace.trace_id());
+    let answering = trace::scope(trace, next.run(request));
+    let mut response = answering.instrument(span).await;
     let status = response.status();
     if status.is_server_error() {
-        tracing::error!(%method, path, id, status = status.as_u16(), "a request failed on our side");
+        let trace_id = trace.trace_id();
+        tracing::error!(%method, path, id, trace_id, status = status.as_u16(), "a request failed on our side");
     }
     let labels = [
         ("method", told(&method).to_owned()),
@@ -161,6 +170,16 @@ async fn observe(request: Request, next: Next) -> Response {
         .headers_mut()
         .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// The next step of the caller's trace. One that cannot be read, or that is named twice, is as good as none.
+fn trace_of(headers: &HeaderMap) -> TraceParent {
+    let mut named = headers.get_all(TRACEPARENT).iter();
+    let received = match (named.next(), named.next()) {
+        (Some(only), None) => only.to_str().ok().and_then(|text| text.parse().ok()),
+        _ => None,
+    };
+    received.map_or_else(TraceParent::new, TraceParent::child)
 }
 
 fn told(method: &Method) -> &str {
@@ -184,6 +203,35 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TRACE: HeaderValue =
+        HeaderValue::from_static("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+
+    #[test]
+    fn a_request_is_the_next_step_of_the_trace_that_its_caller_names() {
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(TRACEPARENT), TRACE)]);
+        let trace = trace_of(&headers);
+        assert_eq!(trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_ne!(TRACE, trace.to_string());
+        assert!(
+            trace.to_string().ends_with("-01"),
+            "recorded, as the caller's is"
+        );
+    }
+
+    #[test]
+    fn a_request_without_one_valid_trace_starts_its_own() {
+        let name = || HeaderName::from_static(TRACEPARENT);
+        let mut twice = HeaderMap::new();
+        twice.append(name(), TRACE);
+        twice.append(name(), TRACE);
+        let broken = HeaderMap::from_iter([(name(), HeaderValue::from_static("00-0-0-0"))]);
+        for headers in [HeaderMap::new(), twice, broken] {
+            let id = trace_of(&headers).trace_id();
+            assert_ne!(id, "4bf92f3577b34da6a3ce929d0e0e4736");
+            assert_ne!(id, trace_of(&headers).trace_id());
+        }
+    }
 
     #[test]
     fn methods_that_a_stranger_makes_up_are_counted_as_one() {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use outbox::{GuardError, Relay, RelayRun};
+use outbox::{GuardError, Relay, RelayRun, TraceParent, trace};
 use scheduler::Misfire::{RunOnce, Skip};
 use scheduler::Scope::{Cluster, Node};
 use scheduler::{Fence, Job, JobBuilder, JobContext, JobError};
 use sea_orm::DatabaseTransaction;
+use tracing::Instrument;
 
 use crate::housekeeping::Housekeeping;
 use crate::job_settings::{BadSetting, Defaults, Record, Settings};
@@ -83,7 +84,7 @@ pub fn jobs(config: &Config, rooms: &Rooms) -> Result<Vec<Job>, BadSetting> {
     ])
 }
 
-/// The last column of the table: what a job does, with its right to write.
+/// The last column of the table: what a job does, with its right to write, as the start of a trace.
 trait Does {
     fn does<W, F>(self, rooms: &Rooms, work: W) -> Job
     where
@@ -100,8 +101,10 @@ impl Does for JobBuilder {
         let rooms = rooms.clone();
         self.run(move |context| {
             let fence = ScheduledFence(context.fence());
-            let working = work(context, rooms.clone(), fence);
-            async move { working.await.map_err(said_to_the_scheduler) }
+            let trace = TraceParent::new();
+            let span = tracing::info_span!("work", trace_id = trace.trace_id());
+            let working = trace::scope(trace, work(context, rooms.clone(), fence));
+            async move { working.await.map_err(said_to_the_scheduler) }.instrument(span)
         })
     }
 }

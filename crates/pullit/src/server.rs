@@ -197,6 +197,11 @@ impl Running {
                     running.wake(schedulers::RELAY);
                 }
             }));
+            let (signal, stop) = (app.signal.clone(), cancel.clone());
+            workers.push(kept("wake-ups of other nodes", cancel.clone(), move || {
+                let (signal, stop) = (signal.clone(), stop.clone());
+                async move { signal.hear(stop).await }
+            }));
         }
         Ok(Self {
             app,

@@ -36,10 +36,10 @@ testkit::on_each_database! {
 
     async fn a_replayed_event_has_all_its_attempts_again(db: testkit::Database) {
         let (outbox, ids, pending) = with_dead(db).await;
-        assert!(dead::replay(&outbox.db, ids[1], outbox.now()).await.unwrap());
-        assert!(!dead::replay(&outbox.db, ids[1], outbox.now()).await.unwrap());
-        assert!(!dead::replay(&outbox.db, pending, outbox.now()).await.unwrap());
-        assert!(!dead::replay(&outbox.db, 999, outbox.now()).await.unwrap());
+        assert!(dead::replay(&outbox.db, ids[1], "kim", outbox.now()).await.unwrap());
+        assert!(!dead::replay(&outbox.db, ids[1], "kim", outbox.now()).await.unwrap());
+        assert!(!dead::replay(&outbox.db, pending, "kim", outbox.now()).await.unwrap());
+        assert!(!dead::replay(&outbox.db, 999, "kim", outbox.now()).await.unwrap());
         let stored = outbox.stored().await;
         assert_eq!((stored[1].status, stored[1].attempts), (EventStatus::Pending, 0));
         assert_eq!(stored[1].next_attempt_at, outbox.now());
@@ -52,7 +52,7 @@ testkit::on_each_database! {
 
     async fn all_dead_events_are_replayed_in_order(db: testkit::Database) {
         let (outbox, ids, pending) = with_dead(db).await;
-        assert_eq!(dead::replay_all(&outbox.db, outbox.now()).await.unwrap(), 3);
+        assert_eq!(dead::replay_all(&outbox.db, "kim", outbox.now()).await.unwrap(), 3);
         let wire = Wire::new();
         let relay = outbox.relay().route("A", wire.to()).build().unwrap();
         assert_eq!(run(&relay).await, report(4, 0, 0));
@@ -61,9 +61,9 @@ testkit::on_each_database! {
 
     async fn only_dead_events_can_be_discarded(db: testkit::Database) {
         let (outbox, ids, pending) = with_dead(db).await;
-        assert!(dead::discard(&outbox.db, ids[0]).await.unwrap());
-        assert!(!dead::discard(&outbox.db, ids[0]).await.unwrap());
-        assert!(!dead::discard(&outbox.db, pending).await.unwrap());
+        assert!(dead::discard(&outbox.db, ids[0], "kim", outbox.now()).await.unwrap());
+        assert!(!dead::discard(&outbox.db, ids[0], "kim", outbox.now()).await.unwrap());
+        assert!(!dead::discard(&outbox.db, pending, "kim", outbox.now()).await.unwrap());
         assert_eq!(outbox.stored_ids().await, [ids[1], ids[2], pending]);
     }
 }

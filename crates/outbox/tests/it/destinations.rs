@@ -84,7 +84,7 @@ testkit::on_each_database! {
         let id = outbox.publish("A", "k").await;
         assert_eq!(run(&relay).await, report(0, 0, 1));
         broken.store(false, Ordering::SeqCst);
-        assert!(outbox::dead::replay(&outbox.db, id, outbox.now()).await.unwrap());
+        assert!(outbox::dead::replay(&outbox.db, id, "kim", outbox.now()).await.unwrap());
         assert_eq!(run(&relay).await, report(1, 0, 0));
         assert_eq!(first.asked(), [id]);
         assert_eq!(second.asked(), [id, id]);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use outbox::inbox::{first_time, prune};
+use outbox::inbox::{first_time, first_times, prune, prune_batch};
 use sea_orm::TransactionTrait;
 use uuid::Uuid;
 
@@ -35,6 +35,38 @@ testkit::on_each_database! {
         first_time(&outbox.db, kept, "a", outbox.now()).await.unwrap();
         assert_eq!(prune(&outbox.db, outbox.now(), 10).await.unwrap(), 25);
         assert!(!first_time(&outbox.db, kept, "a", outbox.now()).await.unwrap());
+    }
+
+    async fn of_a_batch_only_what_is_new_is_told_and_each_once(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let ids: Vec<Uuid> = (0..50).map(|_| Uuid::now_v7()).collect();
+        let known = ids[7];
+        first_time(&outbox.db, known, "a", outbox.now()).await.unwrap();
+        let twice = [&ids[..], &ids[..]].concat();
+        let new = first_times(&outbox.db, &twice, "a", outbox.now()).await.unwrap();
+        assert_eq!(new, ids.iter().copied().filter(|id| *id != known).collect());
+        assert!(first_times(&outbox.db, &ids, "a", outbox.now()).await.unwrap().is_empty());
+        assert_eq!(first_times(&outbox.db, &ids, "b", outbox.now()).await.unwrap().len(), 50);
+        assert!(first_times(&outbox.db, &[], "a", outbox.now()).await.unwrap().is_empty());
+        assert_eq!(outbox.number("SELECT COUNT(*) AS n FROM processed_event").await, 100);
+    }
+
+    async fn an_event_that_may_still_be_delivered_is_not_forgotten_however_old(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let dead = outbox.publish("A", "k").await;
+        outbox.execute("UPDATE outbox_event SET status = 'DEAD'").await;
+        let event_id = outbox.stored().await[0].event_id.parse().unwrap();
+        first_time(&outbox.db, event_id, "a", outbox.now()).await.unwrap();
+        for _ in 0..5 {
+            first_time(&outbox.db, Uuid::now_v7(), "a", outbox.now()).await.unwrap();
+        }
+        outbox.advance(Duration::from_secs(365 * 24 * 3600));
+        assert_eq!(prune_batch(&outbox.db, outbox.now(), 3).await.unwrap(), 3);
+        assert_eq!(prune(&outbox.db, outbox.now(), 3).await.unwrap(), 2);
+        assert!(!first_time(&outbox.db, event_id, "a", outbox.now()).await.unwrap());
+
+        outbox::dead::discard(&outbox.db, dead, "kim", outbox.now()).await.unwrap();
+        assert_eq!(prune(&outbox.db, outbox.now(), 3).await.unwrap(), 1);
     }
 
     async fn the_longest_retry_tells_how_long_to_remember(db: testkit::Database) {

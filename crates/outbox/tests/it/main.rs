@@ -5,6 +5,8 @@
     reason = "a test has nobody to return an error to"
 )]
 
+mod audit;
+mod bulk;
 mod dead_letters;
 mod destinations;
 mod failures;
@@ -18,3 +20,4 @@ mod steps;
 mod stopping;
 mod support;
 mod trace_context;
+mod waking;

@@ -1,5 +1,6 @@
 //! Each endpoint of the contract, through the HTTP port.
 
+mod across_nodes;
 mod admin;
 mod documents;
 mod idempotency;

@@ -1,0 +1,161 @@
+//! Who replayed or discarded which dead event. An entry is written in the transaction of the action: neither is there
+//! without the other. Payloads are not kept: they may hold a member's data.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Value};
+use serde::Serialize;
+
+use crate::{
+    OutboxError,
+    sql::{Sql, id_list, time},
+};
+
+/// What an operator did to a dead event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Action {
+    /// Replayed this one.
+    Replay,
+    /// Replayed every dead event, and so this one.
+    ReplayAll,
+    /// Deleted it for good.
+    Discard,
+}
+
+impl Action {
+    /// The name in the table.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Replay => "REPLAY",
+            Self::ReplayAll => "REPLAY_ALL",
+            Self::Discard => "DISCARD",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Replay, Self::ReplayAll, Self::Discard]
+            .into_iter()
+            .find(|action| action.as_str() == text)
+    }
+}
+
+/// One event's part in an action, with the event as it was before.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEntry {
+    /// Its place in the order of the entries.
+    pub id: i64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who, in the caller's words.
+    pub actor: String,
+    /// What.
+    pub action: Action,
+    /// Row id of the event.
+    pub event: i64,
+    /// The event's name everywhere.
+    pub event_id: String,
+    /// What had happened.
+    pub event_type: String,
+    /// Whom it had happened to.
+    pub aggregate_key: String,
+    /// Failed attempts.
+    pub attempts: i32,
+    /// What the last attempt had said.
+    pub last_error: Option<String>,
+}
+
+// Locked in PostgreSQL, so that what is written here is what the action finds.
+const WRITE: Sql = Sql {
+    postgres: "INSERT INTO outbox_audit
+            (at, actor, action, event, event_id, event_type, aggregate_key, attempts, last_error)
+        SELECT $2, $3, $4, id, event_id, event_type, aggregate_key, attempts, last_error FROM outbox_event
+        WHERE status = 'DEAD' AND id = ANY (CAST(translate($1, '[]', '{}') AS bigint[]))
+        ORDER BY id FOR UPDATE
+        RETURNING event",
+    sqlite: "INSERT INTO outbox_audit
+            (at, actor, action, event, event_id, event_type, aggregate_key, attempts, last_error)
+        SELECT $2, $3, $4, id, event_id, event_type, aggregate_key, attempts, last_error FROM outbox_event
+        WHERE status = 'DEAD' AND id IN (SELECT value FROM json_each($1))
+        ORDER BY id
+        RETURNING event",
+};
+
+const LIST: Sql = Sql {
+    postgres: "SELECT id, at, actor, action, event, event_id::text AS event_id, event_type, aggregate_key, attempts,
+            last_error
+        FROM outbox_audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
+    sqlite: "SELECT id, at, actor, action, event, event_id, event_type, aggregate_key, attempts, last_error
+        FROM outbox_audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
+};
+
+const PRUNE: Sql = Sql::same(
+    "DELETE FROM outbox_audit WHERE id IN (SELECT id FROM outbox_audit WHERE at < $1 ORDER BY at LIMIT $2)",
+);
+
+/// Writes an entry for each of these events that is dead, and returns those.
+pub(crate) async fn write(
+    tx: &DatabaseTransaction,
+    action: Action,
+    ids: &[i64],
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<i64>, OutboxError> {
+    let values: [Value; 4] = [
+        id_list(ids.iter().copied()),
+        time(tx, now),
+        actor.into(),
+        action.as_str().into(),
+    ];
+    let rows = tx.query_all_raw(WRITE.with(tx, values)).await?;
+    let events = rows.iter().map(|row| row.try_get("", "event"));
+    Ok(events.collect::<Result<_, _>>()?)
+}
+
+/// The entries before `before` (none: the newest), newest first, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list<C: ConnectionTrait>(
+    db: &C,
+    before: Option<i64>,
+    limit: u64,
+) -> Result<Vec<AuditEntry>, OutboxError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let values = [before.unwrap_or(i64::MAX).into(), limit.into()];
+    let rows = db.query_all_raw(LIST.with(db, values)).await?;
+    rows.iter().map(entry).collect()
+}
+
+/// Deletes at most `batch` entries from before `older_than`, the oldest first, and returns how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn prune_batch<C: ConnectionTrait>(
+    db: &C,
+    older_than: DateTime<Utc>,
+    batch: u64,
+) -> Result<u64, OutboxError> {
+    let limit = i64::try_from(batch).unwrap_or(i64::MAX);
+    let statement = PRUNE.with(db, [time(db, older_than), limit.into()]);
+    Ok(db.execute_raw(statement).await?.rows_affected())
+}
+
+fn entry(row: &QueryResult) -> Result<AuditEntry, OutboxError> {
+    let action: String = row.try_get("", "action")?;
+    let action =
+        Action::parse(&action).ok_or(OutboxError::Unreadable(format!("action {action:?}")))?;
+    Ok(AuditEntry {
+        id: row.try_get("", "id")?,
+        at: row.try_get("", "at")?,
+        actor: row.try_get("", "actor")?,
+        action,
+        event: row.try_get("", "event")?,
+        event_id: row.try_get("", "event_id")?,
+        event_type: row.try_get("", "event_type")?,
+        aggregate_key: row.try_get("", "aggregate_key")?,
+        attempts: row.try_get("", "attempts")?,
+        last_error: row.try_get("", "last_error")?,
+    })
+}

@@ -1,0 +1,175 @@
+use std::{pin::pin, sync::Arc};
+
+use futures::{Stream, StreamExt};
+use sea_orm::DatabaseConnection;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Guard, GuardError, NewEvent, NoGuard, Now, OutboxError,
+    publish::{Row, insert_rows},
+    sql::begin_write,
+};
+
+/// Publishes a stream of millions in transactions of bounded size, each of them whole or not at all. For events that a
+/// query can give, [`publish_select`](crate::publish_select) is faster.
+#[derive(Clone)]
+pub struct Bulk {
+    db: DatabaseConnection,
+    now: Now,
+    rows: usize,
+    bytes: usize,
+    guard: Arc<dyn Guard>,
+    cancellation: CancellationToken,
+}
+
+/// What a bulk published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkReport {
+    /// Events committed.
+    pub published: u64,
+    /// Whether these were all; otherwise it was cancelled.
+    pub complete: bool,
+}
+
+/// A bulk that stopped half-way. The events that it names as published stay, in their order; the transaction in which it
+/// failed is rolled back (unless it was the commit whose answer got lost, after which nobody knows).
+#[derive(Debug, thiserror::Error)]
+pub enum BulkError {
+    /// The database failed.
+    #[error("publishing stopped after {published} events, which stay: {cause}")]
+    Outbox {
+        /// Events committed before.
+        published: u64,
+        /// What failed.
+        cause: OutboxError,
+    },
+    /// The guard no longer vouches for this run.
+    #[error(
+        "publishing stopped after {published} events, which stay, without the guard's word: {cause}"
+    )]
+    Guard {
+        /// Events committed before.
+        published: u64,
+        /// What it said.
+        cause: GuardError,
+    },
+}
+
+impl Bulk {
+    /// Transactions of at most 10,000 events and about 8 MiB; nobody guards or cancels it.
+    #[must_use]
+    pub fn new(db: DatabaseConnection, now: Now) -> Self {
+        Self {
+            db,
+            now,
+            rows: 10_000,
+            bytes: 8 << 20,
+            guard: Arc::new(NoGuard),
+            cancellation: CancellationToken::new(),
+        }
+    }
+
+    /// At most so many events in a transaction, and about so many bytes. One event is always taken, whatever its size.
+    #[must_use]
+    pub fn at_once(self, rows: usize, bytes: usize) -> Self {
+        Self {
+            rows: rows.max(1),
+            bytes,
+            ..self
+        }
+    }
+
+    /// Asked in each transaction before its commit.
+    #[must_use]
+    pub fn guard(self, guard: Arc<dyn Guard>) -> Self {
+        Self { guard, ..self }
+    }
+
+    /// Ends it between two transactions.
+    #[must_use]
+    pub fn cancellation(self, cancellation: CancellationToken) -> Self {
+        Self {
+            cancellation,
+            ..self
+        }
+    }
+
+    /// Publishes all events, in their order. `progress` is told the number of committed events after each transaction;
+    /// that is the time to wake the relay. No transaction is open while it waits for the stream.
+    ///
+    /// # Errors
+    /// When the database or the guard fails.
+    pub async fn publish(
+        &self,
+        events: impl Stream<Item = NewEvent>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<BulkReport, BulkError> {
+        let mut rows = pin!(events.map(Row::of));
+        let mut published = 0;
+        loop {
+            let mut chunk = Vec::new();
+            let mut bytes = 0;
+            let collecting = async {
+                while chunk.len() < self.rows
+                    && (chunk.is_empty() || bytes < self.bytes)
+                    && let Some(row) = rows.next().await
+                {
+                    bytes += row.bytes;
+                    chunk.push(row);
+                }
+            };
+            let collected = self.cancellation.run_until_cancelled(collecting).await;
+            if collected.is_none() {
+                return Ok(BulkReport {
+                    published,
+                    complete: false,
+                });
+            }
+            if chunk.is_empty() {
+                return Ok(BulkReport {
+                    published,
+                    complete: true,
+                });
+            }
+            match self.commit(chunk).await {
+                Ok(committed) => published += committed,
+                Err(Fault::Outbox(cause)) => return Err(BulkError::Outbox { published, cause }),
+                Err(Fault::Guard(cause)) => return Err(BulkError::Guard { published, cause }),
+            }
+            progress(published);
+        }
+    }
+
+    async fn commit(&self, chunk: Vec<Row>) -> Result<u64, Fault> {
+        let tx = begin_write(&self.db).await?;
+        let inserted = async {
+            let inserted = insert_rows(&tx, chunk.into_iter(), (self.now)()).await?;
+            self.guard.check(&tx).await.map_err(Fault::Guard)?;
+            Ok(inserted)
+        }
+        .await;
+        // Ended here in either case, so that the one connection of SQLite is free for the next statement.
+        match inserted {
+            Ok(_) => tx.commit().await?,
+            Err(_) => tx.rollback().await?,
+        }
+        inserted
+    }
+}
+
+enum Fault {
+    Outbox(OutboxError),
+    Guard(GuardError),
+}
+
+impl From<OutboxError> for Fault {
+    fn from(error: OutboxError) -> Self {
+        Self::Outbox(error)
+    }
+}
+
+impl From<sea_orm::DbErr> for Fault {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::Outbox(error.into())
+    }
+}

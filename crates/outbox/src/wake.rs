@@ -1,0 +1,193 @@
+//! Waking other processes through PostgreSQL's NOTIFY, after the commit and never within it: inside the business
+//! transaction, NOTIFY takes a lock on the whole server at the commit.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use sea_orm::sqlx::{
+    self, PgPool,
+    postgres::{PgListener, PgPoolOptions},
+};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+
+/// From one notification to the next; what is asked for in between is one.
+const PAUSE: Duration = Duration::from_millis(20);
+/// One notification may take this long.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// After so long a silence the connection is asked whether it still lives: a broken network says nothing.
+const SILENCE: Duration = Duration::from_secs(30);
+/// It has this long to be made, and to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause before the first new connection, and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// Tells the other processes that listen on the same channel of the same database that there is something to do, and hears
+/// it from them. It says that, not what: whoever is woken looks for itself, and looks now and then unasked, because
+/// nothing is kept for who is not connected.
+///
+/// Notifications go out over the pool, one at a time; listening takes a connection of its own, which must be a session
+/// (a pooler in transaction mode lets nothing through).
+#[derive(Debug, Clone)]
+pub struct PostgresWake(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    pool: PgPool,
+    channel: String,
+    /// Sent along, so that it is not woken by itself.
+    own: String,
+    sender: AtomicU8,
+}
+
+const IDLE: u8 = 0;
+const SENDING: u8 = 1;
+const SENDING_AND_ASKED_AGAIN: u8 = 2;
+
+impl PostgresWake {
+    /// Wakes on this channel (a name of at most 63 bytes, the same in every process).
+    #[must_use]
+    pub fn new(pool: PgPool, channel: impl Into<String>) -> Self {
+        Self(Arc::new(Shared {
+            pool,
+            channel: channel.into(),
+            own: Uuid::new_v4().to_string(),
+            sender: AtomicU8::new(IDLE),
+        }))
+    }
+
+    /// Wakes the others, soon and once for many calls. Call it after the commit, in a tokio runtime. That it could not be
+    /// sent is logged and no more.
+    pub fn notify(&self) {
+        let before = self
+            .0
+            .sender
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| match state {
+                IDLE => Some(SENDING),
+                SENDING => Some(SENDING_AND_ASKED_AGAIN),
+                _ => None,
+            });
+        if before == Ok(IDLE) {
+            tokio::spawn(Arc::clone(&self.0).send_while_asked());
+        }
+    }
+
+    /// Calls `on_wake` for each notification of another process, and each time that the connection is made: something
+    /// may have been missed. Makes it anew whenever it is lost, until cancelled.
+    pub async fn run(&self, cancel: CancellationToken, on_wake: impl Fn()) {
+        let mut backoff = BACKOFF.0;
+        let mut connected = true;
+        loop {
+            let listening = self.0.listen(|first| {
+                if first && !connected {
+                    info!(channel = self.0.channel, "wake-ups are heard again");
+                }
+                if first {
+                    connected = true;
+                    backoff = BACKOFF.0;
+                }
+                on_wake();
+            });
+            let Some(Err(error)) = cancel.run_until_cancelled(listening).await else {
+                return;
+            };
+            if connected {
+                warn!(
+                    channel = self.0.channel,
+                    %error,
+                    "wake-ups of other processes are not heard, and their work waits for the next tick, until the database answers again"
+                );
+            }
+            connected = false;
+            let pause = backoff.mul_f64(rand::random_range(0.5..1.0));
+            backoff = (backoff * 2).min(BACKOFF.1);
+            if cancel
+                .run_until_cancelled(tokio::time::sleep(pause))
+                .await
+                .is_none()
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// The listener's connection is of no more use.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error("the connection was closed")]
+    Closed,
+    #[error("no answer in time")]
+    Silent(#[from] tokio::time::error::Elapsed),
+}
+
+/// A loop that only an error ends.
+enum Never {}
+
+impl Shared {
+    async fn send_while_asked(self: Arc<Self>) {
+        loop {
+            let next = Instant::now() + PAUSE;
+            let sending = sqlx::query("SELECT pg_notify($1, $2)")
+                .bind(&self.channel)
+                .bind(&self.own)
+                .execute(&self.pool);
+            match timeout(SEND_TIMEOUT, sending).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => {
+                    debug!(channel = self.channel, %error, "a wake-up was not sent; others find the work at their next tick");
+                }
+                Err(_) => {
+                    debug!(
+                        channel = self.channel,
+                        "a wake-up was not sent in time; others find the work at their next tick"
+                    );
+                }
+            }
+            sleep_until(next).await;
+            let ended =
+                self.sender
+                    .compare_exchange(SENDING, IDLE, Ordering::AcqRel, Ordering::Acquire);
+            if ended.is_ok() {
+                return;
+            }
+            self.sender.store(SENDING, Ordering::Release);
+        }
+    }
+
+    /// Listens until the connection is lost. `on_wake` is told whether it is the first call.
+    async fn listen(&self, mut on_wake: impl FnMut(bool)) -> Result<Never, Lost> {
+        // A pool for this one connection: the other one may be full, and must not be short of it.
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ANSWER_TIMEOUT)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connect_lazy_with(self.pool.connect_options().as_ref().clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.eager_reconnect(false);
+        timeout(ANSWER_TIMEOUT, listener.listen(&self.channel)).await??;
+        on_wake(true);
+        loop {
+            match timeout(SILENCE, listener.try_recv()).await {
+                Ok(Ok(Some(notification))) if notification.payload() == self.own => {}
+                Ok(Ok(Some(_))) => on_wake(false),
+                Ok(Ok(None)) => return Err(Lost::Closed),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => {
+                    let asked = sqlx::query("SELECT 1").execute(&mut listener);
+                    timeout(ANSWER_TIMEOUT, asked).await??;
+                }
+            }
+        }
+    }
+}
