@@ -26,6 +26,7 @@ use crate::platform::clock::Now;
 use crate::platform::config::Config;
 use crate::platform::db::{ConnectError, Db};
 use crate::platform::migrations::migrate;
+use crate::platform::payload::up_to_version;
 use crate::platform::storage::{FolderStorage, Storage, StorageError, UrlSigner};
 use crate::question_set::events::{
     QUESTION_GENERATION_REQUESTED, QUESTION_SET_COMPLETED, QUESTION_SET_FAILED,
@@ -370,10 +371,8 @@ fn relay(
     stats: &Arc<LearnStats>,
     feed: &Arc<Feed>,
 ) -> Result<Relay, outbox::RouteError> {
-    let notifications = Destination::Projection(Arc::new(NotificationProjection::new(
-        Arc::clone(feed),
-        Arc::clone(now),
-    )));
+    let notifications = NotificationProjection::new(Arc::clone(feed), Arc::clone(now));
+    let notifications = up_to_version(1, Destination::Projection(Arc::new(notifications)));
     let solved = Destination::Projection(Arc::new(SolvedProjection(LearnStats::clone(stats))));
     let reset = Destination::Projection(Arc::new(WeeklyProjection(LearnStats::clone(stats))));
     let generation = Arc::clone(broker).destination(QUESTION_GENERATION);
@@ -382,11 +381,11 @@ fn relay(
         .batch_size(u64::from(config.limits.outbox_batch))
         .max_attempts(i32::try_from(config.limits.outbox_attempts).unwrap_or(i32::MAX))
         .backoff(OUTBOX_BACKOFF.0, OUTBOX_BACKOFF.1)
-        .route(QUESTION_GENERATION_REQUESTED, generation)
+        .route(QUESTION_GENERATION_REQUESTED, up_to_version(1, generation))
         .route(QUESTION_SET_COMPLETED, notifications.clone())
         .route(QUESTION_SET_FAILED, notifications)
-        .route(QUESTION_SET_SOLVED, solved)
-        .route(WEEKLY_RESET, reset)
+        .route(QUESTION_SET_SOLVED, up_to_version(1, solved))
+        .route(WEEKLY_RESET, up_to_version(1, reset))
         .build()
 }
 

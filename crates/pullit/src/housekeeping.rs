@@ -20,6 +20,7 @@ use crate::source::{CleanupError, Sources};
 pub struct Retention {
     runs: TimeDelta,
     inbox: TimeDelta,
+    audit: TimeDelta,
     notifications: TimeDelta,
     tokens: TimeDelta,
     idempotency: TimeDelta,
@@ -33,6 +34,7 @@ impl From<&Config> for Retention {
         Self {
             runs: keep.runs.delta(),
             inbox: keep.inbox.delta(),
+            audit: keep.audit.delta(),
             notifications: keep.notifications.delta(),
             tokens: keep.tokens.delta(),
             idempotency: keep.idempotency.delta(),
@@ -49,15 +51,17 @@ enum Kind {
     Tokens,
     Answers,
     Inbox,
+    Audit,
     Runs,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Notifications,
         Self::Tokens,
         Self::Answers,
         Self::Inbox,
+        Self::Audit,
         Self::Runs,
     ];
 }
@@ -135,7 +139,18 @@ impl Housekeeping {
                 idempotency::prune(&self.db, now - keep.idempotency, batch, fence).await?
             }
             Kind::Inbox => {
-                outbox::inbox::prune(self.db.write(), now - keep.inbox, u64::from(batch)).await?
+                let tx = self.db.begin().await?;
+                let rows = outbox::inbox::prune_batch(&tx, now - keep.inbox, batch.into()).await?;
+                fence.check(&tx).await?;
+                tx.commit().await?;
+                rows
+            }
+            Kind::Audit => {
+                let tx = self.db.begin().await?;
+                let rows = outbox::audit::prune_batch(&tx, now - keep.audit, batch.into()).await?;
+                fence.check(&tx).await?;
+                tx.commit().await?;
+                rows
             }
             Kind::Runs => match self.scheduler.get() {
                 Some(scheduler) => scheduler

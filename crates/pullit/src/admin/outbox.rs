@@ -3,6 +3,7 @@
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
+use outbox::audit::AuditEntry;
 use outbox::{Backlog, StoredEvent};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Admin> {
         .routes(routes!(replay_all))
         .routes(routes!(delete))
         .routes(routes!(discard))
+        .routes(routes!(audit))
 }
 
 /// An event that waits or was given up. Its payload is left out: it may hold a member's data.
@@ -88,6 +90,13 @@ impl OutboxSummary {
 }
 
 impl Admin {
+    /// How an operator stands in the audit: the member's id, and the name as it is now.
+    async fn actor(&self, operator: Operator) -> Result<String, ApiError> {
+        let member = self.parts.members.get(operator.id).await?;
+        let name = member.map_or(String::new(), |member| format!(" {}", member.name));
+        Ok(format!("member {}{name}", operator.id))
+    }
+
     pub(super) async fn outbox_summary(&self) -> Result<OutboxSummary, ApiError> {
         let backlog = outbox::backlog(self.parts.db.read()).await;
         let backlog = backlog.map_err(failure::of_outbox)?;
@@ -136,7 +145,8 @@ async fn replay(
     operator: Operator,
     PathId(id): PathId,
 ) -> Result<StatusCode, ApiError> {
-    let replayed = outbox::dead::replay(admin.parts.db.write(), id, admin.now()).await;
+    let actor = admin.actor(operator).await?;
+    let replayed = outbox::dead::replay(admin.parts.db.write(), id, &actor, admin.now()).await;
     if !replayed.map_err(failure::of_outbox)? {
         return Err(codes::EVENT_NOT_FOUND.into());
     }
@@ -155,16 +165,18 @@ struct Replayed {
     replayed: u64,
 }
 
-/// Makes every dead event pending again.
+/// Makes every event that is dead now pending again, a thousand in a transaction: one that ends early leaves the rest to the next call.
 #[utoipa::path(post, path = "/admin/api/outbox/replay-all", tag = "admin", security(("bearer" = [])),
     responses((status = 200, body = Replayed), (status = 401, description = "A_001, A_002"), (status = 403, description = "A_005")))]
 async fn replay_all(
     State(admin): State<Admin>,
     operator: Operator,
 ) -> Result<Json<Replayed>, ApiError> {
-    let replayed = outbox::dead::replay_all(admin.parts.db.write(), admin.now()).await;
-    let replayed = replayed.map_err(failure::of_outbox)?;
+    let actor = admin.actor(operator).await?;
+    let replayed = outbox::dead::replay_all(admin.parts.db.write(), &actor, admin.now()).await;
+    // Some may be pending again even then.
     admin.parts.signal.notify();
+    let replayed = replayed.map_err(failure::of_outbox)?;
     tracing::info!(
         operator = operator.id,
         events = replayed,
@@ -196,7 +208,8 @@ async fn discard(
 }
 
 async fn throw_away(admin: &Admin, operator: Operator, id: i64) -> Result<StatusCode, ApiError> {
-    let discarded = outbox::dead::discard(admin.parts.db.write(), id).await;
+    let actor = admin.actor(operator).await?;
+    let discarded = outbox::dead::discard(admin.parts.db.write(), id, &actor, admin.now()).await;
     if !discarded.map_err(failure::of_outbox)? {
         return Err(codes::EVENT_NOT_FOUND.into());
     }
@@ -206,4 +219,69 @@ async fn throw_away(admin: &Admin, operator: Operator, id: i64) -> Result<Status
         "an operator discarded a dead event: it will never be delivered"
     );
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// One event's part in what an operator did, with the event as it was before. Its payload is left out: it may hold a member's data.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AuditView {
+    /// Its place in the order of the entries; what `before` takes.
+    id: i64,
+    /// When.
+    at: DateTime<Utc>,
+    /// Who: `member <id> <name>`, or `<user>@<host>` from the command line.
+    actor: String,
+    /// `REPLAY`, `REPLAY_ALL` or `DISCARD`.
+    action: &'static str,
+    /// Row id of the event.
+    event: i64,
+    /// The event's name everywhere.
+    event_id: String,
+    /// What had happened.
+    event_type: String,
+    /// Whom it had happened to.
+    aggregate_key: String,
+    /// Failed attempts.
+    attempts: i32,
+    /// What the last attempt had said.
+    last_error: Option<String>,
+}
+
+impl From<AuditEntry> for AuditView {
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            id: entry.id,
+            at: entry.at,
+            actor: entry.actor,
+            action: entry.action.as_str(),
+            event: entry.event,
+            event_id: entry.event_id,
+            event_type: entry.event_type,
+            aggregate_key: entry.aggregate_key,
+            attempts: entry.attempts,
+            last_error: entry.last_error,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct AuditPage {
+    before: Option<i64>,
+    limit: Option<u64>,
+}
+
+/// Who replayed or discarded which dead event, newest first.
+#[utoipa::path(get, path = "/admin/api/outbox/audit", tag = "admin", security(("bearer" = [])),
+    params(("before" = Option<i64>, Query, description = "only entries with a smaller id: the last id of the page before"),
+        ("limit" = Option<u64>, Query, description = "1 to 500, by default 50")),
+    responses((status = 200, body = Vec<AuditView>), (status = 401, description = "A_001, A_002"), (status = 403, description = "A_005")))]
+async fn audit(
+    State(admin): State<Admin>,
+    _: Operator,
+    Query(page): Query<AuditPage>,
+) -> Result<Json<Vec<AuditView>>, ApiError> {
+    let limit = page.limit.unwrap_or(50).clamp(1, 500);
+    let entries = outbox::audit::list(admin.parts.db.read(), page.before, limit).await;
+    let entries = entries.map_err(failure::of_outbox)?;
+    Ok(Json(entries.into_iter().map(AuditView::from).collect()))
 }

@@ -1,3 +1,4 @@
+use ::outbox::audit::{self, AuditEntry};
 use ::outbox::{StoredEvent, dead};
 use clap::{Args, Subcommand};
 
@@ -25,6 +26,18 @@ pub(super) enum OutboxCommand {
     Discard {
         /// The event's id.
         id: i64,
+    },
+    /// Who replayed or discarded which dead letter, newest first.
+    Audit {
+        /// Only entries with a smaller id.
+        #[arg(long)]
+        before: Option<i64>,
+        /// How many.
+        #[arg(long, default_value_t = 100)]
+        limit: u64,
+        /// JSON on standard output.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -60,24 +73,53 @@ impl OutboxCommand {
                 }
             }
             Self::Replay(Replay { id: Some(id), .. }) => {
-                let found = dead::replay(db, id, (app.now)())
+                let found = dead::replay(db, id, &operator(), (app.now)())
                     .await
                     .map_err(Failure::of)?;
                 told(found, id, "will be delivered again")
             }
             Self::Replay(Replay { id: None, .. }) => {
-                let count = dead::replay_all(db, (app.now)())
+                let count = dead::replay_all(db, &operator(), (app.now)())
                     .await
                     .map_err(Failure::of)?;
                 print::line(&format!("{count} dead letters will be delivered again."));
                 Ok(())
             }
             Self::Discard { id } => {
-                let found = dead::discard(db, id).await.map_err(Failure::of)?;
+                let found = dead::discard(db, id, &operator(), (app.now)())
+                    .await
+                    .map_err(Failure::of)?;
                 told(found, id, "is deleted")
+            }
+            Self::Audit {
+                before,
+                limit,
+                json,
+            } => {
+                let entries = audit::list(db, before, limit).await.map_err(Failure::of)?;
+                if json {
+                    print::json(&entries)
+                } else {
+                    list_audit(&entries)
+                }
             }
         }
     }
+}
+
+/// How whoever gives the command stands in the audit: the system's user and host.
+fn operator() -> String {
+    let id = rustix::process::getuid().as_raw().to_string();
+    // Users of a directory service are not in the file; their number says who they are.
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let user = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id).then_some(name)
+    });
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy();
+    format!("{}@{host}", user.unwrap_or(&id))
 }
 
 fn told(found: bool, id: i64, what: &str) -> Result<(), Failure> {
@@ -114,6 +156,38 @@ fn list(events: &[StoredEvent]) -> Result<(), Failure> {
             "STATUS",
             "ATTEMPTS",
             "NEXT ATTEMPT",
+            "LAST ERROR",
+        ],
+        &rows,
+    );
+    Ok(())
+}
+
+fn list_audit(entries: &[AuditEntry]) -> Result<(), Failure> {
+    let rows: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            vec![
+                entry.id.to_string(),
+                entry.at.to_rfc3339(),
+                entry.actor.clone(),
+                entry.action.as_str().to_owned(),
+                entry.event.to_string(),
+                entry.event_type.clone(),
+                entry.aggregate_key.clone(),
+                entry.last_error.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    print::table(
+        &[
+            "ENTRY",
+            "AT",
+            "WHO",
+            "ACTION",
+            "EVENT",
+            "TYPE",
+            "KEY",
             "LAST ERROR",
         ],
         &rows,

@@ -48,7 +48,7 @@ impl Solved {
 }
 
 /// The key of everything that concerns a member's stats.
-pub(super) fn member_key(member_id: i64) -> String {
+fn member_key(member_id: i64) -> String {
     format!("member:{member_id}")
 }
 

@@ -1,17 +1,27 @@
 //! `LearnStatsBatchScheduler` (guide 3.2): every Monday, a weekly reset for every member, then all stats anew from the ledgers.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
-use outbox::NewEvent;
+use outbox::{EventQuery, publish_select};
 use tokio_util::sync::CancellationToken;
 
-use super::projection::{WEEKLY_RESET, member_key};
+use super::projection::WEEKLY_RESET;
 use super::recompute::{self, iso_week};
 use super::service::LearnStats;
 use super::streak::Progress;
 use crate::platform::fence::RunFence;
 use crate::platform::run::RunError;
+
+/// A [`WEEKLY_RESET`] for each member of a page, with the key of everything that concerns a member's stats.
+const RESETS: EventQuery = EventQuery {
+    sqlite: "SELECT id AS place, 'member:' || id AS aggregate_key, \
+         json_object('version', 1, 'memberId', id, 'week', $3) AS payload FROM member WHERE id >= $1 AND id <= $2",
+    postgres: "SELECT id AS place, 'member:' || id AS aggregate_key, \
+         jsonb_build_object('version', 1, 'memberId', id, 'week', $3::text) AS payload \
+         FROM member WHERE id >= $1 AND id <= $2",
+};
 
 /// Where a run goes on when one of its transactions met a conflict and the scheduler calls it again: what was committed is not done twice.
 #[derive(Clone, Debug, Default)]
@@ -65,11 +75,10 @@ impl LearnStats {
         while let Some(after) = position.published_to {
             RunError::unless_stopped(cancel)?;
             let page = self.member_page(after).await?;
-            if !page.is_empty() {
-                self.publish_resets(&page, &week, fence).await?;
+            if let (Some(first), Some(last)) = (page.first(), page.last()) {
+                position.published += self.publish_resets(*first..=*last, &week, fence).await?;
             }
             position.published_to = page.last().copied();
-            position.published += page.len() as u64;
             self.resume.keep(run, position);
             progress(
                 position.published,
@@ -101,22 +110,17 @@ impl LearnStats {
 
     async fn publish_resets(
         &self,
-        members: &[i64],
+        members: RangeInclusive<i64>,
         week: &str,
         fence: &dyn RunFence,
-    ) -> Result<(), RunError> {
-        let events = members
-            .iter()
-            .map(|member| {
-                let payload = serde_json::json!({"version": 1, "memberId": member, "week": week});
-                NewEvent::new(WEEKLY_RESET, member_key(*member), payload)
-            })
-            .collect();
+    ) -> Result<u64, RunError> {
+        let (first, last) = members.into_inner();
+        let values = vec![first.into(), last.into(), week.into()];
         let tx = self.db.begin().await?;
-        outbox::publish_all(&tx, events, (self.now)()).await?;
+        let published = publish_select(&tx, WEEKLY_RESET, RESETS, values, (self.now)()).await?;
         fence.check(&tx).await?;
         tx.commit().await?;
         self.signal.notify();
-        Ok(())
+        Ok(published)
     }
 }

@@ -5,6 +5,7 @@ const REFRESH_EVERY = 5000;
 const MEMBERS_A_PAGE = 50;
 const EVENTS_A_PAGE = 50;
 const MOST_EVENTS = 500;
+const ENTRIES_SHOWN = 10;
 
 const $ = (id) => document.getElementById(id);
 
@@ -371,6 +372,17 @@ function chooseEvents(dead) {
   refresh();
 }
 
+let audit = [];
+
+function drawAudit() {
+  const acts = { REPLAY: "replayed", REPLAY_ALL: "replayed with all", DISCARD: "discarded" };
+  show($("audit"), audit, (entry) => entry.id, (entry) => entry, (entry) => make("tr", {},
+    cell("When", time(entry.at)),
+    cell("Who", entry.actor),
+    cell("Event", make("span", {}, `${acts[entry.action]} `), make("span", { class: "mono", title: entry.eventId }, `${entry.event} ${entry.eventType}`), make("span", { class: "sub" }, entry.aggregateKey))));
+  $("audit").parentElement.hidden = audit.length === 0;
+}
+
 // ---- Locks, streams, figures -------------------------------------------------------------------
 
 let locks = [];
@@ -472,9 +484,10 @@ let round = 0;
 async function load() {
   const mine = ++round;
   const asked = Date.now();
-  const [overview, someEvents, someLocks] = await Promise.all([
+  const [overview, someEvents, someAudit, someLocks] = await Promise.all([
     api("GET", "overview"),
     api("GET", `outbox?dead=${onlyDead}&limit=${eventsShown}`),
+    api("GET", `outbox/audit?limit=${ENTRIES_SHOWN}`),
     api("GET", "locks"),
     loadPast(),
   ]);
@@ -483,6 +496,7 @@ async function load() {
   skew = Date.parse(overview.now) - (asked + Date.now()) / 2;
   latest = overview;
   events = someEvents;
+  audit = someAudit;
   locks = someLocks;
   lastAnswer = Date.now();
   drawAgain();
@@ -493,6 +507,7 @@ function drawAgain() {
   drawFigures();
   drawJobs();
   drawEvents();
+  drawAudit();
   drawLocks();
   drawStreams();
   drawMembers();

@@ -20,7 +20,7 @@ testkit::on_each_database! {
     async fn every_door_is_shut_to_strangers_and_to_members(db: testkit::Database) {
         let world = World::on(db).await;
         let doors = doors(&world.api);
-        assert_eq!(doors.len(), 18);
+        assert_eq!(doors.len(), 19);
         for (method, path) in doors {
             assert!(path.starts_with("/admin/api/"), "{path}");
             let stranger = world.ask(None, &method, &path).await;

@@ -21,6 +21,11 @@ impl World {
         ids.map(|event| event["id"].as_i64().unwrap()).collect()
     }
 
+    async fn name_of_the_operator(&self) -> String {
+        let members = self.get("members").await;
+        members[0]["name"].as_str().unwrap().to_owned()
+    }
+
     fn relay_was_woken(&self) -> bool {
         self.signal.notified().now_or_never().is_some()
     }
@@ -61,6 +66,27 @@ testkit::on_each_database! {
         assert_eq!(world.post("outbox/replay-all").await.body, json!({"replayed": 2}));
         assert!(world.relay_was_woken());
         assert_eq!(world.get("outbox?dead=true").await, json!([]));
+    }
+
+    async fn each_act_is_on_record_with_the_operator_who_did_it(db: testkit::Database) {
+        let world = World::on(db).await;
+        let ids = world.two_dead_and_one_pending().await;
+        assert_eq!(world.get("outbox/audit").await, json!([]));
+        assert_eq!(world.post(&format!("outbox/{}/discard", ids[0])).await.status, 204);
+        assert_eq!(world.post(&format!("outbox/{}/discard", ids[0])).await.status, 404);
+        assert_eq!(world.post("outbox/replay-all").await.status, 200);
+        let entries = world.get("outbox/audit").await;
+        assert_eq!(entries.as_array().unwrap().len(), 2);
+        let acts: Vec<_> = (0..2).map(|n| (&entries[n]["action"], &entries[n]["event"])).collect();
+        assert_eq!(acts, [(&json!("REPLAY_ALL"), &json!(ids[1])), (&json!("DISCARD"), &json!(ids[0]))]);
+        let name = world.name_of_the_operator().await;
+        assert_eq!(entries[1]["actor"], format!("member {} {name}", world.operator.id));
+        assert_eq!((&entries[1]["eventType"], &entries[1]["aggregateKey"]), (&json!("SOMETHING"), &json!("a")));
+        assert_eq!((&entries[1]["attempts"], &entries[1]["lastError"]), (&json!(10), &json!("refused")));
+        assert!(entries[1].get("payload").is_none());
+        let before = entries[0]["id"].as_i64().unwrap();
+        let page = world.get(&format!("outbox/audit?before={before}&limit=5")).await;
+        assert_eq!(page, json!([entries[1]]));
     }
 
     async fn a_dead_event_is_discarded_by_either_method_and_a_pending_one_by_none(db: testkit::Database) {

@@ -138,6 +138,7 @@ impl Default for RetentionConfig {
         Self {
             runs: Span::days(90),
             inbox: Span::days(14),
+            audit: Span::days(365),
             notifications: Span::days(30),
             tokens: Span::days(7),
             idempotency: Span::hours(24),

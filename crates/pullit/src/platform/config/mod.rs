@@ -185,8 +185,10 @@ pub struct LimitsConfig {
 pub struct RetentionConfig {
     /// Finished job runs.
     pub runs: Span,
-    /// Marks of handled events; longer than the longest retry of an event.
+    /// Marks of handled events; seven days or more, and longer than an event is retried.
     pub inbox: Span,
+    /// Who replayed or discarded which dead event.
+    pub audit: Span,
     /// Notifications.
     pub notifications: Span,
     /// Refresh tokens after their end.

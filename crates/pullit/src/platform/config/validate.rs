@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tracing_subscriber::EnvFilter;
 
 use super::{Config, ConfigError};
@@ -16,6 +18,9 @@ pub(crate) const JOB_NAMES: &[&str] = &[
 
 /// Leaves room for the tail of each acquisition in the lock table's `locked_by`.
 const LONGEST_NODE_ID: usize = 128;
+
+/// The dead letters of a broker are delivered again by hand, days later.
+const SHORTEST_INBOX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What no single value shows: values that are not offered, out of bounds, or do not go together.
 pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
@@ -74,6 +79,12 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
                  `*` is not offered, because requests carry credentials"
             ));
         }
+    }
+    if config.retention.inbox.duration() < SHORTEST_INBOX {
+        return refuse(
+            "retention.inbox must be `7d` or more: a message that is delivered again by hand must still be known"
+                .to_owned(),
+        );
     }
     for (name, span) in [
         ("auth.access_ttl", config.auth.access_ttl),
@@ -172,6 +183,8 @@ mod tests {
         }
         let said = refused(|config| config.worker.lease = Span::seconds(0));
         assert!(said.contains("worker.lease"), "{said}");
+        let said = refused(|config| config.retention.inbox = Span::hours(7 * 24 - 1));
+        assert!(said.contains("retention.inbox"), "{said}");
         let said = refused(|config| config.log.filter = "pullit=loud".to_owned());
         assert!(said.contains("log.filter"), "{said}");
         let said = refused(|config| config.node_id = "n".repeat(201));

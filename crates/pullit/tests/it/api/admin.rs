@@ -79,6 +79,7 @@ testkit::on_each_database! {
             (Method::GET, "/admin/api/locks"),
             (Method::GET, "/admin/api/outbox"),
             (Method::GET, "/admin/api/outbox/summary"),
+            (Method::GET, "/admin/api/outbox/audit"),
             (Method::POST, "/admin/api/outbox/1/replay"),
             (Method::POST, "/admin/api/outbox/replay-all"),
             (Method::DELETE, "/admin/api/outbox/1"),

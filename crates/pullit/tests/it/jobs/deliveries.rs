@@ -56,6 +56,26 @@ testkit::on_each_database! {
         assert_eq!(bench.told().await.len(), 1);
     }
 
+    async fn an_event_of_a_version_that_is_not_known_is_kept_and_has_no_effect(db: testkit::Database) {
+        let bench = Bench::with(db, "2026-11-22T10:00:00Z", |config| config.limits.outbox_attempts = 1).await;
+        bench.members(1..=1).await;
+        let types = ["QUESTION_GENERATION_REQUESTED", "QUESTION_SET_COMPLETED", "QUESTION_SET_FAILED", "QUESTION_SET_SOLVED", "WEEKLY_RESET"];
+        for (n, event_type) in (1..).zip(types) {
+            bench.sql(&format!(
+                "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload) VALUES ({EVENT}{n}', '{event_type}', 'key:{n}', \
+                 '{{\"version\":2,\"questionSetId\":9,\"attempt\":0,\"memberId\":1,\"title\":\"x\",\"reason\":\"R\",\"message\":\"m\", \
+                 \"willRetry\":false,\"week\":\"2026-W47\",\"activityDate\":\"2026-11-22\",\"questionCount\":1,\"correctCount\":1,\"questionSetIds\":[]}}')"
+            ))
+            .await;
+        }
+        assert_eq!(bench.run(RELAY).await.affected, 0);
+        let kept = bench.texts("SELECT last_error FROM outbox_event WHERE status = 'DEAD'").await;
+        assert_eq!(kept.len(), 5);
+        assert!(kept.iter().all(|error| error.contains("version 2, and this program knows versions 1 to 1")), "{kept:?}");
+        assert!(bench.told().await.is_empty());
+        assert_eq!(bench.number("SELECT (SELECT count(*) FROM work_item) + (SELECT count(*) FROM learn_stats)").await, 0);
+    }
+
     async fn a_heartbeat_reaches_every_open_stream(db: testkit::Database) {
         let bench = Bench::on(db, "2026-11-22T10:00:00Z").await;
         assert_eq!(bench.run(HEARTBEAT).await.affected, 0);

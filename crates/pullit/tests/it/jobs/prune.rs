@@ -17,6 +17,11 @@ testkit::on_each_database! {
             let sql = format!("INSERT INTO processed_event (event_id, consumer, processed_at) VALUES ('e0000000-0000-4000-8000-00000000000{n}', 'x', {})", literal(time));
             bench.sql(&sql).await;
         }
+        for (n, time) in kept(TimeDelta::days(365)) {
+            let sql = format!("INSERT INTO outbox_audit (at, actor, action, event, event_id, event_type, aggregate_key, attempts) \
+                 VALUES ({}, 'kim', 'DISCARD', {n}, 'e0000000-0000-4000-8000-00000000000{n}', 'x', 'k', 1)", literal(time));
+            bench.sql(&sql).await;
+        }
         for (n, time) in kept(TimeDelta::days(7)) {
             let sql = format!("INSERT INTO refresh_token (family_id, member_id, token_hash, created_at, expires_at) VALUES ('f', 1, 'hash{n}', {0}, {0})", literal(time));
             bench.sql(&sql).await;
@@ -43,10 +48,11 @@ testkit::on_each_database! {
             objects.push(object);
         }
 
-        assert_eq!(bench.run(PRUNE).await.affected, 30);
+        assert_eq!(bench.run(PRUNE).await.affected, 35);
 
         assert_eq!(bench.numbers("SELECT id FROM notification").await, [6]);
         assert_eq!(bench.number("SELECT count(*) FROM processed_event WHERE processed_at IS NOT NULL").await, 1);
+        assert_eq!(bench.numbers("SELECT event FROM outbox_audit").await, [5]);
         assert_eq!(bench.texts("SELECT token_hash FROM refresh_token").await, ["hash5"]);
         assert_eq!(bench.texts("SELECT key FROM idempotency_key").await, ["key5"]);
         assert_eq!(bench.texts("SELECT id FROM upload").await, ["upload-5"]);
@@ -57,7 +63,23 @@ testkit::on_each_database! {
 
         assert_eq!(bench.run(PRUNE).await.affected, 0);
         bench.clock.advance(TimeDelta::microseconds(1));
-        assert_eq!(bench.run(PRUNE).await.affected, 6);
+        assert_eq!(bench.run(PRUNE).await.affected, 7);
+    }
+
+    async fn the_mark_of_a_dead_letter_is_kept_for_as_long_as_it_can_be_replayed(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T19:30:00Z").await;
+        for (n, status) in [(1, "DEAD"), (2, "PENDING")] {
+            let event = format!("INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload, status) \
+                 VALUES ('e0000000-0000-4000-8000-00000000000{n}', 'x', 'k', '{{}}', '{status}')");
+            bench.sql(&event).await;
+        }
+        for n in 1..=3 {
+            let mark = format!("INSERT INTO processed_event (event_id, consumer, processed_at) \
+                 VALUES ('e0000000-0000-4000-8000-00000000000{n}', 'x', '2025-01-01T00:00:00.000000+00:00')");
+            bench.sql(&mark).await;
+        }
+        assert_eq!(bench.run(PRUNE).await.affected, 1);
+        assert_eq!(bench.number("SELECT count(*) FROM processed_event").await, 2);
     }
 
     async fn the_newest_run_of_a_job_is_kept_whatever_its_age(db: testkit::Database) {

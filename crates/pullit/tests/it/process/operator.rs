@@ -218,6 +218,13 @@ testkit::on_each_database! {
         assert!(ids(&dead).await.is_empty());
         let relayed = command.run(["jobs", "run", "relayOutboxEvents", "--json"]).await;
         assert_eq!(relayed.json()["affected"], 3);
+        let audit = command.run(["outbox", "audit", "--json"]).await.json();
+        let acts: Vec<_> = audit.as_array().unwrap().iter().map(|entry| (entry["action"].as_str().unwrap(), entry["event"].as_i64().unwrap())).collect();
+        assert_eq!(acts, [("REPLAY_ALL", 3), ("DISCARD", 2), ("REPLAY", 1)]);
+        let actor = audit[0]["actor"].as_str().unwrap();
+        assert!(actor.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty()), "{actor}");
+        let table = command.run(["outbox", "audit", "--limit", "1"]).await;
+        assert!(table.stdout.contains("REPLAY_ALL") && !table.stdout.contains("DISCARD"), "{table:?}");
         assert!(ids(&["outbox", "list", "--json"]).await.is_empty());
     }
 
