@@ -31,6 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .text;
     let request = GenerationRequest {
         text,
+        files: Vec::new(),
         kind: kind.parse()?,
         difficulty: difficulty.parse()?,
         count: count.parse()?,

@@ -23,13 +23,16 @@ use crate::member::Members;
 use crate::notification::{Feed, NotificationProjection};
 use crate::platform::broker::{Broker, DatabaseBroker, QUESTION_GENERATION};
 use crate::platform::clock::Now;
-use crate::platform::config::Config;
+use crate::platform::config::{Config, GeneratorConfig, GeneratorKind};
 use crate::platform::db::{ConnectError, Db};
 use crate::platform::migrations::migrate;
 use crate::platform::payload::up_to_version;
 use crate::platform::storage::{FolderStorage, Storage, StorageError, UrlSigner};
 use crate::question_set::events::{
     QUESTION_GENERATION_REQUESTED, QUESTION_SET_COMPLETED, QUESTION_SET_FAILED,
+};
+use crate::question_set::generator::model::{
+    ClientError, Gemini, ModelGenerator, ModelOptions, OpenAi,
 };
 use crate::question_set::generator::{OfflineGenerator, QuestionGenerator};
 use crate::question_set::{QuestionGenerationWorker, QuestionSets, SetLimits, WorkerOptions};
@@ -67,6 +70,9 @@ pub enum BuildError {
     /// The outbox's destinations do not fit together.
     #[error("{0}")]
     Relay(#[from] outbox::RouteError),
+    /// The model's service cannot be reached from here.
+    #[error(transparent)]
+    Generator(#[from] ClientError),
     /// Settings that contradict each other.
     #[error("configuration: {0}")]
     Configuration(String),
@@ -243,9 +249,10 @@ impl App {
         let worker = QuestionGenerationWorker::new(
             question_sets,
             Arc::clone(&broker),
-            outside
-                .generator
-                .unwrap_or_else(|| Arc::new(OfflineGenerator)),
+            match outside.generator {
+                Some(generator) => generator,
+                None => generator(&config.generator)?,
+            },
             WorkerOptions {
                 concurrency: config.worker.concurrency,
                 timeout: config.worker.timeout.duration(),
@@ -297,6 +304,28 @@ fn node_id() -> String {
         .into_owned();
     let tail: u32 = rand::random();
     format!("{host}:{}:{tail:08x}", std::process::id())
+}
+
+fn generator(config: &GeneratorConfig) -> Result<Arc<dyn QuestionGenerator>, BuildError> {
+    let options = || -> Result<ModelOptions, BuildError> {
+        Ok(ModelOptions {
+            url: config.parsed_url().map_err(BuildError::Configuration)?,
+            key: config.key.clone(),
+            model: config.model.clone(),
+            timeout: config.timeout.duration(),
+            max_output_tokens: config.max_output_tokens,
+        })
+    };
+    let (rate, chars) = (config.requests_per_minute, config.max_chars);
+    Ok(match config.kind {
+        GeneratorKind::Offline => Arc::new(OfflineGenerator),
+        GeneratorKind::OpenAi => {
+            Arc::new(ModelGenerator::new(OpenAi::new(options()?)?, rate, chars))
+        }
+        GeneratorKind::Gemini => {
+            Arc::new(ModelGenerator::new(Gemini::new(options()?)?, rate, chars))
+        }
+    })
 }
 
 fn secrets(config: &Config) -> Result<Secrets, SecretError> {

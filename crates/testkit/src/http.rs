@@ -267,8 +267,11 @@ impl Request {
 }
 
 /// A client that talks to the address itself, whatever proxies the environment names.
-pub(crate) fn direct() -> reqwest::Client {
+pub fn direct() -> reqwest::Client {
+    // Loopback only: neither a provider of the program's own nor certificates are needed, but a provider there must be.
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
+        .tls_certs_only([])
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .build()

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::problem::{Problem, check};
 use super::stream::EventStream;
+use crate::platform::tls;
 
 /// The longest that one request may take.
 const REQUEST: Duration = Duration::from_secs(10);
@@ -36,8 +37,12 @@ pub(super) struct Answer {
 impl Client {
     /// Of the server at this address.
     pub(super) fn new(base: String) -> Result<Self, Problem> {
-        // Loopback only: a proxy of the environment has no part in this.
-        let http = reqwest::Client::builder().no_proxy().build();
+        // Loopback only: neither a proxy of the environment nor certificates have a part in this.
+        tls::install();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([])
+            .build();
         Ok(Self {
             http: http.map_err(Problem::of)?,
             base,

@@ -13,3 +13,4 @@ pub mod run;
 pub mod sql;
 pub mod storage;
 pub mod telemetry;
+pub mod tls;

@@ -1,8 +1,10 @@
-//! What a set's questions are made from: the texts of its sources.
+//! What a set's questions are made from: the texts of its sources, and their files for a generator that takes files.
+
+use std::collections::HashMap;
 
 use sea_orm::DbErr;
 
-use super::generator::{GenerationError, GenerationRequest};
+use super::generator::{GenerationError, GenerationRequest, SourceFile};
 use super::model::QuestionSet;
 use super::service::QuestionSets;
 use crate::source::SourceStatus;
@@ -15,12 +17,22 @@ pub(super) enum Material {
     /// A source is still being read.
     Unread,
     /// The text, or why there will be none.
-    Read(Result<String, GenerationError>),
+    Read(Result<Texts, GenerationError>),
+}
+
+/// The joined texts of the sources, and the files that some of them stand in.
+pub(super) struct Texts {
+    text: String,
+    files: Vec<SourceFile>,
 }
 
 impl QuestionSets {
-    /// The text of the set's sources; or why there is none.
-    pub(super) async fn material(&self, set: &QuestionSet) -> Result<Material, DbErr> {
+    /// The text of the set's sources, with PDF files of so many bytes; or why there is none.
+    pub(super) async fn material(
+        &self,
+        set: &QuestionSet,
+        files_up_to: u64,
+    ) -> Result<Material, DbErr> {
         let ids = self.sources_of(set.id).await?;
         let states = self
             .sources
@@ -51,19 +63,35 @@ impl QuestionSets {
             );
             return Ok(Material::Read(Err(gone)));
         }
-        let texts: Vec<String> = texts.into_iter().map(|text| text.content).collect();
-        Ok(Material::Read(Ok(texts.join("\n\n"))))
+        let mut pdfs = match files_up_to {
+            0 => HashMap::new(),
+            bytes => self.sources.pdfs(&ids, bytes).await?,
+        };
+        let (mut text, mut files) = (String::new(), Vec::new());
+        for source in texts {
+            if !text.is_empty() {
+                text.push_str("\n\n");
+            }
+            let start = text.len();
+            text.push_str(&source.content);
+            files.extend(pdfs.remove(&source.id).map(|bytes| SourceFile {
+                text: start..text.len(),
+                bytes,
+            }));
+        }
+        Ok(Material::Read(Ok(Texts { text, files })))
     }
 }
 
 /// What the generator is asked.
 pub(super) fn request(
     set: &QuestionSet,
-    text: String,
+    texts: Texts,
 ) -> Result<GenerationRequest, GenerationError> {
     let unknown = || permanent("SET_UNREADABLE", "문제집의 설정을 읽을 수 없습니다.");
     Ok(GenerationRequest {
-        text,
+        text: texts.text,
+        files: texts.files,
         kind: set.kind.parse().map_err(|_| unknown())?,
         difficulty: set.difficulty.parse().map_err(|_| unknown())?,
         count: usize::try_from(set.question_length).unwrap_or_default(),

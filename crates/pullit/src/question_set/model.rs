@@ -39,6 +39,8 @@ pub struct QuestionSet {
     pub failure_message: Option<String>,
     /// Counts every change: the optimistic lock.
     pub version: i64,
+    /// When it was asked for, or tried again, last.
+    pub pending_since: DateTime<Utc>,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When it changed last.

@@ -1,5 +1,7 @@
 //! The end of an attempt: its result or its failure, stored with the event that tells of it.
 
+use std::time::Duration;
+
 use outbox::{OutboxError, inbox};
 use sea_orm::{DatabaseTransaction, DbErr};
 use thiserror::Error;
@@ -43,6 +45,13 @@ impl QuestionSets {
         Ok(set.filter(|set| {
             set.status == "PENDING" && set.retry_count == attempt.number && set.deleted_at.is_none()
         }))
+    }
+
+    /// How long ago this attempt was asked for.
+    pub(super) fn waited(&self, set: &QuestionSet) -> Duration {
+        ((self.now)() - set.pending_since)
+            .to_std()
+            .unwrap_or_default()
     }
 
     pub(super) async fn sources_of(&self, id: i64) -> Result<Vec<i64>, DbErr> {

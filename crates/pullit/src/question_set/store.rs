@@ -9,7 +9,7 @@ use crate::platform::sql::{Dialects, SqlExt, id_list};
 macro_rules! set_columns {
     () => {
         "id, owner_id, title, difficulty, type AS kind, question_length, status, retry_count, retryable, \
-         failure_reason, failure_message, version, created_at, updated_at, deleted_at"
+         failure_reason, failure_message, version, pending_since, created_at, updated_at, deleted_at"
     };
 }
 

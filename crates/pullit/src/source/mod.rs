@@ -5,6 +5,7 @@
 //! and its rows when no living question set needs them any more.
 
 mod cleanup;
+mod documents;
 mod error;
 pub mod extraction;
 mod extraction_loop;

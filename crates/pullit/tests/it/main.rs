@@ -7,6 +7,7 @@
 
 mod api;
 mod demo;
+mod generators;
 mod jobs;
 mod process;
 mod support;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{
-    AuthConfig, BrokerConfig, Config, DatabaseConfig, GeneratorConfig, HttpConfig, LimitsConfig,
-    LogConfig, RetentionConfig, Span, StorageConfig, UploadConfig, WorkerConfig,
+    AuthConfig, BrokerConfig, Config, DatabaseConfig, GeneratorConfig, GeneratorKind, HttpConfig,
+    LimitsConfig, LogConfig, RetentionConfig, Span, StorageConfig, UploadConfig, WorkerConfig,
 };
 
 impl Default for Config {
@@ -61,7 +61,15 @@ impl Default for BrokerConfig {
 impl Default for GeneratorConfig {
     fn default() -> Self {
         Self {
-            kind: "offline".to_owned(),
+            kind: GeneratorKind::Offline,
+            url: String::new(),
+            key: String::new(),
+            model: String::new(),
+            allow_http: false,
+            requests_per_minute: 60,
+            timeout: Span::minutes(5),
+            max_chars: 200_000,
+            max_output_tokens: 32_768,
         }
     }
 }

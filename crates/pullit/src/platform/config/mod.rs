@@ -2,6 +2,7 @@
 
 mod defaults;
 mod duration;
+mod generator;
 mod jobs;
 mod list;
 mod load;
@@ -9,6 +10,7 @@ mod show;
 mod validate;
 
 pub use duration::Span;
+pub use generator::{GeneratorConfig, GeneratorKind};
 pub use jobs::{JobConfig, MisfireConfig};
 pub use load::{ConfigError, Layers, load};
 pub use show::{Setting, settings};
@@ -80,14 +82,6 @@ pub struct StorageConfig {
 pub struct BrokerConfig {
     /// `database:`: the workers take work from the database.
     pub url: String,
-}
-
-/// `[generator]`
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GeneratorConfig {
-    /// `offline`: questions from the text alone, without a network.
-    pub kind: String,
 }
 
 /// `[auth]`

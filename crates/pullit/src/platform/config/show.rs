@@ -21,6 +21,7 @@ pub fn settings(config: &Config, raw: &config::Config, flags: &[(String, String)
     let mut effective = config.clone();
     effective.database.url = config.database_url();
     effective.storage.url = config.storage_url();
+    effective.generator.url = config.generator.effective_url().to_owned();
     let mut list = Vec::new();
     if let Ok(tree) = serde_json::to_value(&effective) {
         flatten("", &tree, &mut list);
@@ -81,7 +82,10 @@ fn origin(key: &str, raw: &config::Config, flags: &[(String, String)]) -> String
 
 /// Secrets are not shown: keys that are secret by name, and passwords inside URLs.
 fn masked(key: &str, value: &str) -> String {
-    if key.ends_with("secret") || key.ends_with("password") {
+    if ["secret", "password", ".key"]
+        .iter()
+        .any(|end| key.ends_with(end))
+    {
         return if value.is_empty() {
             String::new()
         } else {
@@ -137,6 +141,8 @@ mod tests {
     #[test]
     fn secrets_and_passwords_in_urls_are_masked() {
         assert_eq!(masked("auth.jwt_secret", "abc"), MASK);
+        assert_eq!(masked("generator.key", "abc"), MASK);
+        assert_eq!(masked("generator.key", ""), "");
         assert_eq!(
             masked("database.url", "postgres://pullit:p@ss@db:5432/pullit?x=1"),
             format!("postgres://pullit:{MASK}@db:5432/pullit?{MASK}"),

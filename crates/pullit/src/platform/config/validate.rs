@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, GeneratorKind};
 
 /// The jobs that can be configured.
 pub(crate) const JOB_NAMES: &[&str] = &[
@@ -48,11 +48,14 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             scheme(&config.storage_url())
         ));
     }
-    if config.generator.kind != "offline" {
-        return refuse(format!(
-            "generator.kind `{}` is not offered; use `offline`",
-            config.generator.kind
-        ));
+    config.generator.check().map_err(ConfigError::Value)?;
+    if config.generator.kind != GeneratorKind::Offline
+        && config.generator.timeout >= config.worker.timeout
+    {
+        return refuse(
+            "generator.timeout must be shorter than worker.timeout: a request that hangs would take its whole attempt along"
+                .to_owned(),
+        );
     }
     if !config.auth.jwt_secret.is_empty() && config.auth.jwt_secret.len() < 32 {
         return refuse("auth.jwt_secret must have 32 bytes or more".to_owned());
@@ -97,6 +100,7 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
         ),
         ("worker.timeout", config.worker.timeout),
         ("worker.lease", config.worker.lease),
+        ("generator.timeout", config.generator.timeout),
         ("limits.pending_timeout", config.limits.pending_timeout),
     ] {
         if span.duration().is_zero() {
@@ -105,6 +109,11 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     }
     for (name, value) in [
         ("worker.concurrency", config.worker.concurrency),
+        ("generator.max_chars", config.generator.max_chars),
+        (
+            "generator.max_output_tokens",
+            config.generator.max_output_tokens as usize,
+        ),
         (
             "upload.extraction_concurrency",
             config.upload.extraction_concurrency,
@@ -185,6 +194,13 @@ mod tests {
         assert!(said.contains("worker.lease"), "{said}");
         let said = refused(|config| config.retention.inbox = Span::hours(7 * 24 - 1));
         assert!(said.contains("retention.inbox"), "{said}");
+        let said = refused(|config| {
+            config.generator.kind = GeneratorKind::OpenAi;
+            config.generator.key = "k".to_owned();
+            config.generator.model = "m".to_owned();
+            config.worker.timeout = config.generator.timeout;
+        });
+        assert!(said.contains("generator.timeout"), "{said}");
         let said = refused(|config| config.log.filter = "pullit=loud".to_owned());
         assert!(said.contains("log.filter"), "{said}");
         let said = refused(|config| config.node_id = "n".repeat(201));

@@ -1,16 +1,18 @@
 //! From text to questions: the seam that every generator fills.
 //!
 //! A [`QuestionGenerator`] gets the joined text of a set's sources and answers with finished
-//! questions. [`offline`] needs nothing but the text; generators that ask a language model fill
-//! the same trait. Whatever comes back goes through [`validate`] before it is stored.
+//! questions. [`offline`] needs nothing but the text; [`model`] asks a language model.
+//! Whatever comes back goes through [`validate`] before it is stored.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, ops::Range, str::FromStr, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
+pub mod model;
 pub mod offline;
 mod validation;
 
@@ -22,6 +24,8 @@ pub use validation::validate;
 pub struct GenerationRequest {
     /// The text of all sources, joined by blank lines.
     pub text: String,
+    /// Sources whose PDF file is at hand, in the order of their texts: some, where the generator takes files.
+    pub files: Vec<SourceFile>,
     /// The kind of every question in the set.
     pub kind: QuestionKind,
     /// How hard the questions should be.
@@ -30,6 +34,15 @@ pub struct GenerationRequest {
     pub count: usize,
     /// The same text, wishes and seed give the same questions where a generator can promise it.
     pub seed: u64,
+}
+
+/// The PDF file of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Where its text stands in that of all sources.
+    pub text: Range<usize>,
+    /// The file.
+    pub bytes: Bytes,
 }
 
 /// The kind of a question.
@@ -153,13 +166,20 @@ pub enum GenerationError {
         /// How long the other side asked to be left alone.
         retry_after: Option<Duration>,
     },
+    /// The generator is not to be asked now. The attempt is not over: it goes on later.
+    #[error("put off for {after:?}")]
+    PutOff {
+        /// Not before this has passed.
+        after: Duration,
+    },
 }
 
 impl GenerationError {
-    /// The stable code of either variant.
+    /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Permanent { code, .. } | Self::Transient { code, .. } => code,
+            Self::PutOff { .. } => "PUT_OFF",
         }
     }
 
@@ -167,23 +187,30 @@ impl GenerationError {
     pub fn message(&self) -> &str {
         match self {
             Self::Permanent { message, .. } | Self::Transient { message, .. } => message,
+            Self::PutOff { .. } => "잠시 후 다시 시도합니다.",
         }
     }
 
     /// Whether the set may be tried again.
     pub fn retryable(&self) -> bool {
-        matches!(self, Self::Transient { .. })
+        !matches!(self, Self::Permanent { .. })
     }
 }
 
 /// Makes questions from text.
 #[async_trait]
 pub trait QuestionGenerator: Send + Sync {
+    /// Bytes of PDF files that it would rather have beside their text; none, unless it says so.
+    fn files_up_to(&self) -> u64 {
+        0
+    }
+
     /// Makes exactly `request.count` questions, or says why that cannot be.
     ///
     /// # Errors
     /// [`GenerationError::Permanent`] when the request can never succeed,
-    /// [`GenerationError::Transient`] when trying again is worth it, also after `cancel`.
+    /// [`GenerationError::Transient`] when trying again is worth it, also after `cancel`,
+    /// [`GenerationError::PutOff`] when nothing was asked of anybody and the same attempt should go on later.
     async fn generate(
         &self,
         request: &GenerationRequest,

@@ -100,6 +100,7 @@ mod tests {
     fn request(kind: QuestionKind, count: usize) -> GenerationRequest {
         GenerationRequest {
             text: String::new(),
+            files: Vec::new(),
             kind,
             difficulty: Difficulty::Easy,
             count,

@@ -35,6 +35,23 @@ const TEXT_LENGTH: Dialects = Dialects {
                WHERE source_id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
 };
 
+const DOCUMENTS: Dialects = Dialects {
+    sqlite: "SELECT id, file_path, content_type, etag, file_size_bytes FROM source \
+             WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id",
+    postgres: "SELECT id, file_path, content_type, etag, file_size_bytes FROM source \
+               WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint) ORDER BY id",
+};
+
+/// Where the document of a source is.
+#[derive(FromQueryResult)]
+pub(in crate::source) struct Document {
+    pub(in crate::source) id: i64,
+    pub(in crate::source) file_path: String,
+    pub(in crate::source) content_type: String,
+    pub(in crate::source) etag: Option<String>,
+    pub(in crate::source) file_size_bytes: i64,
+}
+
 #[derive(FromQueryResult)]
 pub(in crate::source) struct StateRow {
     pub(in crate::source) id: i64,
@@ -81,6 +98,13 @@ pub(in crate::source) async fn text_length(
 ) -> Result<i64, DbErr> {
     let length = db.scalar::<i64, _>(TEXT_LENGTH, vec![id_list(ids)]).await?;
     Ok(length.unwrap_or_default())
+}
+
+pub(in crate::source) async fn documents(
+    db: &impl ConnectionTrait,
+    ids: &[i64],
+) -> Result<Vec<Document>, DbErr> {
+    db.rows(DOCUMENTS, vec![id_list(ids)]).await
 }
 
 pub(in crate::source) async fn texts(

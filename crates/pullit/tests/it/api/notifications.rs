@@ -322,7 +322,7 @@ testkit::on_each_database! {
     async fn a_stream_tells_those_between_to_keep_nothing_back(db: testkit::Database) {
         let server = quick(db).await;
         let member = server.member("a@pullit.test").await;
-        let answer = reqwest::Client::new()
+        let answer = testkit::http::direct()
             .get(format!("{}/api/notifications/subscribe", server.url))
             .bearer_auth(member.client.bearer().unwrap())
             .send()

@@ -210,7 +210,7 @@ testkit::on_each_database! {
         // Without a length nobody knows the size until the end.
         for chunks in [vec!["hel", "lo!"], vec!["hel"]] {
             let chunks = stream::iter(chunks.into_iter().map(Ok::<_, std::io::Error>));
-            let request = reqwest::Client::new().put(url).header("content-type", TEXT);
+            let request = testkit::http::direct().put(url).header("content-type", TEXT);
             let answer = request.body(reqwest::Body::wrap_stream(chunks)).send().await.unwrap();
             assert_eq!(answer.status().as_u16(), 409);
         }

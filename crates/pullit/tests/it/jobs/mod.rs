@@ -1,13 +1,13 @@
 //! The scheduled jobs: prepared rows, one run, rows after, on both databases, with the clock in the test's hand.
 
 mod attempts;
-mod bench;
+pub(crate) mod bench;
 mod cleanup;
 mod deliveries;
 mod history;
 mod prune;
 mod retry;
-mod rows;
+pub(crate) mod rows;
 mod schedule;
 mod sources;
 mod streaks;

@@ -21,6 +21,12 @@ async fn a_configuration_that_cannot_be_used_is_refused_by_name() {
         ("listen = \"nowhere\"\n", "nowhere"),
         ("[database]\nurl = \"mysql://localhost/x\"\n", "mysql"),
         ("[auth]\njwt_secret = \"short\"\n", "jwt_secret"),
+        ("[generator]\nkind = \"oracle\"\n", "oracle"),
+        ("[generator]\nkind = \"openai\"\n", "generator.key"),
+        (
+            "[generator]\nkind = \"gemini\"\nkey = \"k\"\n",
+            "generator.model",
+        ),
     ] {
         let command = pullit().config(toml);
         // The file decides where the environment of the tests would.
@@ -86,6 +92,7 @@ async fn config_show_masks_secrets_and_says_where_each_value_comes_from() {
             "zone = \"UTC\"\nlisten = \"127.0.0.1:1\"\n[jobs.runSourceCleanup]\nenabled = false\n",
         )
         .env("PULLIT_AUTH__JWT_SECRET", secret)
+        .env("PULLIT_GENERATOR__KEY", secret)
         .env(
             "PULLIT_DATABASE__URL",
             "postgres://pullit:hunter2@db.example/pullit",
@@ -102,6 +109,7 @@ async fn config_show_masks_secrets_and_says_where_each_value_comes_from() {
     };
     let pair = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
     assert_eq!(of("auth.jwt_secret"), pair("********", "environment"));
+    assert_eq!(of("generator.key"), pair("********", "environment"));
     assert_eq!(
         of("database.url"),
         pair(

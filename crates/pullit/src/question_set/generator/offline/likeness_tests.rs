@@ -20,6 +20,7 @@ fn every(text: &str, kind: QuestionKind) -> Vec<GeneratedQuestion> {
         for seed in 0..4 {
             let request = GenerationRequest {
                 text: text.to_owned(),
+                files: Vec::new(),
                 kind,
                 difficulty,
                 count: 20,

@@ -32,6 +32,7 @@ fn request(
 ) -> GenerationRequest {
     GenerationRequest {
         text: text.to_owned(),
+        files: Vec::new(),
         kind,
         difficulty,
         count,

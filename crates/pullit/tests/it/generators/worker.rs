@@ -1,0 +1,129 @@
+//! How the worker deals with a generator that panics, or wants to be left alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use pullit::question_set::generator::{
+    GeneratedQuestion, GenerationError, GenerationRequest, OfflineGenerator, QuestionGenerator,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::jobs::bench::{Bench, RETRY, at, literal};
+use crate::jobs::rows::Set;
+use crate::support::files::ENGLISH;
+
+/// Does something else the first time.
+struct First {
+    times: AtomicUsize,
+    act: fn() -> GenerationError,
+}
+
+impl First {
+    fn time(act: fn() -> GenerationError) -> Arc<Self> {
+        Arc::new(Self {
+            times: AtomicUsize::new(0),
+            act,
+        })
+    }
+}
+
+#[async_trait]
+impl QuestionGenerator for First {
+    async fn generate(
+        &self,
+        request: &GenerationRequest,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<GeneratedQuestion>, GenerationError> {
+        if self.times.fetch_add(1, Ordering::Relaxed) == 0 {
+            return Err((self.act)());
+        }
+        OfflineGenerator.generate(request, cancel).await
+    }
+}
+
+/// Sets that have been asked for and wait for a worker.
+async fn waiting(bench: &Bench, sets: impl IntoIterator<Item = i64>) {
+    bench.members(1..=1).await;
+    bench.source(5, 1, ENGLISH).await;
+    for set in sets {
+        let failed = Set {
+            status: "FAILED",
+            ..Set::default()
+        };
+        bench.set(set, failed).await;
+        bench.link(set, 5).await;
+        bench.run(RETRY).await;
+    }
+    bench.relay().await;
+}
+
+testkit::on_each_database! {
+    async fn a_generator_that_panics_fails_its_attempt_and_takes_nothing_down(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T09:00:00Z").await;
+        waiting(&bench, [10, 11]).await;
+        let generator = First::time(|| panic!("as the test wants it"));
+        let one_at_a_time = |config: &mut pullit::platform::config::Config| config.worker.concurrency = 1;
+        let node = bench.generating(Some(generator.clone()), one_at_a_time).await;
+        node.work().await;
+        let row = bench.row(10).await;
+        assert_eq!(
+            (row.status.as_str(), row.retryable, row.failure_reason.as_deref()),
+            ("FAILED", true, Some("GENERATOR_PANICKED"))
+        );
+        assert_eq!(bench.row(11).await.status, "COMPLETE");
+        assert_eq!(generator.times.load(Ordering::Relaxed), 2);
+    }
+
+    async fn what_is_put_off_stays_pending_uses_up_no_attempt_and_goes_on_later(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T09:00:00Z").await;
+        waiting(&bench, [10]).await;
+        let before = bench.row(10).await;
+        let generator = First::time(|| GenerationError::PutOff {
+            after: Duration::from_millis(700),
+        });
+        let node = bench.generating(Some(generator.clone()), |_| {}).await;
+        node.work_until("the work is given back", async || {
+            generator.times.load(Ordering::Relaxed) == 1
+                && bench.number("SELECT count(*) FROM work_item WHERE leased_by IS NULL AND deliveries = 0").await == 1
+        })
+        .await;
+        assert_eq!(bench.row(10).await, before);
+        let due = "SELECT count(*) FROM work_item WHERE available_at <= ";
+        let [early, then] = [".699Z", ".700Z"].map(|end| literal(at(&format!("2026-11-22T09:00:00{end}"))));
+        assert_eq!(bench.number(&format!("{due}{early}")).await, 0);
+        assert_eq!(bench.number(&format!("{due}{then}")).await, 1);
+        bench.relay().await;
+        assert_eq!(bench.told().await.len(), 0, "nobody is told");
+
+        bench.clock.advance(TimeDelta::seconds(1));
+        node.work().await;
+        assert_eq!(generator.times.load(Ordering::Relaxed), 2);
+        let after = bench.row(10).await;
+        assert_eq!((after.status.as_str(), after.retry_count), ("COMPLETE", before.retry_count));
+    }
+}
+
+/// PostgreSQL alone: a sequence counts the failures of transactions that are rolled back.
+#[tokio::test]
+async fn questions_that_cannot_be_stored_at_once_are_stored_again_and_not_made_again() {
+    let bench = Bench::on(testkit::Database::postgres().await, "2026-11-22T09:00:00Z").await;
+    waiting(&bench, [10]).await;
+    bench
+        .sql(
+            "CREATE SEQUENCE stored; \
+             CREATE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF nextval('stored') = 1 THEN RAISE EXCEPTION 'not yet'; END IF; RETURN NULL; END $$; \
+             CREATE TRIGGER fail_once AFTER INSERT ON question FOR EACH STATEMENT EXECUTE FUNCTION fail_once()",
+        )
+        .await;
+    let generator = First::time(|| unreachable!());
+    generator.times.store(1, Ordering::Relaxed);
+    let node = bench.generating(Some(generator.clone()), |_| {}).await;
+    node.work().await;
+    assert_eq!(bench.row(10).await.status, "COMPLETE");
+    assert_eq!(generator.times.load(Ordering::Relaxed), 2, "made once");
+    assert_eq!(bench.number("SELECT last_value FROM stored").await, 2);
+}
