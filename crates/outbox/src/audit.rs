@@ -71,7 +71,7 @@ const WRITE: Sql = Sql {
     postgres: "INSERT INTO outbox_audit
             (at, actor, action, event, event_id, event_type, aggregate_key, attempts, last_error)
         SELECT $2, $3, $4, id, event_id, event_type, aggregate_key, attempts, last_error FROM outbox_event
-        WHERE status = 'DEAD' AND id = ANY (CAST(translate($1, '[]', '{}') AS bigint[]))
+        WHERE status = 'DEAD' AND id = ANY ($1)
         ORDER BY id FOR UPDATE
         RETURNING event",
     sqlite: "INSERT INTO outbox_audit
@@ -103,7 +103,7 @@ pub(crate) async fn write(
     now: DateTime<Utc>,
 ) -> Result<Vec<i64>, OutboxError> {
     let values: [Value; 4] = [
-        id_list(ids.iter().copied()),
+        id_list(tx, ids),
         time(tx, now),
         actor.into(),
         action.as_str().into(),

@@ -12,14 +12,14 @@ use crate::{
 
 const REPLAY: Sql = Sql {
     postgres: "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 0, next_attempt_at = $2
-        WHERE status = 'DEAD' AND id = ANY (CAST(translate($1, '[]', '{}') AS bigint[]))",
+        WHERE status = 'DEAD' AND id = ANY ($1)",
     sqlite: "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 0, next_attempt_at = $2
         WHERE status = 'DEAD' AND id IN (SELECT value FROM json_each($1))",
 };
 
 const DISCARD: Sql = Sql {
     postgres: "DELETE FROM outbox_event
-        WHERE status = 'DEAD' AND id = ANY (CAST(translate($1, '[]', '{}') AS bigint[]))",
+        WHERE status = 'DEAD' AND id = ANY ($1)",
     sqlite: "DELETE FROM outbox_event
         WHERE status = 'DEAD' AND id IN (SELECT value FROM json_each($1))",
 };
@@ -128,7 +128,7 @@ async fn act_in(
     now: DateTime<Utc>,
 ) -> Result<u64, OutboxError> {
     let audited = audit::write(tx, action, ids, actor, now).await?;
-    let events = id_list(audited.iter().copied());
+    let events = id_list(tx, &audited);
     let statement = match action {
         Action::Replay | Action::ReplayAll => REPLAY.with(tx, [events, time(tx, now)]),
         Action::Discard => DISCARD.with(tx, [events]),

@@ -2,6 +2,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    sea_query::ArrayType,
 };
 
 /// One statement in the two dialects.
@@ -46,10 +47,28 @@ pub(crate) fn time_text(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, false)
 }
 
-/// A list of ids as one JSON parameter, so that the statement stays constant.
-pub(crate) fn id_list(ids: impl IntoIterator<Item = i64>) -> Value {
-    let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
-    format!("[{}]", ids.join(",")).into()
+/// A list of ids as one parameter, so that the statement stays constant: an array in PostgreSQL, JSON in SQLite.
+pub(crate) fn id_list<C: ConnectionTrait>(db: &C, ids: &[i64]) -> Value {
+    match db.get_database_backend() {
+        DatabaseBackend::Postgres => array(ArrayType::BigInt, ids.iter().map(|id| (*id).into())),
+        _ => serde_json::json!(ids).to_string().into(),
+    }
+}
+
+/// A list of texts, as [`id_list`].
+pub(crate) fn text_list<'a, C: ConnectionTrait>(
+    db: &C,
+    texts: impl IntoIterator<Item = &'a str>,
+) -> Value {
+    let texts = texts.into_iter();
+    match db.get_database_backend() {
+        DatabaseBackend::Postgres => array(ArrayType::String, texts.map(Value::from)),
+        _ => texts.collect::<serde_json::Value>().to_string().into(),
+    }
+}
+
+fn array(of: ArrayType, values: impl Iterator<Item = Value>) -> Value {
+    Value::Array(of, Some(Box::new(values.collect())))
 }
 
 /// A transaction that writes. In SQLite it takes the write lock at once: one that upgrades later fails with "busy"

@@ -3,7 +3,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use chrono::Utc;
 use sea_orm::DatabaseConnection;
 
-use super::{Jitter, Relay};
+use super::{Jitter, Relay, low_water::LowWater, sweep::sole_projection};
 use crate::{Destination, Now, RouteError};
 
 /// What a relay is made of.
@@ -115,12 +115,15 @@ impl RelayBuilder {
             }
             route_of.insert(event_type, place);
         }
+        let sweeps = routes.iter().any(|route| sole_projection(route).is_some());
         Ok(Relay {
             db: self.db,
             now: self.now,
             jitter: self.jitter,
             routes,
             route_of,
+            sweeps,
+            low_water: Arc::new(LowWater::new()),
             batch_size: self.batch_size,
             max_attempts: self.max_attempts,
             backoff_base: self.backoff.0,

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use metrics::{counter, histogram};
+use metrics::{Histogram, counter, histogram};
 use tracing::warn;
 
 use super::{
@@ -108,23 +108,28 @@ impl Pass<'_> {
             }
         }
         self.commit(tx, confirmed.len()).await?;
-        self.count_delivered(&finished);
+        self.count_delivered(finished.iter().copied());
         delivery.reach(destination, confirmed);
         Ok(())
     }
 
-    pub(super) fn count_delivered(&mut self, finished: &[&Event]) {
+    pub(super) fn count_delivered<'e>(&mut self, finished: impl IntoIterator<Item = &'e Event>) {
         let now = (self.relay.now)();
-        let latency = histogram!("outbox_publish_to_effect_seconds");
-        let mut by_type: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut by_type: BTreeMap<&str, (u64, Histogram)> = BTreeMap::new();
         for event in finished {
-            *by_type.entry(&event.event_type).or_default() += 1;
+            let event_type = event.event_type.as_str();
+            // Looked up once for a batch, not for each event.
+            let (count, latency) = by_type.entry(event_type).or_insert_with(|| {
+                let labels = [("type", event_type.to_owned())];
+                (0, histogram!("outbox_publish_to_effect_seconds", &labels))
+            });
+            *count += 1;
             let waited = (now - event.created_at).to_std().unwrap_or_default();
-            latency.record(waited.as_secs_f64());
+            latency.record(waited);
         }
-        for (event_type, count) in by_type {
+        for (event_type, (count, _)) in by_type {
             counter!("outbox_delivered_total", "type" => event_type.to_owned()).increment(count);
+            self.report.delivered += count;
         }
-        self.report.delivered += finished.len() as u64;
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use super::claim::Claimed;
+use super::row::Claimed;
 use crate::{Destination, Event};
 
 /// What a batch has reached on one route so far.

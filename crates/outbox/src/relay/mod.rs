@@ -2,10 +2,13 @@ mod builder;
 mod carry;
 mod claim;
 mod delivery;
+mod low_water;
 mod pass;
 mod project;
+mod row;
 mod settle;
 mod steps;
+mod sweep;
 mod waves;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -18,12 +21,13 @@ use tokio_util::sync::CancellationToken;
 pub use builder::RelayBuilder;
 
 use self::{
-    claim::{Claimed, claim},
+    claim::claim,
+    low_water::LowWater,
     pass::{Halt, Pass},
     steps::{Step, reached},
     waves::Lane,
 };
-use crate::{Destination, Guard, NoGuard, Now, RelayError};
+use crate::{Destination, Event, Guard, NoGuard, Now, RelayError};
 
 /// Claims in a row that somebody else settled first, before the run gives way.
 const STALE_CLAIMS: u32 = 3;
@@ -76,6 +80,9 @@ pub struct Relay {
     /// The distinct sets of destinations, and each type's place among them.
     routes: Vec<Vec<Destination>>,
     route_of: HashMap<String, usize>,
+    /// Whether any type goes to one projection and nowhere else.
+    sweeps: bool,
+    low_water: Arc<LowWater>,
     batch_size: u64,
     max_attempts: i32,
     backoff_base: Duration,
@@ -110,6 +117,15 @@ impl Relay {
     /// # Errors
     /// When the run has to end early; what it delivered before stays delivered.
     pub async fn run(&self, run: &RelayRun) -> Result<RelayReport, RelayError> {
+        let report = self.deliver_all(run).await;
+        if let Err(RelayError::Database(_)) = report {
+            // It may be another database when it comes back.
+            self.low_water.forget();
+        }
+        report
+    }
+
+    async fn deliver_all(&self, run: &RelayRun) -> Result<RelayReport, RelayError> {
         let started = Instant::now();
         // A deadline beyond the clock's range is none: a month will do.
         let ends = started
@@ -117,12 +133,11 @@ impl Relay {
             .unwrap_or(started + Duration::from_secs(30 * 24 * 3600));
         let mut report = RelayReport::default();
         let mut stale = 0;
+        let mut sweeping = self.sweeps;
         while !run.cancellation.is_cancelled() && Instant::now() < ends {
-            let batch = claim(&self.db, (self.now)(), self.batch_size).await?;
-            if batch.is_empty() {
+            let Some(look) = self.low_water.look(&self.db).await? else {
                 break;
-            }
-            reached(Step::Claimed, batch.len());
+            };
             let mut pass = Pass {
                 relay: self,
                 run,
@@ -130,6 +145,24 @@ impl Relay {
                 report: &mut report,
                 failed: HashMap::new(),
             };
+            if sweeping && !look.put_off {
+                match pass.sweep(look.first).await {
+                    Ok(0) => sweeping = false,
+                    Ok(swept) => {
+                        // What comes in pieces is read first, or every piece would have its own transaction.
+                        sweeping = swept as u64 >= self.batch_size / 2;
+                        continue;
+                    }
+                    Err(Halt::Error(error)) => return Err(error),
+                    Err(Halt::Stop | Halt::Stale) => break,
+                }
+            }
+            let batch = claim(&self.db, (self.now)(), look.first, self.batch_size).await?;
+            let Some(last) = batch.last() else {
+                break;
+            };
+            self.low_water.claimed(last.event.id);
+            reached(Step::Claimed, batch.len());
             match pass.process(batch).await {
                 Ok(()) => stale = 0,
                 Err(Halt::Stop) => break,
@@ -144,12 +177,9 @@ impl Relay {
         Ok(report)
     }
 
-    fn lane(&self, claimed: &Claimed) -> Lane {
-        if claimed.unreadable.is_some() {
-            return Lane::Unroutable;
-        }
+    fn lane(&self, event: &Event) -> Lane {
         self.route_of
-            .get(&claimed.event.event_type)
+            .get(&event.event_type)
             .map_or(Lane::Unroutable, |place| Lane::Route(*place))
     }
 

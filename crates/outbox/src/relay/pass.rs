@@ -14,8 +14,8 @@ use tracing::{debug, warn};
 
 use super::{
     Relay, RelayReport, RelayRun,
-    claim::Claimed,
     delivery::{Delivery, Failure, Verdict},
+    row::Claimed,
     settle::{self, Mark},
     steps::{Step, reached},
     waves::{Lane, waves},
@@ -61,7 +61,11 @@ pub(super) struct Pass<'a> {
 impl Pass<'_> {
     pub(super) async fn process(&mut self, batch: Vec<Claimed>) -> Result<(), Halt> {
         let relay = self.relay;
-        for wave in waves(batch, |claimed| relay.lane(claimed)) {
+        let lane = |claimed: &Claimed| match claimed.unreadable {
+            None => relay.lane(&claimed.event),
+            Some(_) => Lane::Unroutable,
+        };
+        for wave in waves(batch, |claimed| &claimed.event, lane) {
             for (lane, mut claimed) in wave {
                 claimed.retain(|claimed| !self.held_back(&claimed.event));
                 match lane {
@@ -90,13 +94,16 @@ impl Pass<'_> {
             .await?;
 
         let mut outcome = Ok(());
-        for destination in route {
-            let todo: Vec<Event> = events
-                .iter()
-                .filter(|event| !delivery.has_reached(event.id, destination.name()))
-                .filter(|event| !self.held_back(event))
-                .cloned()
-                .collect();
+        for (place, destination) in route.iter().enumerate() {
+            // The last destination needs no copies.
+            let mut todo = if place + 1 == route.len() {
+                std::mem::take(&mut events)
+            } else {
+                events.clone()
+            };
+            todo.retain(|event| {
+                !delivery.has_reached(event.id, destination.name()) && !self.held_back(event)
+            });
             if todo.is_empty() {
                 continue;
             }

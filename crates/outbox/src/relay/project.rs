@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Why a chunk was not applied.
-struct Fault {
+pub(super) struct Fault {
     /// The event at fault, if the projection knows.
     event: Option<i64>,
     reason: String,
@@ -92,12 +92,12 @@ impl Pass<'_> {
             }
         }
         self.commit(tx, chunk.len()).await?;
-        self.count_delivered(&finished);
+        self.count_delivered(finished.iter().copied());
         delivery.reach(name, chunk);
         Ok(Ok(()))
     }
 
-    async fn offer(
+    pub(super) async fn offer(
         &self,
         projection: &dyn Projection,
         tx: &DatabaseTransaction,

@@ -12,7 +12,7 @@ use crate::{
 
 const DELETE: Sql = Sql {
     postgres: "DELETE FROM outbox_event
-        WHERE status = 'PENDING' AND id = ANY (CAST(translate($1, '[]', '{}') AS bigint[]))",
+        WHERE status = 'PENDING' AND id = ANY ($1)",
     sqlite: "DELETE FROM outbox_event
         WHERE status = 'PENDING' AND id IN (SELECT value FROM json_each($1))",
 };
@@ -64,7 +64,7 @@ pub(super) async fn delete(tx: &DatabaseTransaction, ids: &[i64]) -> Result<u64,
     if ids.is_empty() {
         return Ok(0);
     }
-    let statement = DELETE.with(tx, [id_list(ids.iter().copied())]);
+    let statement = DELETE.with(tx, [id_list(tx, ids)]);
     let deleted = tx.execute_raw(statement).await?.rows_affected();
     reached(Step::Deleted, ids.len());
     Ok(deleted)

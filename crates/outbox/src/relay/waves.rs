@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
 
-use super::claim::Claimed;
 use crate::Event;
 
 /// Where an event of a batch goes.
@@ -14,24 +13,30 @@ pub(super) enum Lane {
 
 /// Splits a batch so that the lanes of one wave can go one after the other without breaking the order of any key: where
 /// a key's events change lanes, the later ones go in a later wave.
-pub(super) fn waves(
-    batch: Vec<Claimed>,
-    lane_of: impl Fn(&Claimed) -> Lane,
-) -> Vec<BTreeMap<Lane, Vec<Claimed>>> {
-    let mut waves: Vec<BTreeMap<Lane, Vec<Claimed>>> = Vec::new();
-    let mut last: HashMap<String, (usize, Lane)> = HashMap::new();
-    for claimed in batch {
-        let lane = lane_of(&claimed);
-        let wave = match last.get(&claimed.event.aggregate_key) {
+pub(super) fn waves<T>(
+    batch: Vec<T>,
+    event: impl Fn(&T) -> &Event,
+    lane_of: impl Fn(&T) -> Lane,
+) -> Vec<BTreeMap<Lane, Vec<T>>> {
+    let mut last: HashMap<&str, (usize, Lane)> = HashMap::new();
+    let mut places = Vec::with_capacity(batch.len());
+    for one in &batch {
+        let lane = lane_of(one);
+        let key = event(one).aggregate_key.as_str();
+        let wave = match last.get(key) {
             None => 0,
             Some((wave, same)) if *same == lane => *wave,
             Some((wave, _)) => wave + 1,
         };
-        last.insert(claimed.event.aggregate_key.clone(), (wave, lane));
+        last.insert(key, (wave, lane));
+        places.push((wave, lane));
+    }
+    let mut waves: Vec<BTreeMap<Lane, Vec<T>>> = Vec::new();
+    for (one, (wave, lane)) in batch.into_iter().zip(places) {
         if wave == waves.len() {
             waves.push(BTreeMap::new());
         }
-        waves[wave].entry(lane).or_default().push(claimed);
+        waves[wave].entry(lane).or_default().push(one);
     }
     waves
 }
@@ -104,16 +109,14 @@ mod tests {
                 0 => Lane::Unroutable,
                 lane => Lane::Route(*lane),
             }).collect();
-            let batch = events.iter().enumerate().map(|(id, (key, _))| Claimed {
-                event: event(id, *key), postponed: 0, delivered_to: vec![], unreadable: None,
-            }).collect();
-            let place = |claimed: &Claimed| usize::try_from(claimed.event.id).unwrap();
+            let batch = events.iter().enumerate().map(|(id, (key, _))| event(id, *key)).collect();
+            let place = |event: &Event| usize::try_from(event.id).unwrap();
             let mut seen = Vec::new();
-            for wave in waves(batch, |claimed| lanes[place(claimed)]) {
-                for (lane, claimed) in wave {
-                    for one in claimed {
+            for wave in waves(batch, |event| event, |event| lanes[place(event)]) {
+                for (lane, events) in wave {
+                    for one in events {
                         prop_assert_eq!(lanes[place(&one)], lane);
-                        seen.push(one.event);
+                        seen.push(one);
                     }
                 }
             }

@@ -124,7 +124,7 @@ testkit::on_each_database! {
         assert!(ledger.batches.lock().unwrap().len() < 20);
     }
 
-    async fn a_projection_that_names_the_culprit_is_asked_once_more(db: testkit::Database) {
+    async fn a_culprit_that_the_projection_names_is_not_searched_for(db: testkit::Database) {
         let outbox = Outbox::new(db).await;
         let ledger = Ledger::failing("ledger", |event| {
             event.aggregate_key.starts_with("bad").then(|| ApplyError::Event {
@@ -138,7 +138,8 @@ testkit::on_each_database! {
         }
         outbox.publish("A", "bad").await;
         assert_eq!(run(&relay).await, report(30, 1, 0));
-        assert_eq!(*ledger.batches.lock().unwrap(), [31, 30]);
+        // The whole run in one transaction; then, read first, the batch, and what is left of it.
+        assert_eq!(*ledger.batches.lock().unwrap(), [31, 31, 30]);
     }
 
     async fn a_broken_constraint_is_the_events_fault(db: testkit::Database) {

@@ -1,11 +1,10 @@
 //! What a relay says about its steps, which whoever kills it in between relies on.
 
-use std::sync::{Arc, Mutex};
+use std::{cell::RefCell, sync::Once};
 
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
-    subscriber::DefaultGuard,
 };
 use tracing_subscriber::{
     Layer, Registry,
@@ -14,9 +13,12 @@ use tracing_subscriber::{
 
 use crate::support::{Ledger, Outbox, Wire, bad_delivery, report, run};
 
-type Said = Arc<Mutex<Vec<(String, u64)>>>;
+thread_local! {
+    /// What was said on this thread, which is all of a test.
+    static SAID: RefCell<Vec<(String, u64)>> = const { RefCell::new(Vec::new()) };
+}
 
-struct Steps(Said);
+struct Steps;
 
 #[derive(Default)]
 struct Fields {
@@ -45,20 +47,20 @@ impl<S: Subscriber> Layer<S> for Steps {
         if event.metadata().target() == "outbox::step" {
             let mut fields = Fields::default();
             event.record(&mut fields);
-            self.0.lock().unwrap().push((fields.step, fields.events));
+            SAID.with_borrow_mut(|said| said.push((fields.step, fields.events)));
         }
     }
 }
 
-/// Hears the steps of what runs on this thread, which is all of a test.
-fn listen() -> (Said, DefaultGuard) {
-    let said = Said::default();
-    let subscriber = Registry::default().with(Steps(Arc::clone(&said)));
-    (said, tracing::subscriber::set_default(subscriber))
-}
-
-fn taken(said: &Said) -> Vec<(String, u64)> {
-    std::mem::take(&mut *said.lock().unwrap())
+/// From here on, steps are heard.
+fn listen() {
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        tracing::subscriber::set_global_default(Registry::default().with(Steps)).unwrap();
+        // Another thread may have met a step just before, and have noted that nobody listens.
+        tracing::callsite::rebuild_interest_cache();
+    });
+    SAID.take();
 }
 
 fn steps(expected: &[(&str, u64)]) -> Vec<(String, u64)> {
@@ -75,12 +77,12 @@ testkit::on_each_database! {
         for key in ["a", "b", "c"] {
             outbox.publish("A", key).await;
         }
-        let (said, _listening) = listen();
+        listen();
         assert_eq!(run(&relay).await, report(3, 0, 0));
         let batch = |events| {
             ["claimed", "deleted", "applied", "committing", "committed"].map(|step| (step, events))
         };
-        assert_eq!(taken(&said), steps(&[batch(2), batch(1)].concat()));
+        assert_eq!(SAID.take(), steps(&[batch(2), batch(1)].concat()));
     }
 
     async fn every_step_of_a_transport_is_said_in_its_order(db: testkit::Database) {
@@ -90,12 +92,12 @@ testkit::on_each_database! {
         for key in ["a", "bad", "c"] {
             outbox.publish("A", key).await;
         }
-        let (said, _listening) = listen();
+        listen();
         assert_eq!(run(&relay).await, report(2, 1, 0));
         let settled = ["confirmed", "deleted", "committing", "committed"].map(|step| (step, 2));
         let put_off = [("committing", 1), ("committed", 1)];
         assert_eq!(
-            taken(&said),
+            SAID.take(),
             steps(&[&[("claimed", 3)], &settled[..], &put_off[..]].concat())
         );
     }

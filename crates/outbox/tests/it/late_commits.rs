@@ -1,0 +1,156 @@
+//! Ids are given when a row is inserted, and seen when its transaction commits: in between, greater ones go by.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use outbox::{DeliveryError, NewEvent, Relay, dead, publish};
+use sea_orm::{DatabaseTransaction, TransactionTrait};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Ledger, Outbox, Wire, report, run};
+
+/// Publishes in a transaction that stays open.
+async fn publish_late(outbox: &Outbox, key: &str) -> DatabaseTransaction {
+    let tx = outbox.db.begin().await.unwrap();
+    publish(&tx, NewEvent::new("A", key, json!({})), outbox.now())
+        .await
+        .unwrap();
+    tx
+}
+
+/// As if so many other events had come and gone.
+async fn skip_ids(outbox: &Outbox, count: i64) {
+    let sql = if outbox.is_postgres() {
+        format!(
+            "SELECT setval('outbox_event_id_seq', nextval('outbox_event_id_seq') + {count}) AS n"
+        )
+    } else {
+        format!("UPDATE sqlite_sequence SET seq = seq + {count} WHERE name = 'outbox_event'")
+    };
+    outbox.execute(&sql).await;
+}
+
+/// Lets the relay come to know where its backlog begins.
+async fn move_on(outbox: &Outbox, relay: &Relay) -> Vec<i64> {
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        skip_ids(outbox, 50_000).await;
+        ids.push(outbox.publish("A", "another").await);
+        assert_eq!(run(relay).await, report(1, 0, 0));
+    }
+    ids
+}
+
+/// Transactions that commit in the reverse order of their ids, while a relay takes what it can get.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transactions_that_commit_in_reverse_order_beside_a_fast_relay_are_not_missed() {
+    let outbox = Outbox::new(testkit::Database::postgres().await).await;
+    let relay = Relay::builder(outbox.database.connect().await)
+        .now(outbox.clock())
+        .route("A", Ledger::new().to())
+        .build()
+        .unwrap();
+    let published = CancellationToken::new();
+    let relaying = tokio::spawn({
+        let (relay, published) = (relay.clone(), published.clone());
+        async move {
+            let mut delivered = 0;
+            while !published.is_cancelled() {
+                delivered += run(&relay).await.delivered;
+            }
+            delivered
+        }
+    });
+    for round in 0..100 {
+        let mut open = Vec::new();
+        for n in 0..8 {
+            open.push(publish_late(&outbox, &format!("k{}", n % 3)).await);
+            if round % 10 == 0 {
+                skip_ids(&outbox, 700).await;
+            }
+        }
+        for tx in open.into_iter().rev() {
+            tx.commit().await.unwrap();
+        }
+    }
+    published.cancel();
+    let beside = relaying.await.unwrap();
+    let after = run(&relay).await.delivered;
+
+    assert_eq!(beside + after, 800);
+    assert!(beside > 0);
+    assert_eq!(outbox.stored_ids().await, [0; 0]);
+    let mut effects = outbox.effects().await;
+    effects.sort_unstable();
+    effects.dedup();
+    assert_eq!(effects.len(), 800);
+}
+
+/// The publisher of a key that locks its aggregate: the second event is published after the first has committed.
+#[tokio::test]
+async fn an_event_that_commits_when_thousands_have_gone_by_still_comes_before_the_next_of_its_key()
+{
+    let outbox = Outbox::new(testkit::Database::postgres().await).await;
+    let ledger = Ledger::new();
+    let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
+    let late = publish_late(&outbox, "k").await;
+    let others = move_on(&outbox, &relay).await;
+    late.commit().await.unwrap();
+    let next = outbox.publish("A", "k").await;
+
+    assert_eq!(run(&relay).await, report(2, 0, 0));
+    let effects = outbox.effects().await;
+    assert_eq!(effects[..others.len()], others);
+    assert_eq!(effects[others.len()..], [1, next]);
+}
+
+testkit::on_each_database! {
+    async fn a_row_made_by_hand_far_below_all_others_is_found_within_few_runs(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let ledger = Ledger::new();
+        let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
+        move_on(&outbox, &relay).await;
+        outbox.execute(
+            "INSERT INTO outbox_event (id, event_id, event_type, aggregate_key, payload)
+             VALUES (7, 'e48c1b0e-0e3c-4f0b-9a3c-6d1f3a2b1c0d', 'A', 'k', '{}')",
+        ).await;
+        // Each look goes four times as far as the one before, unless the server is slow.
+        let mut runs = 0;
+        while run(&relay).await.delivered == 0 {
+            runs += 1;
+            assert!(runs < 50);
+        }
+        assert_eq!(outbox.effects().await.last(), Some(&7));
+    }
+
+    async fn events_replayed_far_below_all_others_go_at_once_and_in_order(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let healed = Arc::new(AtomicBool::new(false));
+        let wire = Wire::failing("wire", {
+            let healed = Arc::clone(&healed);
+            move |event| {
+                let refused = event.aggregate_key != "another" && !healed.load(Ordering::SeqCst);
+                refused.then(|| DeliveryError::Refused("no".to_owned()))
+            }
+        });
+        let relay = outbox.relay().route("A", wire.to()).build().unwrap();
+        let mut dead = Vec::new();
+        for key in ["y", "x", "y"] {
+            dead.push(outbox.publish("A", key).await);
+        }
+        assert_eq!(run(&relay).await, report(0, 0, 3));
+        move_on(&outbox, &relay).await;
+
+        healed.store(true, Ordering::SeqCst);
+        outbox.advance(Duration::from_secs(1));
+        assert_eq!(dead::replay_all(&outbox.db, "operator", outbox.now()).await.unwrap(), 3);
+        assert_eq!(run(&relay).await, report(3, 0, 0));
+        assert_eq!(wire.asked()[8..], dead);
+    }
+}
