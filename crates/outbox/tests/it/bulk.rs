@@ -66,7 +66,7 @@ testkit::on_each_database! {
         let calls = wire.calls.lock().unwrap();
         let mut names = std::collections::HashSet::new();
         for event in calls.iter().flatten() {
-            assert_eq!(event.event_id.get_version_num(), 4);
+            assert_eq!(event.event_id.get_version_num(), 7);
             assert_eq!(event.event_id.get_variant(), uuid::Variant::RFC4122);
             assert!(names.insert(event.event_id));
             assert_eq!((event.traceparent, event.created_at), (Some(current), outbox.now()));

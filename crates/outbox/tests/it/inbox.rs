@@ -1,12 +1,87 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use outbox::inbox::{first_time, first_times, prune, prune_batch};
-use sea_orm::TransactionTrait;
+use async_trait::async_trait;
+use outbox::{
+    DeliveryError, Destination, Event, Guard, GuardError, RelayError, RelayRun, Transport,
+    inbox::{first_time, first_times, prune, prune_batch},
+};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 use uuid::Uuid;
 
 use crate::support::Outbox;
 
+/// A consumer outside that has its effect in a database of its own, with or without an inbox.
+struct Consumer {
+    own: Outbox,
+    inbox: bool,
+}
+
+#[async_trait]
+impl Transport for Consumer {
+    fn name(&self) -> &str {
+        "consumer"
+    }
+
+    async fn deliver(&self, events: &[Event]) -> Vec<Result<(), DeliveryError>> {
+        for event in events {
+            let tx = self.own.db.begin().await.unwrap();
+            let new = first_time(&tx, event.event_id, "c", self.own.now())
+                .await
+                .unwrap();
+            if new || !self.inbox {
+                let sql = format!(
+                    "INSERT INTO effect (seq, event, key) SELECT COALESCE(MAX(seq), 0) + 1, {}, 'k' FROM effect",
+                    event.id
+                );
+                tx.execute_unprepared(&sql).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        }
+        events.iter().map(|_| Ok(())).collect()
+    }
+}
+
+/// Ends the first run between its delivery and its deletion, as a crash would.
+#[derive(Default)]
+struct Crash(AtomicBool);
+
+#[async_trait]
+impl Guard for Crash {
+    async fn check(&self, _: &DatabaseTransaction) -> Result<(), GuardError> {
+        if self.0.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        Err(GuardError::NotOwner("crashed".to_owned()))
+    }
+}
+
 testkit::on_each_database! {
+    async fn what_is_delivered_again_after_a_crash_has_one_effect_with_an_inbox_and_two_without(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        for (inbox, effects) in [(true, 1), (false, 2)] {
+            let own = Outbox::new(testkit::Database::sqlite()).await;
+            let consumer = Arc::new(Consumer { own, inbox });
+            let relay = outbox
+                .relay()
+                .route("A", Destination::Transport(Arc::clone(&consumer) as _))
+                .build()
+                .unwrap();
+            let id = outbox.publish("A", "k").await;
+            let mut crashing = RelayRun::new(Duration::from_secs(60));
+            crashing.guard = Arc::new(Crash::default());
+            let ended = relay.run(&crashing).await;
+            assert!(matches!(ended, Err(RelayError::NotOwner(_))), "{ended:?}");
+            assert_eq!(relay.run(&crashing).await.unwrap().delivered, 1);
+            assert_eq!(consumer.own.effects().await, vec![id; effects]);
+        }
+    }
+
     async fn an_event_is_new_to_each_consumer_once(db: testkit::Database) {
         let outbox = Outbox::new(db).await;
         let event = Uuid::now_v7();
