@@ -5,14 +5,14 @@ use metrics::gauge;
 use sea_orm::{ConnectionTrait, QueryResult};
 use serde::Serialize;
 
-use crate::{EventStatus, OutboxError, StoredEvent, sql::Sql};
+use crate::{EventStatus, OutboxError, StoredEvent, TraceParent, sql::Sql};
 
 const LIST: Sql = Sql {
     postgres: "SELECT id, event_id::text AS event_id, event_type, aggregate_key, status, attempts,
-            next_attempt_at, last_error, created_at
+            next_attempt_at, last_error, created_at, traceparent
         FROM outbox_event WHERE id > $1 AND (NOT $2 OR status = 'DEAD') ORDER BY id LIMIT $3",
     sqlite: "SELECT id, event_id, event_type, aggregate_key, status, attempts,
-            next_attempt_at, last_error, created_at
+            next_attempt_at, last_error, created_at, traceparent
         FROM outbox_event WHERE id > $1 AND (NOT $2 OR status = 'DEAD') ORDER BY id LIMIT $3",
 };
 
@@ -112,7 +112,15 @@ fn stored(row: &QueryResult) -> Result<StoredEvent, OutboxError> {
         next_attempt_at: row.try_get("", "next_attempt_at")?,
         last_error: row.try_get("", "last_error")?,
         created_at: row.try_get("", "created_at")?,
+        trace_id: trace_id(row)?,
     })
+}
+
+/// One that cannot be read is none, as for the relay.
+fn trace_id(row: &QueryResult) -> Result<Option<String>, OutboxError> {
+    let text: Option<String> = row.try_get("", "traceparent")?;
+    let trace = text.and_then(|text| text.parse::<TraceParent>().ok());
+    Ok(trace.map(|trace| trace.trace_id()))
 }
 
 fn status(row: &QueryResult) -> Result<EventStatus, OutboxError> {

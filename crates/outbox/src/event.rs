@@ -114,4 +114,6 @@ pub struct StoredEvent {
     pub last_error: Option<String>,
     /// When it was published.
     pub created_at: DateTime<Utc>,
+    /// The trace that it was published in, as logs name it.
+    pub trace_id: Option<String>,
 }

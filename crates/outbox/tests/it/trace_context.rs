@@ -110,6 +110,8 @@ testkit::on_each_database! {
         };
         publish_each().await;
         trace::scope(current, publish_each()).await;
+        let stored = outbox.stored().await;
+        assert_eq!((&stored[0].trace_id, &stored[4].trace_id), (&None, &Some(current.trace_id())));
 
         assert_eq!(run(&relay).await, report(8, 0, 0));
         let calls = wire.calls.lock().unwrap();
@@ -124,6 +126,7 @@ testkit::on_each_database! {
         let relay = outbox.relay().route("A", wire.to()).build().unwrap();
         outbox.publish("A", "k").await;
         outbox.execute("UPDATE outbox_event SET traceparent = 'nonsense'").await;
+        assert_eq!(outbox.stored().await[0].trace_id, None);
         assert_eq!(run(&relay).await, report(1, 0, 0));
         assert_eq!(wire.calls.lock().unwrap()[0][0].traceparent, None);
     }

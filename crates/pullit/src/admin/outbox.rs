@@ -47,6 +47,8 @@ pub struct EventView {
     pub last_error: Option<String>,
     /// When it was published.
     pub created_at: DateTime<Utc>,
+    /// The trace that it was published in: what to look for in the log.
+    pub trace_id: Option<String>,
 }
 
 impl From<StoredEvent> for EventView {
@@ -61,6 +63,7 @@ impl From<StoredEvent> for EventView {
             next_attempt_at: event.next_attempt_at,
             last_error: event.last_error,
             created_at: event.created_at,
+            trace_id: event.trace_id,
         }
     }
 }

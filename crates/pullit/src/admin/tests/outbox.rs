@@ -9,9 +9,10 @@ impl World {
         for key in ["a", "b", "c"] {
             let tx = self.db.begin().await.unwrap();
             let event = NewEvent::new("SOMETHING", key, json!({}));
-            ::outbox::publish(&tx, event, self.clock.now())
-                .await
-                .unwrap();
+            let publishing = ::outbox::publish(&tx, event, self.clock.now());
+            let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+            let trace: ::outbox::TraceParent = trace.parse().unwrap();
+            ::outbox::trace::scope(trace, publishing).await.unwrap();
             tx.commit().await.unwrap();
             self.clock.advance(TimeDelta::minutes(1));
         }
@@ -41,6 +42,7 @@ testkit::on_each_database! {
         assert_eq!(dead.as_array().unwrap().len(), 2);
         assert_eq!(dead[0]["status"], "DEAD");
         assert_eq!(dead[0]["lastError"], "refused");
+        assert_eq!(dead[0]["traceId"], "4bf92f3577b34da6a3ce929d0e0e4736");
         assert!(dead[0].get("payload").is_none());
         let page = world.get(&format!("outbox?after={}&limit=1", ids[0])).await;
         assert_eq!(page.as_array().unwrap().len(), 1);

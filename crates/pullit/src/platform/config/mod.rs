@@ -64,7 +64,7 @@ pub struct Config {
 pub struct DatabaseConfig {
     /// `sqlite://PATH` or `postgres://…`; empty: `pullit.db` in the data folder.
     pub url: String,
-    /// Most connections that this process opens.
+    /// Most connections in the pool of this process. A node with the relay role keeps one more, to be woken (PostgreSQL).
     pub max_connections: u32,
 }
 
