@@ -1,11 +1,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use pullit::question_set::generator::model::{Gemini, ModelGenerator};
 use pullit::question_set::generator::{QuestionGenerator, QuestionKind, SourceFile};
 use serde_json::json;
 
 use super::stand_in::StandIn;
-use super::{KEY, TEXT, gemini, made, request};
+use super::{KEY, TEXT, gemini, made, options, request};
 
 #[tokio::test]
 async fn a_request_carries_the_key_the_material_and_the_schema() {
@@ -69,6 +70,13 @@ async fn a_pdf_goes_inline_instead_of_its_text_and_does_not_count_as_text() {
 #[tokio::test]
 async fn files_leave_room_in_a_request_of_20_megabytes() {
     let service = StandIn::start().await;
-    let files = gemini(&service).files_up_to();
-    assert!(files > 10_000_000 && files * 4 / 3 < 19_500_000, "{files}");
+    for max_chars in [1_000, 200_000, 2_000_000] {
+        let model = Gemini::new(options(&service)).unwrap();
+        let files = ModelGenerator::new(model, 0, max_chars).files_up_to();
+        let whole = files * 4 / 3 + 3 * max_chars as u64;
+        assert!((19_700_000..19_900_000).contains(&whole), "{whole}");
+    }
+    let model = Gemini::new(options(&service)).unwrap();
+    let none = ModelGenerator::new(model, 0, 20_000_000).files_up_to();
+    assert_eq!(none, 0);
 }

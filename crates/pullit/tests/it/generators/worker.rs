@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use pullit::platform::config::{Config, Span};
 use pullit::question_set::generator::{
     GeneratedQuestion, GenerationError, GenerationRequest, OfflineGenerator, QuestionGenerator,
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::jobs::bench::{Bench, RETRY, at, literal};
+use crate::jobs::bench::{Bench, PATIENCE, RETRY, at, literal};
 use crate::jobs::rows::Set;
 use crate::support::files::ENGLISH;
 
@@ -44,6 +46,47 @@ impl QuestionGenerator for First {
     }
 }
 
+/// Never answers, whatever it is told, and notes when it is asked and when it is given up.
+#[derive(Default)]
+struct Hung {
+    asked: Notify,
+    dropped: Arc<Notify>,
+}
+
+impl Hung {
+    async fn is_asked(&self) {
+        let asked = tokio::time::timeout(PATIENCE, self.asked.notified()).await;
+        asked.expect("the generator is not asked");
+    }
+
+    async fn is_given_up(&self) {
+        let dropped = tokio::time::timeout(PATIENCE, self.dropped.notified()).await;
+        dropped.expect("the generator still runs");
+    }
+}
+
+/// Tells of its own end.
+struct Alive(Arc<Notify>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[async_trait]
+impl QuestionGenerator for Hung {
+    async fn generate(
+        &self,
+        _: &GenerationRequest,
+        _: &CancellationToken,
+    ) -> Result<Vec<GeneratedQuestion>, GenerationError> {
+        let _alive = Alive(Arc::clone(&self.dropped));
+        self.asked.notify_one();
+        std::future::pending().await
+    }
+}
+
 /// Sets that have been asked for and wait for a worker.
 async fn waiting(bench: &Bench, sets: impl IntoIterator<Item = i64>) {
     bench.members(1..=1).await;
@@ -65,7 +108,7 @@ testkit::on_each_database! {
         let bench = Bench::on(db, "2026-11-22T09:00:00Z").await;
         waiting(&bench, [10, 11]).await;
         let generator = First::time(|| panic!("as the test wants it"));
-        let one_at_a_time = |config: &mut pullit::platform::config::Config| config.worker.concurrency = 1;
+        let one_at_a_time = |config: &mut Config| config.worker.concurrency = 1;
         let node = bench.generating(Some(generator.clone()), one_at_a_time).await;
         node.work().await;
         let row = bench.row(10).await;
@@ -75,6 +118,41 @@ testkit::on_each_database! {
         );
         assert_eq!(bench.row(11).await.status, "COMPLETE");
         assert_eq!(generator.times.load(Ordering::Relaxed), 2);
+    }
+
+    async fn a_generator_that_hangs_is_left_when_its_time_is_up(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T09:00:00Z").await;
+        waiting(&bench, [10]).await;
+        let hung = Arc::new(Hung::default());
+        let in_short = |config: &mut Config| config.worker.timeout = Span::seconds(1);
+        bench.generating(Some(hung.clone()), in_short).await.work().await;
+        hung.is_given_up().await;
+        let row = bench.row(10).await;
+        assert_eq!(
+            (row.status.as_str(), row.retryable, row.failure_reason.as_deref()),
+            ("FAILED", true, Some("GENERATION_TIMEOUT"))
+        );
+    }
+
+    async fn a_worker_whose_work_was_taken_over_stops_and_stores_nothing(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T09:00:00Z").await;
+        waiting(&bench, [10]).await;
+        let hung = Arc::new(Hung::default());
+        let quick = |config: &mut Config| config.worker.lease = "600ms".parse().unwrap();
+        let first = bench.generating(Some(hung.clone()), quick).await;
+        first
+            .work_until("the work is taken over", async || {
+                hung.is_asked().await;
+                let row = bench.row(10).await;
+                let taken = "UPDATE work_item SET leased_by = 'another node', deliveries = deliveries + 1";
+                bench.sql(taken).await;
+                hung.is_given_up().await;
+                assert_eq!(bench.row(10).await, row);
+                let theirs = "SELECT count(*) FROM work_item WHERE leased_by = 'another node' AND deliveries = 2";
+                assert_eq!(bench.number(theirs).await, 1, "nor is it given back");
+                true
+            })
+            .await;
     }
 
     async fn what_is_put_off_stays_pending_uses_up_no_attempt_and_goes_on_later(db: testkit::Database) {

@@ -10,8 +10,8 @@ use super::fault::Fault;
 use super::http::{self, ClientError};
 use super::{Model, ModelOptions, Part, Prompt};
 
-/// A request with inline files may have 20 MB, and base64 makes four bytes of three: this leaves 1 MB for text.
-const FILES: u64 = 14_250_000;
+/// A request with inline files may have 20 MB, and base64 makes four bytes of three.
+const FILES: u64 = 14_850_000;
 
 /// Gemini's `generateContent` with a JSON schema, PDF files inline.
 pub struct Gemini {

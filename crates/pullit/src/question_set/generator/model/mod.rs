@@ -73,7 +73,7 @@ pub trait Model: Send + Sync {
     /// Its name in logs and measurements.
     fn provider(&self) -> &'static str;
 
-    /// Bytes of PDF files that one request may carry.
+    /// Bytes of PDF files that one request may carry, if it carries nothing else.
     fn files_up_to(&self) -> u64 {
         0
     }
@@ -129,7 +129,9 @@ impl Part<'_> {
 #[async_trait]
 impl<M: Model> QuestionGenerator for ModelGenerator<M> {
     fn files_up_to(&self) -> u64 {
-        self.model.model().files_up_to()
+        // The longest text beside them: three bytes a character in Korean, where a file's byte takes four thirds.
+        let text = self.max_chars as u64 * 9 / 4;
+        self.model.model().files_up_to().saturating_sub(text)
     }
 
     async fn generate(
