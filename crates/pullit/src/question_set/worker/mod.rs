@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::generator::QuestionGenerator;
 use super::service::QuestionSets;
@@ -113,6 +114,12 @@ impl QuestionGenerationWorker {
     }
 
     async fn handle(&self, delivery: Delivery, cancel: &CancellationToken) {
+        let trace_id = outbox::trace::current().map(|trace| trace.trace_id());
+        let span = tracing::info_span!("generation", event = %delivery.event_id, trace_id);
+        self.handle_in_span(delivery, cancel).instrument(span).await;
+    }
+
+    async fn handle_in_span(&self, delivery: Delivery, cancel: &CancellationToken) {
         let _counted = measure::in_flight();
         let outcome = match self.work(&delivery, cancel).await {
             Ok(outcome) => outcome,

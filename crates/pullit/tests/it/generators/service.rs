@@ -86,6 +86,22 @@ testkit::on_each_database! {
         assert_eq!(server.ran("retryFailedQuestionSetGeneration").await, 0);
         server.stop().await;
     }
+
+    async fn a_wrong_key_costs_one_set_and_the_others_wait(db: testkit::Database) {
+        let unauthorized = Said::Status(401, &[], json!({"error": {"code": "invalid_api_key"}}));
+        let service = StandIn::saying([unauthorized]).await;
+        let server = served(db, &service, GeneratorKind::OpenAi).await;
+        let member = server.member("a@pullit.test").await;
+        let source = member.upload("a.txt", TEXT, "세종대왕은 훈민정음을 만들었다.".as_bytes()).await;
+        let first = member.ask(&[source], "SHORT_ANSWER", 2).await;
+        member.made_set(first).await.problem(409, "Q_003");
+        let second = member.ask(&[source], "SHORT_ANSWER", 2).await;
+        let put_off = "SELECT count(*) FROM work_item WHERE leased_by IS NULL AND deliveries = 0 AND available_at > created_at";
+        server.until_number(put_off, 1).await;
+        member.set(second).await.problem(409, "Q_002");
+        assert_eq!(service.asked().len(), 1);
+        server.stop().await;
+    }
 }
 
 #[tokio::test]
