@@ -9,6 +9,7 @@ mod row;
 mod settle;
 mod steps;
 mod sweep;
+mod take;
 mod waves;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};

@@ -2,32 +2,16 @@
 //! When one of them is not plain (it goes outside, or to several places; it was tried or put off before; it cannot be read; its
 //! projection fails), nothing has happened, and the long way reads before it delivers.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
+use sea_orm::DatabaseTransaction;
 
 use super::{
     Relay,
     pass::{Halt, Pass, rollback},
-    row,
     steps::{Step, reached},
+    take::take,
     waves::{Lane, waves},
 };
-use crate::{
-    Destination, Event, Projection,
-    sql::{Sql, begin_write},
-};
-
-// Where no event was ever put off, nothing in a range of ids has to wait.
-const TAKE: Sql = Sql {
-    postgres: "DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
-        RETURNING id, event_id::text, event_type, aggregate_key, payload::text, traceparent, created_at,
-            delivered_to = '[]' AND attempts = 0 AND postponed = 0 AND next_attempt_at <= created_at",
-    sqlite: "DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
-        RETURNING id, event_id, event_type, aggregate_key, payload, traceparent, created_at,
-            delivered_to = '[]' AND attempts = 0 AND postponed = 0 AND next_attempt_at <= created_at",
-};
-
-/// The place of the last column: whether the event was never tried, nor put off.
-const PLAIN: usize = 7;
+use crate::{Destination, Event, Projection, sql::begin_write};
 
 /// A projection and what it was given.
 type Chunk<'r> = (&'r dyn Projection, Vec<Event>);
@@ -63,7 +47,7 @@ impl<'a> Pass<'a> {
         first: i64,
     ) -> Result<Option<(usize, Vec<Chunk<'a>>)>, Halt> {
         let relay = self.relay;
-        let Some(events) = take(tx, relay, first).await? else {
+        let Some(events) = take(tx, first, relay.batch_size).await? else {
             return Ok(None);
         };
         let Some(last) = events.last() else {
@@ -87,26 +71,6 @@ impl<'a> Pass<'a> {
         }
         Ok(Some((count, chunks)))
     }
-}
-
-/// The events in the order of their ids, unless one of them is not plain.
-async fn take(
-    tx: &DatabaseTransaction,
-    relay: &Relay,
-    first: i64,
-) -> Result<Option<Vec<Event>>, Halt> {
-    let width = i64::try_from(relay.batch_size).unwrap_or(i64::MAX);
-    let range: [Value; 2] = [first.into(), first.saturating_add(width).into()];
-    let rows = tx.query_all_raw(TAKE.with(tx, range)).await?;
-    let mut events = Vec::with_capacity(rows.len());
-    for row in &rows {
-        match row::event(row) {
-            Ok(event) if row.try_get_by_index(PLAIN)? => events.push(event),
-            _ => return Ok(None),
-        }
-    }
-    events.sort_unstable_by_key(|event| event.id);
-    Ok(Some(events))
 }
 
 impl Relay {
