@@ -21,9 +21,9 @@ use crate::learn_stats::{
 use crate::marking::Marking;
 use crate::member::Members;
 use crate::notification::{Feed, NotificationProjection};
-use crate::platform::broker::{Broker, DatabaseBroker, QUESTION_GENERATION};
+use crate::platform::broker::{AmqpBroker, AmqpOptions, Broker, DatabaseBroker};
 use crate::platform::clock::Now;
-use crate::platform::config::{Config, GeneratorConfig, GeneratorKind};
+use crate::platform::config::{Config, DATABASE_BROKER, GeneratorConfig, GeneratorKind};
 use crate::platform::db::{ConnectError, Db};
 use crate::platform::migrations::migrate;
 use crate::platform::payload::up_to_version;
@@ -45,6 +45,9 @@ const OUTBOX_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::
 
 /// Where the nodes of a cluster tell each other of new events (PostgreSQL's NOTIFY).
 const OUTBOX_CHANNEL: &str = "pullit_outbox";
+
+/// Longest time that a message broker may take to confirm a batch.
+const BROKER_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why the service cannot be built.
 #[derive(Debug, Error)]
@@ -162,12 +165,7 @@ impl App {
         let folder = config.storage_url();
         let folder = folder.strip_prefix("file://").unwrap_or(&folder);
         let storage = Arc::new(FolderStorage::open(folder, signer)?);
-        let broker: Arc<dyn Broker> = Arc::new(DatabaseBroker::new(
-            db.clone(),
-            Arc::clone(&now),
-            config.node_id.clone(),
-            config.worker.lease.duration(),
-        ));
+        let broker = broker(&config, &db, &now)?;
         let members = Members::new(db.clone(), Arc::clone(&now));
         let auth = auth(&config, &db, &now, &members, &secrets);
         let hub = Hub::new(HubOptions {
@@ -392,6 +390,25 @@ fn signal(db: &Db) -> Signal {
     }
 }
 
+fn broker(config: &Config, db: &Db, now: &Now) -> Result<Arc<dyn Broker>, BuildError> {
+    let node = config.node_id.clone();
+    if config.broker.url == DATABASE_BROKER {
+        let lease = config.worker.lease.duration();
+        let broker = DatabaseBroker::new(db.clone(), Arc::clone(now), node, lease);
+        return Ok(Arc::new(broker));
+    }
+    let options = AmqpOptions {
+        url: config.broker.url.clone(),
+        prefix: config.broker.prefix.clone(),
+        patience: BROKER_PATIENCE,
+        prefetch: u16::try_from(config.worker.concurrency).unwrap_or(u16::MAX),
+        node,
+    };
+    let broker =
+        AmqpBroker::new(options).map_err(|error| BuildError::Configuration(error.to_string()))?;
+    Ok(Arc::new(broker))
+}
+
 fn relay(
     config: &Config,
     db: &Db,
@@ -404,7 +421,7 @@ fn relay(
     let notifications = up_to_version(1, Destination::Projection(Arc::new(notifications)));
     let solved = Destination::Projection(Arc::new(SolvedProjection(LearnStats::clone(stats))));
     let reset = Destination::Projection(Arc::new(WeeklyProjection(LearnStats::clone(stats))));
-    let generation = Arc::clone(broker).destination(QUESTION_GENERATION);
+    let generation = Arc::clone(broker).destination();
     Relay::builder(db.write().clone())
         .now(Arc::clone(now))
         .batch_size(u64::from(config.limits.outbox_batch))

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::notification::keep_out;
+use crate::platform::broker::BrokerError;
 use crate::platform::telemetry;
 use crate::{router, schedulers};
 
@@ -106,6 +107,9 @@ pub enum StartError {
     /// The database does not answer.
     #[error(transparent)]
     Database(#[from] sea_orm::DbErr),
+    /// The message broker is there and cannot be used as it is.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
     /// The listening socket is of no use.
     #[error("the listening socket cannot be used: {0}")]
     Socket(#[from] std::io::Error),
@@ -159,6 +163,9 @@ impl Running {
     pub async fn start(app: App, roles: Roles, listener: TcpListener) -> Result<Self, StartError> {
         let address = listener.local_addr()?;
         let cancel = CancellationToken::new();
+        if roles.relay || roles.worker {
+            app.broker.prepare().await?;
+        }
         let mut workers = vec![tokio::spawn(telemetry::sum_up(cancel.clone()))];
         let mut http = None;
         if roles.api {
@@ -236,16 +243,29 @@ impl Running {
             }
         };
         tokio::join!(jobs, requests, workers);
+        let leave = async {
+            if tokio::time::timeout(CLOSE_DEADLINE, self.app.broker.close())
+                .await
+                .is_err()
+            {
+                tracing::warn!(
+                    "the message broker was not left in time; its connections are cut off"
+                );
+            }
+        };
         let close = async {
             // Holders that stopped gave theirs back; what is left would keep other nodes waiting for its lease.
             self.app.locks.shut_down(Duration::ZERO).await;
             self.app.db.close().await;
         };
-        if tokio::time::timeout(CLOSE_DEADLINE, close).await.is_err() {
-            tracing::warn!(
-                "the database's connections could not be closed in time; they are cut off"
-            );
-        }
+        let close = async {
+            if tokio::time::timeout(CLOSE_DEADLINE, close).await.is_err() {
+                tracing::warn!(
+                    "the database's connections could not be closed in time; they are cut off"
+                );
+            }
+        };
+        tokio::join!(leave, close);
     }
 }
 

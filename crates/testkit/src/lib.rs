@@ -5,10 +5,12 @@
 //! them through the environment. Only a test that crashes a server starts one of its own ([`server`]). Everything here panics with an explanation when it fails, because
 //! a test has nobody to return an error to.
 
+pub mod amqp;
 mod database;
 pub mod http;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod sqlite;
 pub mod sse;

@@ -14,14 +14,24 @@ struct Migration {
     script: Dialects,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "service",
-    script: Dialects {
-        sqlite: include_str!("../../migrations/sqlite/0001_service.sql"),
-        postgres: include_str!("../../migrations/postgres/0001_service.sql"),
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "service",
+        script: Dialects {
+            sqlite: include_str!("../../migrations/sqlite/0001_service.sql"),
+            postgres: include_str!("../../migrations/postgres/0001_service.sql"),
+        },
     },
-}];
+    Migration {
+        version: 2,
+        name: "work_trace",
+        script: Dialects {
+            sqlite: include_str!("../../migrations/sqlite/0002_work_trace.sql"),
+            postgres: include_str!("../../migrations/postgres/0002_work_trace.sql"),
+        },
+    },
+];
 
 const CREATE_RECORD: Dialects = Dialects {
     sqlite: "CREATE TABLE IF NOT EXISTS schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, \

@@ -6,6 +6,7 @@
 )]
 
 mod api;
+mod brokers;
 mod demo;
 mod generators;
 mod jobs;

@@ -101,23 +101,28 @@ impl Command {
         self
     }
 
-    /// Starts the service and waits until it has announced its address and `/healthz` answers 200.
-    ///
-    /// # Panics
-    /// With all that it wrote, when it ends instead or is not ready in time.
-    pub async fn start(&self) -> Pullit {
+    /// Starts the service and waits for nothing: for a node that does not answer HTTP.
+    pub fn launch(&self) -> Pullit {
         let mut child = self.spawn(&self.args);
         let (gatherer, output) = output::gather();
         gatherer.read(child.stdout.take().expect("standard output is piped"));
         gatherer.read(child.stderr.take().expect("standard error is piped"));
         drop(gatherer);
         // From here on a panic kills the child and prints its output.
-        let mut pullit = Pullit {
+        Pullit {
             child,
             command: self.clone(),
             base_url: String::new(),
             output,
-        };
+        }
+    }
+
+    /// Starts the service and waits until it has announced its address and `/healthz` answers 200.
+    ///
+    /// # Panics
+    /// With all that it wrote, when it ends instead or is not ready in time.
+    pub async fn start(&self) -> Pullit {
+        let mut pullit = self.launch();
         let output = pullit.output.clone();
         let client = http::direct();
         let readiness = async {

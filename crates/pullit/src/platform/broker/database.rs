@@ -4,20 +4,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use outbox::{ApplyError, Destination, Event, Projection, Signal};
-use sea_orm::{DatabaseTransaction, FromQueryResult};
+use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult, Value};
 
-use super::{Broker, BrokerError, Delivery};
+use super::delivery::{Delivery, Holding};
+use super::{Broker, BrokerError, MAX_DELIVERIES, QUESTION_GENERATION, QUESTION_GENERATION_DEAD};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
 use crate::platform::sql::{Dialects, SqlExt};
 
 // The relay may apply a batch again after a crash; the unique event keeps one row of it.
 const ENQUEUE: Dialects = Dialects {
-    sqlite: "INSERT INTO work_item (queue, event_id, payload, available_at, created_at) \
-         SELECT $1, value ->> 'eventId', value -> 'payload', $2, $2 FROM json_each($3) WHERE true ORDER BY key \
+    sqlite: "INSERT INTO work_item (queue, event_id, payload, traceparent, available_at, created_at) \
+         SELECT $1, value ->> 'eventId', value -> 'payload', value ->> 'traceparent', $2, $2 \
+         FROM json_each($3) WHERE true ORDER BY key \
          ON CONFLICT (queue, event_id) DO NOTHING",
-    postgres: "INSERT INTO work_item (queue, event_id, payload, available_at, created_at) \
-         SELECT $1, value ->> 'eventId', value -> 'payload', $2, $2 \
+    postgres: "INSERT INTO work_item (queue, event_id, payload, traceparent, available_at, created_at) \
+         SELECT $1, value ->> 'eventId', value -> 'payload', value ->> 'traceparent', $2, $2 \
          FROM jsonb_array_elements($3::jsonb) WITH ORDINALITY AS item (value, place) ORDER BY place \
          ON CONFLICT (queue, event_id) DO NOTHING",
 };
@@ -27,11 +29,11 @@ const TAKE: Dialects = Dialects {
     sqlite: "UPDATE work_item SET leased_by = $3, leased_until = $4, deliveries = deliveries + 1 WHERE id = \
          (SELECT id FROM work_item WHERE queue = $1 AND available_at <= $2 \
           AND (leased_until IS NULL OR leased_until <= $2) ORDER BY available_at, id LIMIT 1) \
-         RETURNING id, event_id, payload, deliveries",
+         RETURNING id, event_id, payload, traceparent, deliveries",
     postgres: "UPDATE work_item SET leased_by = $3, leased_until = $4, deliveries = deliveries + 1 WHERE id = \
          (SELECT id FROM work_item WHERE queue = $1 AND available_at <= $2 \
           AND (leased_until IS NULL OR leased_until <= $2) ORDER BY available_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) \
-         RETURNING id, event_id, payload, deliveries",
+         RETURNING id, event_id, payload, traceparent, deliveries",
 };
 // A later delivery has raised the count: then the work is not this worker's any more.
 const EXTEND: &str = "UPDATE work_item SET leased_until = $4 \
@@ -39,8 +41,12 @@ const EXTEND: &str = "UPDATE work_item SET leased_until = $4 \
 const DONE: &str = "DELETE FROM work_item WHERE id = $1 AND leased_by = $2 AND deliveries = $3";
 const LATER: &str = "UPDATE work_item SET leased_by = NULL, leased_until = NULL, available_at = $4, \
      deliveries = deliveries - 1 WHERE id = $1 AND leased_by = $2 AND deliveries = $3";
+// A dead letter of the same event that lies there already is this one.
+const BURY: &str = "UPDATE work_item SET queue = $4, leased_by = NULL, leased_until = NULL \
+     WHERE id = $1 AND leased_by = $2 AND deliveries = $3 AND NOT EXISTS \
+     (SELECT 1 FROM work_item dead WHERE dead.queue = $4 AND dead.event_id = work_item.event_id)";
 
-/// The embedded broker: a table of work, claimed with leases.
+/// The embedded broker: a table of work, claimed with leases. Work that is dead stays in the table, under the name of the dead letters.
 pub struct DatabaseBroker {
     db: Db,
     now: Now,
@@ -54,6 +60,7 @@ struct Row {
     id: i64,
     event_id: String,
     payload: serde_json::Value,
+    traceparent: Option<String>,
     deliveries: i32,
 }
 
@@ -75,58 +82,91 @@ impl DatabaseBroker {
         delivery: &Delivery,
         time: Option<chrono::DateTime<chrono::Utc>>,
     ) -> Result<(), BrokerError> {
-        let mut values = vec![
-            delivery.tag.into(),
-            self.node.clone().into(),
-            delivery.deliveries.into(),
-        ];
+        let Holding::Row(id) = delivery.held else {
+            // Another broker's: nobody holds it here.
+            return Err(BrokerError::Lost);
+        };
+        let mut values = self.mark(id, delivery.deliveries);
         values.extend(time.map(Into::into));
         match self.db.write().run(sql, values).await? {
             1 => Ok(()),
             _ => Err(BrokerError::Lost),
         }
     }
-}
 
-#[async_trait]
-impl Broker for DatabaseBroker {
-    fn destination(self: Arc<Self>, queue: &'static str) -> Destination {
-        Destination::Projection(Arc::new(Enqueue {
-            broker: self,
-            queue,
-        }))
+    /// What tells this worker's hold on a row from every other.
+    fn mark(&self, id: i64, deliveries: i32) -> Vec<Value> {
+        vec![id.into(), self.node.clone().into(), deliveries.into()]
     }
 
-    async fn take(&self, queue: &'static str) -> Result<Option<Delivery>, BrokerError> {
+    /// Takes the next row, dead or not.
+    async fn take_row(&self) -> Result<Option<Row>, BrokerError> {
         let now = (self.now)();
         // An idle worker only reads: in SQLite it would take the one write lock for nothing.
         let ready = self
             .db
             .read()
-            .scalar::<i32, _>(READY, vec![queue.into(), now.into()])
+            .scalar::<i32, _>(READY, vec![QUESTION_GENERATION.into(), now.into()])
             .await?;
         if ready.is_none() {
             return Ok(None);
         }
         let values = vec![
-            queue.into(),
+            QUESTION_GENERATION.into(),
             now.into(),
             self.node.clone().into(),
             (now + self.lease).into(),
         ];
-        let Some(row) = self.db.write().row::<Row, _>(TAKE, values).await? else {
-            return Ok(None);
-        };
-        let event_id = row
-            .event_id
-            .parse()
-            .map_err(|error| sea_orm::DbErr::Type(format!("work_item {}: {error}", row.id)))?;
-        Ok(Some(Delivery {
-            tag: row.id,
-            event_id,
-            payload: row.payload,
-            deliveries: row.deliveries,
-        }))
+        Ok(self.db.write().row::<Row, _>(TAKE, values).await?)
+    }
+
+    async fn bury(&self, row: &Row) -> Result<(), BrokerError> {
+        let mut values = self.mark(row.id, row.deliveries);
+        values.push(QUESTION_GENERATION_DEAD.into());
+        if self.db.write().run(BURY, values).await? == 0 {
+            let values = self.mark(row.id, row.deliveries);
+            self.db.write().run(DONE, values).await?;
+        }
+        tracing::error!(
+            event = row.event_id,
+            deliveries = row.deliveries - 1,
+            queue = QUESTION_GENERATION_DEAD,
+            "work was handed out too often without an end: it is a dead letter now"
+        );
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Broker for DatabaseBroker {
+    async fn prepare(&self) -> Result<(), BrokerError> {
+        // The table comes with the migrations.
+        Ok(())
+    }
+
+    fn destination(self: Arc<Self>) -> Destination {
+        Destination::Projection(Arc::new(Enqueue(self)))
+    }
+
+    async fn take(&self) -> Result<Option<Delivery>, BrokerError> {
+        while let Some(row) = self.take_row().await? {
+            if row.deliveries > MAX_DELIVERIES {
+                self.bury(&row).await?;
+                continue;
+            }
+            let event_id = row
+                .event_id
+                .parse()
+                .map_err(|error| DbErr::Type(format!("work_item {}: {error}", row.id)))?;
+            return Ok(Some(Delivery {
+                event_id,
+                payload: row.payload,
+                deliveries: row.deliveries,
+                trace: row.traceparent.and_then(|text| text.parse().ok()),
+                held: Holding::Row(row.id),
+            }));
+        }
+        Ok(None)
     }
 
     async fn wait(&self, at_most: Duration) {
@@ -156,33 +196,37 @@ impl Broker for DatabaseBroker {
             .await?;
         Ok(())
     }
+
+    async fn close(&self) {
+        // What is still held is handed out again after its lease.
+    }
 }
 
 /// The way from the outbox into the table: in the transaction that deletes the events.
-struct Enqueue {
-    broker: Arc<DatabaseBroker>,
-    queue: &'static str,
-}
+struct Enqueue(Arc<DatabaseBroker>);
 
 #[async_trait]
 impl Projection for Enqueue {
     fn name(&self) -> &str {
-        self.queue
+        QUESTION_GENERATION
     }
 
     async fn apply(&self, tx: &DatabaseTransaction, events: &[Event]) -> Result<(), ApplyError> {
         let items: Vec<_> = events
             .iter()
-            .map(|event| serde_json::json!({"eventId": event.event_id, "payload": event.payload}))
+            .map(|event| {
+                let trace = event.traceparent.map(|trace| trace.to_string());
+                serde_json::json!({"eventId": event.event_id, "payload": event.payload, "traceparent": trace})
+            })
             .collect();
         let items = serde_json::Value::Array(items).to_string();
-        let now = (self.broker.now)();
-        tx.run(ENQUEUE, vec![self.queue.into(), now.into(), items.into()])
-            .await?;
+        let now = (self.0.now)();
+        let values = vec![QUESTION_GENERATION.into(), now.into(), items.into()];
+        tx.run(ENQUEUE, values).await?;
         Ok(())
     }
 
     async fn committed(&self, _: &[Event]) {
-        self.broker.arrived.notify();
+        self.0.arrived.notify();
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{
-    AuthConfig, BrokerConfig, Config, DatabaseConfig, GeneratorConfig, GeneratorKind, HttpConfig,
-    LimitsConfig, LogConfig, RetentionConfig, Span, StorageConfig, UploadConfig, WorkerConfig,
+    AuthConfig, BrokerConfig, Config, DATABASE_BROKER, DatabaseConfig, GeneratorConfig,
+    GeneratorKind, HttpConfig, LimitsConfig, LogConfig, RetentionConfig, Span, StorageConfig,
+    UploadConfig, WorkerConfig,
 };
 
 impl Default for Config {
@@ -53,7 +54,8 @@ impl Default for StorageConfig {
 impl Default for BrokerConfig {
     fn default() -> Self {
         Self {
-            url: "database:".to_owned(),
+            url: DATABASE_BROKER.to_owned(),
+            prefix: "pullit".to_owned(),
         }
     }
 }

@@ -20,6 +20,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// The broker of the embedded defaults.
+pub const DATABASE_BROKER: &str = "database:";
+
 /// Everything that can be set. The embedded defaults need no file at all.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -80,8 +83,10 @@ pub struct StorageConfig {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BrokerConfig {
-    /// `database:`: the workers take work from the database.
+    /// `database:`: the workers take work from the database. `amqp://USER:PASSWORD@HOST:PORT/VHOST`: from RabbitMQ.
     pub url: String,
+    /// With RabbitMQ: the exchange's name, and the beginning of the queues' names.
+    pub prefix: String,
 }
 
 /// `[auth]`

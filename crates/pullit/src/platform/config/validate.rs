@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, ConfigError, GeneratorKind};
+use super::{BrokerConfig, Config, ConfigError, DATABASE_BROKER, GeneratorKind};
+use crate::platform::broker;
 
 /// The jobs that can be configured.
 pub(crate) const JOB_NAMES: &[&str] = &[
@@ -36,11 +37,8 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             ));
         }
     }
-    if config.broker.url != "database:" {
-        return refuse(format!(
-            "broker.url `{}` is not offered; use `database:`",
-            scheme(&config.broker.url)
-        ));
+    if let Some(problem) = broker_problem(config) {
+        return refuse(problem);
     }
     if !config.storage_url().starts_with("file://") {
         return refuse(format!(
@@ -147,6 +145,32 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
+fn broker_problem(config: &Config) -> Option<String> {
+    let BrokerConfig { url, prefix } = &config.broker;
+    if url == DATABASE_BROKER {
+        return None;
+    }
+    if !matches!(scheme(url), "amqp" | "amqps") {
+        return Some(format!(
+            "broker.url `{}` is not offered; use `database:` or `amqp://USER:PASSWORD@HOST:PORT/VHOST`",
+            scheme(url)
+        ));
+    }
+    if let Err(error) = broker::address(url) {
+        return Some(error.to_string());
+    }
+    if let Some(problem) = broker::bad_prefix(prefix) {
+        return Some(format!("broker.prefix {problem}"));
+    }
+    (config.worker.timeout.duration() > broker::LONGEST_WORK).then(|| {
+        format!(
+            "worker.timeout must be at most {} minutes with an AMQP broker: RabbitMQ takes work away from a consumer that holds it for \
+             30 minutes (its consumer_timeout)",
+            broker::LONGEST_WORK.as_secs() / 60
+        )
+    })
+}
+
 /// The part of a URL that holds no secret.
 fn scheme(url: &str) -> &str {
     url.split_once(':').map_or(url, |(scheme, _)| scheme)
@@ -205,5 +229,40 @@ mod tests {
         assert!(said.contains("log.filter"), "{said}");
         let said = refused(|config| config.node_id = "n".repeat(201));
         assert!(said.contains("node_id"), "{said}");
+    }
+
+    #[test]
+    fn a_broker_is_the_database_or_an_amqp_address() {
+        let mut config = Config::default();
+        config.broker.url = "amqp://pullit:p%40ss@mq:5672/%2f".to_owned();
+        validate(&config).unwrap();
+        for (url, word) in [
+            ("kafka://user:hunter2@mq", "`kafka`"),
+            ("amqp:/user:hunter2@mq", "amqp://USER"),
+            ("amqp://user:hunter2@mq:port/", "amqp://USER"),
+        ] {
+            let said = refused(|config| config.broker.url = url.to_owned());
+            assert!(said.contains(word), "{said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+        for prefix in ["", "two words", "amq.pullit"] {
+            let said = refused(|config| {
+                config.broker.url = "amqp://mq".to_owned();
+                config.broker.prefix = prefix.to_owned();
+            });
+            assert!(said.contains("broker.prefix"), "{said}");
+        }
+    }
+
+    #[test]
+    fn work_that_rabbitmq_would_take_away_is_refused() {
+        let said = refused(|config| {
+            config.broker.url = "amqp://mq".to_owned();
+            config.worker.timeout = Span::minutes(30);
+        });
+        assert!(said.contains("worker.timeout"), "{said}");
+        let mut config = Config::default();
+        config.worker.timeout = Span::minutes(30);
+        validate(&config).unwrap();
     }
 }

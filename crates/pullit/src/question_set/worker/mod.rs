@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use super::generator::QuestionGenerator;
 use super::service::QuestionSets;
-use crate::platform::broker::{Broker, Delivery, QUESTION_GENERATION};
+use crate::platform::broker::{Broker, Delivery};
 
 /// Bounds of the worker.
 #[derive(Clone, Copy, Debug)]
@@ -89,13 +89,15 @@ impl QuestionGenerationWorker {
                 cancel.run_until_cancelled(rest).await;
                 continue;
             }
-            match self.broker.take(QUESTION_GENERATION).await {
+            match self.broker.take().await {
                 Ok(Some(delivery)) => {
                     let (worker, cancel) = (self.clone(), cancel.clone());
-                    tasks.spawn(async move {
+                    // What comes of it belongs to the trace that it was asked for in.
+                    let trace = delivery.trace;
+                    tasks.spawn(outbox::trace::scope(trace, async move {
                         worker.handle(delivery, &cancel).await;
                         drop(permit);
-                    });
+                    }));
                     continue;
                 }
                 Ok(None) => {}

@@ -1,5 +1,6 @@
 //! The real binary: what it prints, how it ends, and what a crash leaves behind.
 
+mod broker;
 mod config;
 mod crash;
 mod nodes;
