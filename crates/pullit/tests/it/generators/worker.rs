@@ -1,11 +1,12 @@
 //! How the worker deals with a generator that panics, or wants to be left alone.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use outbox::TraceParent;
 use pullit::platform::config::{Config, Span};
 use pullit::question_set::generator::{
     GeneratedQuestion, GenerationError, GenerationRequest, OfflineGenerator, QuestionGenerator,
@@ -87,6 +88,23 @@ impl QuestionGenerator for Hung {
     }
 }
 
+/// Notes the traces that it is asked in.
+#[derive(Default)]
+struct Tracing(Mutex<Vec<Option<String>>>);
+
+#[async_trait]
+impl QuestionGenerator for Tracing {
+    async fn generate(
+        &self,
+        request: &GenerationRequest,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<GeneratedQuestion>, GenerationError> {
+        let trace = outbox::trace::current().map(|trace| trace.trace_id());
+        self.0.lock().unwrap().push(trace);
+        OfflineGenerator.generate(request, cancel).await
+    }
+}
+
 /// Sets that have been asked for and wait for a worker.
 async fn waiting(bench: &Bench, sets: impl IntoIterator<Item = i64>) {
     bench.members(1..=1).await;
@@ -118,6 +136,26 @@ testkit::on_each_database! {
         );
         assert_eq!(bench.row(11).await.status, "COMPLETE");
         assert_eq!(generator.times.load(Ordering::Relaxed), 2);
+    }
+
+    async fn a_generation_and_what_it_tells_belong_to_the_trace_that_asked_for_it(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T09:00:00Z").await;
+        bench.members(1..=1).await;
+        bench.source(5, 1, ENGLISH).await;
+        bench.set(10, Set { status: "FAILED", ..Set::default() }).await;
+        bench.link(10, 5).await;
+        bench.run(RETRY).await;
+        let trace = async || {
+            let traces = bench.texts("SELECT traceparent FROM outbox_event").await;
+            assert_eq!(traces.len(), 1);
+            traces[0].parse::<TraceParent>().unwrap().trace_id()
+        };
+        let asked = trace().await;
+        bench.relay().await;
+        let generator = Arc::new(Tracing::default());
+        bench.generating(Some(generator.clone()), |_| {}).await.work().await;
+        assert_eq!(*generator.0.lock().unwrap(), [Some(asked.clone())]);
+        assert_eq!(trace().await, asked, "that of the event for the owner");
     }
 
     async fn a_generator_that_hangs_is_left_when_its_time_is_up(db: testkit::Database) {
