@@ -141,6 +141,8 @@ fn trace_of(event: &NewEvent) -> Option<String> {
 
 fn expect_rows(found: u64, expected: u64) -> Result<(), OutboxError> {
     if found == expected {
+        // Not committed yet: that is the caller's.
+        tracing::trace!(target: "outbox::step", step = "published", events = found);
         return Ok(());
     }
     let message = format!("{found} of {expected} events were stored");

@@ -33,6 +33,7 @@ impl Signal {
 
     /// There is something to relay. Calls before the next [`notified`](Self::notified) count as one.
     pub fn notify(&self) {
+        tracing::trace!(target: "outbox::step", step = "notified");
         self.notify_here();
         if let Some(elsewhere) = &self.0.elsewhere {
             elsewhere.notify();
