@@ -183,6 +183,7 @@ impl App {
         let options = StatsOptions {
             zone: config.zone,
             member_batch: config.limits.member_batch,
+            streak_batch: config.limits.streak_batch,
         };
         let learn_stats = Arc::new(LearnStats::new(
             db.clone(),
@@ -232,6 +233,7 @@ impl App {
             sources: Arc::clone(&sources),
             learn_stats,
             relay,
+            signal: signal.clone(),
             feed,
             housekeeping: Arc::clone(&housekeeping),
         };

@@ -2,10 +2,10 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use outbox::{GuardError, Relay, RelayRun, TraceParent, trace};
+use outbox::{GuardError, Relay, RelayRun, Signal, TraceParent, trace};
 use scheduler::Misfire::{RunOnce, Skip};
 use scheduler::Scope::{Cluster, Node};
 use scheduler::{Fence, Job, JobBuilder, JobContext, JobError};
@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use crate::housekeeping::Housekeeping;
 use crate::job_settings::{BadSetting, Defaults, Record, Settings};
-use crate::learn_stats::LearnStats;
+use crate::learn_stats::{LearnStats, Slot};
 use crate::notification::Feed;
 use crate::platform::config::Config;
 use crate::platform::fence::{FenceError, RunFence};
@@ -41,6 +41,8 @@ pub struct Rooms {
     pub learn_stats: Arc<LearnStats>,
     /// Guide 4.1.
     pub relay: Arc<Relay>,
+    /// Wakes the relay.
+    pub signal: Signal,
     /// Guide 4.2.
     pub feed: Arc<Feed>,
     /// What grows and must not grow for ever.
@@ -68,10 +70,10 @@ pub fn jobs(config: &Config, rooms: &Rooms) -> Result<Vec<Job>, BadSetting> {
             .does(rooms, |c, r, f| async move { source_cleanup(&c, &r, &f).await }),
         // 3.1 LearnStatsScheduler: who did not learn yesterday loses the streak.
         of.job("validateConsecutiveLearning",        Defaults::cron("0 0 0 * * *",    2 * MINUTE, 10 * MINUTE, Cluster, RunOnce, 3, 5 * SECOND, Always))?
-            .does(rooms, |c, r, f| async move { r.learn_stats.check_streaks(r.learn_stats.day(c.slot()), &f, c.cancellation(), &|d, t| c.progress(d, t)).await }),
+            .does(rooms, |c, r, f| async move { r.learn_stats.check_streaks(slot(&c), &f, c.cancellation(), &|d, t| c.progress(d, t)).await }),
         // 3.2 LearnStatsBatchScheduler: a weekly reset for every member, then all stats anew from the ledgers.
         of.job("triggerWeeklyResetAndRecalibration", Defaults::cron("0 0 4 * * MON",  2 * MINUTE, 10 * MINUTE, Cluster, RunOnce, 3, 5 * SECOND, Always))?
-            .does(rooms, |c, r, f| async move { r.learn_stats.reset_week(c.run_id().unwrap_or_default(), r.learn_stats.day(c.slot()), &f, c.cancellation(), &|d, t| c.progress(d, t)).await }),
+            .does(rooms, |c, r, f| async move { r.learn_stats.reset_week(slot(&c), &f, c.cancellation(), &|d, t| c.progress(d, t)).await }),
         // 4.1 OutboxEventRelay: what happened reaches whom it concerns.
         of.job(RELAY,                                Defaults::delay(SECOND,          5 * SECOND, Duration::ZERO, Cluster, Skip, 3, SECOND,     FailuresAndManual))?
             .does(rooms, |c, r, _| async move { relay(&c, &r).await }),
@@ -119,6 +121,13 @@ fn said_to_the_scheduler(error: RunError) -> JobError {
     }
 }
 
+fn slot(context: &JobContext) -> Slot {
+    Slot {
+        at: context.slot(),
+        again: context.attempt() > 1 || context.retry() > 0,
+    }
+}
+
 async fn source_cleanup(
     context: &JobContext,
     rooms: &Rooms,
@@ -152,8 +161,15 @@ async fn relay(context: &JobContext, rooms: &Rooms) -> Result<u64, RunError> {
     let mut relaying = RelayRun::new(RELAY_DEADLINE);
     relaying.cancellation = context.cancellation().clone();
     relaying.guard = Arc::new(ScheduledFence(context.fence()));
+    let began = Instant::now();
     match rooms.relay.run(&relaying).await {
-        Ok(report) => Ok(report.delivered),
+        Ok(report) => {
+            if began.elapsed() >= RELAY_DEADLINE {
+                // It stopped for the time, not for want of work: the pause before the next run is for a relay that is idle.
+                rooms.signal.notify();
+            }
+            Ok(report.delivered)
+        }
         Err(outbox::RelayError::Conflict(reason)) => Err(RunError::Conflict(reason)),
         Err(outbox::RelayError::NotOwner(_)) => Err(RunError::Lost),
         Err(outbox::RelayError::Database(error)) => Err(RunError::Database(error)),

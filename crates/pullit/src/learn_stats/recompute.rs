@@ -1,75 +1,162 @@
-//! `learn_stats` from the ledgers, for many members in two statements.
+//! `learn_stats` from the ledgers, for many members in one statement.
+//!
+//! A statement is about a page of members or about a list of them. A page is found through the order of the indexes, so that it costs the same
+//! wherever it lies; a list may be anybody.
 
 use chrono::{Datelike, Days, NaiveDate};
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 
+use super::walk::Page;
 use crate::platform::sql::{Dialects, SqlExt, id_list};
 
+macro_rules! page {
+    ($column:literal, $first:literal, $second:literal) => {
+        concat!($column, " > ", $first, " AND ", $column, " <= ", $second)
+    };
+}
+macro_rules! list_sqlite {
+    ($column:literal, $first:literal, $second:literal) => {
+        concat!($column, " IN (SELECT value FROM json_each(", $first, "))")
+    };
+}
+macro_rules! list_postgres {
+    ($column:literal, $first:literal, $second:literal) => {
+        concat!(
+            $column,
+            " = ANY (ARRAY(SELECT jsonb_array_elements_text(",
+            $first,
+            "::jsonb)::bigint))"
+        )
+    };
+}
+// What the ledgers give, by the definitions of this room. $1 is this week's Monday, $2 today, $3 yesterday; the members are $4 (and $5).
+//
+// A member's solved days, counted from the newest, have one same value of day + place as long as they are consecutive, and a smaller one
+// after the first gap: those with the value of the newest day are the streak. Only who learned today or yesterday has one to be counted.
+macro_rules! truth {
+    ($members:ident, $run:literal, $newest:literal) => {
+        concat!(
+            "SELECT m.id AS member_id, coalesce(t.questions, 0) AS questions, coalesce(t.sets, 0) AS sets, coalesce(t.week, 0) AS week, \
+             t.last_day, coalesce(c.answers, 0) AS correct, coalesce(o.questions, 0) AS owned, CASE WHEN t.latest >= $3 THEN \
+               (SELECT count(*) FROM (SELECT ", $run, " AS run FROM learn_stats_daily d \
+                 WHERE d.member_id = m.id AND d.solved_question_count > 0 AND d.activity_date <= $2) AS days WHERE run = ", $newest, ") \
+               ELSE 0 END AS streak \
+             FROM member m LEFT JOIN (SELECT member_id, CAST(sum(solved_question_count) AS BIGINT) AS questions, \
+               CAST(sum(solved_question_set_count) AS BIGINT) AS sets, \
+               CAST(sum(CASE WHEN activity_date >= $1 THEN solved_question_count ELSE 0 END) AS BIGINT) AS week, \
+               max(CASE WHEN solved_question_count > 0 THEN activity_date END) AS last_day, \
+               max(CASE WHEN solved_question_count > 0 AND activity_date <= $2 THEN activity_date END) AS latest \
+               FROM learn_stats_daily WHERE ", $members!("member_id", "$4", "$5"), " GROUP BY member_id) AS t ON t.member_id = m.id \
+             LEFT JOIN (SELECT member_id, count(*) AS answers FROM marking_result \
+               WHERE is_correct AND ", $members!("member_id", "$4", "$5"), " GROUP BY member_id) AS c ON c.member_id = m.id \
+             LEFT JOIN (SELECT s.owner_id, CAST(sum((SELECT count(*) FROM question q WHERE q.question_set_id = s.id)) AS BIGINT) AS questions \
+               FROM question_set s WHERE s.status = 'COMPLETE' AND s.deleted_at IS NULL AND ", $members!("s.owner_id", "$4", "$5"), " \
+               GROUP BY s.owner_id) AS o ON o.owner_id = m.id WHERE ", $members!("m.id", "$4", "$5")
+        )
+    };
+}
+macro_rules! truth_sqlite {
+    ($members:ident) => {
+        truth!(
+            $members,
+            "julianday(d.activity_date) + row_number() OVER (ORDER BY d.activity_date DESC)",
+            "julianday(t.latest) + 1"
+        )
+    };
+}
+macro_rules! truth_postgres {
+    ($members:ident) => {
+        truth!(
+            $members,
+            "d.activity_date + (row_number() OVER (ORDER BY d.activity_date DESC))::int",
+            "t.latest + 1"
+        )
+    };
+}
+macro_rules! astray {
+    ($truth:ident) => {
+        concat!(
+            "SELECT x.member_id FROM (", $truth!(page), ") AS x \
+             LEFT JOIN learn_stats s ON s.member_id = x.member_id AND ", page!("s.member_id", "$4", "$5"), " \
+             WHERE s.member_id IS NULL OR s.total_solved_question_count <> x.questions OR s.total_solved_question_set_count <> x.sets \
+               OR s.weekly_solved_question_count <> x.week OR s.consecutive_learning_days <> x.streak \
+               OR s.total_correct_question_count <> x.correct OR s.total_question_count <> x.owned \
+               OR s.last_learning_date IS DISTINCT FROM x.last_day ORDER BY x.member_id"
+        )
+    };
+}
+macro_rules! recompute {
+    ($truth:ident, $members:ident) => {
+        concat!(
+            "UPDATE learn_stats SET total_solved_question_count = x.questions, total_solved_question_set_count = x.sets, \
+               weekly_solved_question_count = x.week, last_learning_date = x.last_day, consecutive_learning_days = x.streak, \
+               total_correct_question_count = x.correct, total_question_count = x.owned \
+             FROM (", $truth!($members), ") AS x WHERE learn_stats.member_id = x.member_id"
+        )
+    };
+}
+macro_rules! week_astray {
+    ($members:ident) => {
+        concat!(
+            "SELECT m.id FROM member m LEFT JOIN learn_stats s ON s.member_id = m.id AND ", $members!("s.member_id", "$2", "$3"), " \
+             LEFT JOIN (SELECT member_id, CAST(sum(solved_question_count) AS BIGINT) AS questions FROM learn_stats_daily \
+               WHERE activity_date >= $1 AND ", $members!("member_id", "$2", "$3"), " GROUP BY member_id) AS t ON t.member_id = m.id \
+             WHERE ", $members!("m.id", "$2", "$3"), " \
+               AND (s.member_id IS NULL OR s.weekly_solved_question_count <> coalesce(t.questions, 0)) ORDER BY m.id"
+        )
+    };
+}
+macro_rules! recompute_week {
+    ($members:ident) => {
+        concat!(
+            "UPDATE learn_stats SET weekly_solved_question_count = coalesce((SELECT sum(d.solved_question_count) \
+             FROM learn_stats_daily d WHERE d.member_id = learn_stats.member_id AND d.activity_date >= $1), 0) \
+             WHERE ", $members!("member_id", "$2", "$3")
+        )
+    };
+}
+
 const ENSURE_ROWS: Dialects = Dialects {
-    sqlite: "INSERT INTO learn_stats (member_id) SELECT id FROM member \
-         WHERE id IN (SELECT value FROM json_each($1)) ON CONFLICT (member_id) DO NOTHING",
-    postgres: "INSERT INTO learn_stats (member_id) SELECT id FROM member \
-         WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint) ORDER BY id ON CONFLICT (member_id) DO NOTHING",
+    sqlite: concat!(
+        "INSERT INTO learn_stats (member_id) SELECT id FROM member WHERE ",
+        list_sqlite!("id", "$1", "$2"),
+        " ON CONFLICT (member_id) DO NOTHING"
+    ),
+    postgres: concat!(
+        "INSERT INTO learn_stats (member_id) SELECT id FROM member WHERE ",
+        list_postgres!("id", "$1", "$2"),
+        " ORDER BY id ON CONFLICT (member_id) DO NOTHING"
+    ),
 };
 // Whoever writes a member's stats locks the row first and sums in a later statement: a sum taken before the lock could be older than
 // what another recomputation has written meanwhile. Always in id order, so that no two wait for each other.
 const LOCK: Dialects = Dialects {
-    sqlite: "SELECT member_id FROM learn_stats WHERE member_id IN (SELECT value FROM json_each($1))",
-    postgres: "SELECT member_id FROM learn_stats WHERE member_id IN \
-         (SELECT jsonb_array_elements_text($1::jsonb)::bigint) ORDER BY member_id FOR UPDATE",
-};
-macro_rules! totals {
-    () => {
-        "totals AS (SELECT d.member_id, sum(d.solved_question_count) AS questions, sum(d.solved_question_set_count) AS sets, \
-           sum(CASE WHEN d.activity_date >= $2 THEN d.solved_question_count ELSE 0 END) AS week, \
-           max(CASE WHEN d.solved_question_count > 0 THEN d.activity_date END) AS last_day \
-           FROM learn_stats_daily d JOIN chosen USING (member_id) GROUP BY d.member_id), "
-    };
-}
-macro_rules! update {
-    () => {
-        "streaks AS (SELECT member_id, count(*) AS days FROM islands GROUP BY member_id, island HAVING max(activity_date) >= $4), \
-         correct AS (SELECT r.member_id, count(*) AS answers FROM marking_result r JOIN chosen USING (member_id) \
-           WHERE r.is_correct GROUP BY r.member_id), \
-         owned AS (SELECT s.owner_id AS member_id, count(*) AS questions FROM question_set s \
-           JOIN question q ON q.question_set_id = s.id WHERE s.owner_id IN (SELECT member_id FROM chosen) \
-           AND s.status = 'COMPLETE' AND s.deleted_at IS NULL GROUP BY s.owner_id) \
-         UPDATE learn_stats SET total_solved_question_count = coalesce(x.questions, 0), \
-           total_solved_question_set_count = coalesce(x.sets, 0), weekly_solved_question_count = coalesce(x.week, 0), \
-           last_learning_date = x.last_day, consecutive_learning_days = coalesce(x.days, 0), \
-           total_correct_question_count = coalesce(x.answers, 0), total_question_count = coalesce(x.owned, 0) \
-         FROM (SELECT chosen.member_id, totals.questions, totals.sets, totals.week, totals.last_day, streaks.days, \
-           correct.answers, owned.questions AS owned FROM chosen LEFT JOIN totals USING (member_id) \
-           LEFT JOIN streaks USING (member_id) LEFT JOIN correct USING (member_id) LEFT JOIN owned USING (member_id)) AS x \
-         WHERE learn_stats.member_id = x.member_id"
-    };
-}
-// Numbering the solved days of a member and taking the number off each day gives one same day for a run of consecutive days.
-const RECOMPUTE: Dialects = Dialects {
     sqlite: concat!(
-        "WITH chosen AS (SELECT value AS member_id FROM json_each($1)), ",
-        totals!(),
-        "islands AS (SELECT d.member_id, d.activity_date, \
-           julianday(d.activity_date) - row_number() OVER (PARTITION BY d.member_id ORDER BY d.activity_date) AS island \
-           FROM learn_stats_daily d JOIN chosen USING (member_id) WHERE d.solved_question_count > 0 AND d.activity_date <= $3), ",
-        update!()
+        "SELECT count(*) FROM learn_stats WHERE ",
+        list_sqlite!("member_id", "$1", "$2")
     ),
     postgres: concat!(
-        "WITH chosen AS (SELECT jsonb_array_elements_text($1::jsonb)::bigint AS member_id), ",
-        totals!(),
-        "islands AS (SELECT d.member_id, d.activity_date, \
-           d.activity_date - (row_number() OVER (PARTITION BY d.member_id ORDER BY d.activity_date))::int AS island \
-           FROM learn_stats_daily d JOIN chosen USING (member_id) WHERE d.solved_question_count > 0 AND d.activity_date <= $3), ",
-        update!()
+        "SELECT count(*) FROM (SELECT member_id FROM learn_stats WHERE ",
+        list_postgres!("member_id", "$1", "$2"),
+        " ORDER BY member_id FOR UPDATE) AS locked"
     ),
 };
+const ASTRAY: Dialects = Dialects {
+    sqlite: astray!(truth_sqlite),
+    postgres: astray!(truth_postgres),
+};
+const RECOMPUTE: Dialects = Dialects {
+    sqlite: recompute!(truth_sqlite, list_sqlite),
+    postgres: recompute!(truth_postgres, list_postgres),
+};
+const WEEK_ASTRAY_IN_PAGE: &str = week_astray!(page);
+const WEEK_ASTRAY_IN_LIST: Dialects = Dialects {
+    sqlite: week_astray!(list_sqlite),
+    postgres: week_astray!(list_postgres),
+};
 const RECOMPUTE_WEEK: Dialects = Dialects {
-    sqlite: "UPDATE learn_stats SET weekly_solved_question_count = coalesce((SELECT sum(d.solved_question_count) \
-         FROM learn_stats_daily d WHERE d.member_id = learn_stats.member_id AND d.activity_date >= $2), 0) \
-         WHERE member_id IN (SELECT value FROM json_each($1))",
-    postgres: "UPDATE learn_stats SET weekly_solved_question_count = coalesce((SELECT sum(d.solved_question_count) \
-         FROM learn_stats_daily d WHERE d.member_id = learn_stats.member_id AND d.activity_date >= $2), 0) \
-         WHERE member_id IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
+    sqlite: recompute_week!(list_sqlite),
+    postgres: recompute_week!(list_postgres),
 };
 
 /// Monday of the week of a day.
@@ -85,8 +172,30 @@ pub(super) fn iso_week(day: NaiveDate) -> String {
 
 async fn lock(tx: &DatabaseTransaction, members: &[i64]) -> Result<(), DbErr> {
     tx.run(ENSURE_ROWS, vec![id_list(members)]).await?;
-    tx.scalars::<i64, _>(LOCK, vec![id_list(members)]).await?;
+    tx.scalar::<i64, _>(LOCK, vec![id_list(members)]).await?;
     Ok(())
+}
+
+fn days(today: NaiveDate) -> Vec<sea_orm::Value> {
+    vec![
+        monday(today).into(),
+        today.into(),
+        (today - Days::new(1)).into(),
+    ]
+}
+
+/// The members of a page whose stats are not what the ledgers give on `today`, in id order.
+///
+/// Who is found right needs nothing: what changes in the ledgers from now on brings an event of its own, and who is being recomputed at
+/// this moment shows the stats from before and is found, if these were wrong.
+pub(super) async fn astray<C: ConnectionTrait>(
+    db: &C,
+    page: Page,
+    today: NaiveDate,
+) -> Result<Vec<i64>, DbErr> {
+    let mut values = days(today);
+    values.extend([page.after.into(), page.to.into()]);
+    db.scalars(ASTRAY, values).await
 }
 
 /// Sets every column of these members to what the ledgers give on `today`. Members that do not exist are passed over.
@@ -95,26 +204,48 @@ pub(super) async fn all(
     members: &[i64],
     today: NaiveDate,
 ) -> Result<u64, DbErr> {
+    if members.is_empty() {
+        return Ok(0);
+    }
     lock(tx, members).await?;
-    let yesterday = today - Days::new(1);
-    let values = vec![
-        id_list(members),
-        monday(today).into(),
-        today.into(),
-        yesterday.into(),
-    ];
+    let mut values = days(today);
+    values.push(id_list(members));
     tx.run(RECOMPUTE, values).await
 }
 
-/// Sets the weekly count of these members to what the week of `today` really holds.
+/// Sets the weekly count of these members, in id order, to what the week of `today` really holds. Who has it right is not touched.
 pub(super) async fn week(
     tx: &DatabaseTransaction,
     members: &[i64],
     today: NaiveDate,
 ) -> Result<u64, DbErr> {
-    lock(tx, members).await?;
-    tx.run(RECOMPUTE_WEEK, vec![id_list(members), monday(today).into()])
+    let monday = monday(today);
+    let astray: Vec<i64> = match page_of(members) {
+        Some(page) => {
+            let values = vec![monday.into(), page.after.into(), page.to.into()];
+            tx.scalars(WEEK_ASTRAY_IN_PAGE, values).await?
+        }
+        None => {
+            let values = vec![monday.into(), id_list(members)];
+            tx.scalars(WEEK_ASTRAY_IN_LIST, values).await?
+        }
+    };
+    if astray.is_empty() {
+        return Ok(0);
+    }
+    lock(tx, &astray).await?;
+    tx.run(RECOMPUTE_WEEK, vec![monday.into(), id_list(&astray)])
         .await
+}
+
+/// The page around these members when there is hardly anybody else in it. Being recomputed does the others no harm.
+fn page_of(members: &[i64]) -> Option<Page> {
+    let (first, last) = (*members.first()?, *members.last()?);
+    let page = Page {
+        after: first.checked_sub(1)?,
+        to: last,
+    };
+    (last.abs_diff(page.after) <= 2 * members.len() as u64).then_some(page)
 }
 
 #[cfg(test)]
@@ -132,5 +263,14 @@ mod tests {
         assert_eq!(iso_week(date("2026-12-31")), "2026-W53");
         assert_eq!(iso_week(date("2027-01-03")), "2026-W53");
         assert_eq!(iso_week(date("2027-01-04")), "2027-W01");
+    }
+
+    #[test]
+    fn neighbours_are_a_page_and_strangers_a_list() {
+        assert_eq!(page_of(&[5, 6, 8]), Some(Page { after: 4, to: 8 }));
+        assert_eq!(page_of(&[7]), Some(Page { after: 6, to: 7 }));
+        assert_eq!(page_of(&[1, 100]), None);
+        assert_eq!(page_of(&[i64::MIN, i64::MAX]), None);
+        assert_eq!(page_of(&[]), None);
     }
 }

@@ -3,7 +3,8 @@ use chrono_tz::Tz;
 use outbox::Signal;
 use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult};
 
-use super::weekly::Resume;
+use super::recompute;
+use super::walk::Page;
 use crate::platform::clock::{self, Now};
 use crate::platform::db::Db;
 use crate::platform::sql::SqlExt;
@@ -15,6 +16,8 @@ pub struct StatsOptions {
     pub zone: Tz,
     /// Members handled in one transaction.
     pub member_batch: u32,
+    /// Members whose streaks are checked in one transaction.
+    pub streak_batch: u32,
 }
 
 /// The learn-stats room.
@@ -24,7 +27,6 @@ pub struct LearnStats {
     pub(super) now: Now,
     pub(super) signal: Signal,
     pub(super) options: StatsOptions,
-    pub(super) resume: Resume,
 }
 
 /// A member's stats as they are shown.
@@ -64,7 +66,6 @@ impl LearnStats {
             now,
             signal,
             options,
-            resume: Resume::default(),
         }
     }
 
@@ -93,6 +94,21 @@ impl LearnStats {
         let values = vec![member_id.into(), day.into(), questions.into(), sets.into()];
         tx.run(COUNT_UP, values).await?;
         Ok(())
+    }
+
+    /// Makes the stats of the members with ids above `after`, up to and with `to`, what the ledgers give on `today`. How many were not.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn recompute_range(
+        &self,
+        tx: &DatabaseTransaction,
+        after: i64,
+        to: i64,
+        today: NaiveDate,
+    ) -> Result<u64, DbErr> {
+        let astray = recompute::astray(tx, Page { after, to }, today).await?;
+        recompute::all(tx, &astray, today).await
     }
 
     /// Solved sets / living COMPLETE sets, in whole percent, at most 100.

@@ -1,75 +1,81 @@
 //! `LearnStatsScheduler` (guide 3.1): at midnight, who did not learn yesterday loses the streak.
 
+use async_trait::async_trait;
 use chrono::{Days, NaiveDate};
-use sea_orm::DbErr;
+use sea_orm::{DatabaseTransaction, DbBackend};
 use tokio_util::sync::CancellationToken;
 
 use super::service::LearnStats;
+use super::walk::{Page, Progress, Run, Slot, Step};
 use crate::platform::fence::RunFence;
 use crate::platform::run::RunError;
-use crate::platform::sql::{Dialects, SqlExt};
+use crate::platform::sql::SqlExt;
 
-const PAGE: &str = "SELECT id FROM member WHERE id > $1 ORDER BY id LIMIT $2";
-const COUNT: &str = "SELECT count(*) FROM member";
-// Rows are locked in id order, as by the recomputations that run beside it, so that no two wait for each other. The outer conditions are
-// asked again of each row as it is when it is locked.
-const BREAK_STREAKS: Dialects = Dialects {
-    sqlite: "UPDATE learn_stats SET consecutive_learning_days = 0 \
-         WHERE member_id >= $1 AND member_id <= $2 AND consecutive_learning_days <> 0 \
-         AND (last_learning_date IS NULL OR last_learning_date < $3)",
-    postgres: "UPDATE learn_stats SET consecutive_learning_days = 0 \
-         WHERE member_id IN (SELECT member_id FROM learn_stats WHERE member_id >= $1 AND member_id <= $2 \
-           AND consecutive_learning_days <> 0 AND (last_learning_date IS NULL OR last_learning_date < $3) \
-           ORDER BY member_id FOR UPDATE) \
-         AND consecutive_learning_days <> 0 AND (last_learning_date IS NULL OR last_learning_date < $3)",
-};
+const BREAK_STREAKS: &str = "UPDATE learn_stats SET consecutive_learning_days = 0 \
+     WHERE member_id > $1 AND member_id <= $2 AND consecutive_learning_days <> 0 \
+     AND (last_learning_date IS NULL OR last_learning_date < $3)";
+// The recomputations that run beside it lock rows in id order; so must this, or two would wait for each other. PostgreSQL has no other word
+// for the order of an UPDATE than the plan: without these two, one of them is left, the primary key in its order. Locking the rows first,
+// in order, would cost as much again as the update.
+const IN_ID_ORDER: &str = "SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true)";
 
-/// How far a run has come: done, of all.
-pub(super) type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
+/// Breaks the streaks of those who last learned before `yesterday`.
+struct BreakStreaks<'a> {
+    stats: &'a LearnStats,
+    yesterday: NaiveDate,
+}
+
+#[async_trait]
+impl Step for BreakStreaks<'_> {
+    fn task(&self) -> &'static str {
+        "streaks"
+    }
+
+    fn width(&self) -> u32 {
+        self.stats.options.streak_batch
+    }
+
+    async fn write(
+        &self,
+        tx: &DatabaseTransaction,
+        page: Page,
+        _: Vec<i64>,
+    ) -> Result<u64, RunError> {
+        if self.stats.db.backend() == DbBackend::Postgres {
+            tx.run(IN_ID_ORDER, Vec::new()).await?;
+        }
+        let values = vec![page.after.into(), page.to.into(), self.yesterday.into()];
+        Ok(tx.run(BREAK_STREAKS, values).await?)
+    }
+}
 
 impl LearnStats {
-    /// Checks every member's streak as of `today`. The number of members whose streak was broken.
-    ///
-    /// Pages follow the member id, and a page is worked on before the next is asked for: none is skipped, whoever joins or leaves meanwhile.
+    /// Checks every member's streak as of the slot's day. The number of members whose streak was broken for this slot, earlier attempts included.
     ///
     /// # Errors
-    /// When the run has lost its lease or the database does not answer; pages committed before stay.
+    /// When the run has lost its lease or the database does not answer; pages committed before stay, and are not done again for this slot.
     pub async fn check_streaks(
         &self,
-        today: NaiveDate,
+        slot: Slot,
         fence: &dyn RunFence,
         cancel: &CancellationToken,
         progress: Progress<'_>,
     ) -> Result<u64, RunError> {
-        let yesterday = today - Days::new(1);
+        let today = self.day(slot.at);
         let members = self.member_count().await?;
-        let (mut after, mut checked, mut broken) = (i64::MIN, 0, 0);
-        loop {
-            RunError::unless_stopped(cancel)?;
-            let page = self.member_page(after).await?;
-            let (Some(first), Some(last)) = (page.first(), page.last()) else {
-                break;
-            };
-            let tx = self.db.begin().await?;
-            let values = vec![(*first).into(), (*last).into(), yesterday.into()];
-            broken += tx.run(BREAK_STREAKS, values).await?;
-            fence.check(&tx).await?;
-            tx.commit().await?;
-            after = *last;
-            checked += page.len() as u64;
-            progress(checked, members.max(checked));
-        }
+        let step = BreakStreaks {
+            stats: self,
+            yesterday: today - Days::new(1),
+        };
+        let run = Run {
+            slot,
+            fence,
+            cancel,
+            progress: &|checked, _| progress(checked, members.max(checked)),
+        };
+        let position = self.walk(&step, run).await?;
+        let (checked, broken) = (position.checked(), position.affected());
         tracing::info!(checked, broken, %today, "streaks are checked");
         Ok(broken)
-    }
-
-    pub(super) async fn member_page(&self, after: i64) -> Result<Vec<i64>, DbErr> {
-        let values = vec![after.into(), i64::from(self.options.member_batch).into()];
-        self.db.read().scalars(PAGE, values).await
-    }
-
-    pub(super) async fn member_count(&self) -> Result<u64, DbErr> {
-        let count = self.db.read().scalar::<i64, _>(COUNT, Vec::new()).await?;
-        Ok(count.unwrap_or_default().unsigned_abs())
     }
 }

@@ -31,6 +31,14 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/postgres/0002_work_trace.sql"),
         },
     },
+    Migration {
+        version: 3,
+        name: "learn_stats_walk",
+        script: Dialects {
+            sqlite: include_str!("../../migrations/sqlite/0003_learn_stats_walk.sql"),
+            postgres: include_str!("../../migrations/postgres/0003_learn_stats_walk.sql"),
+        },
+    },
 ];
 
 const CREATE_RECORD: Dialects = Dialects {

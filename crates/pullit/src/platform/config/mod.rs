@@ -164,8 +164,10 @@ pub struct LimitsConfig {
     pub cleanup_batch: u32,
     /// Sources deleted in one step.
     pub source_batch: u32,
-    /// Members handled in one transaction of the learn-stats jobs.
+    /// Members handled in one transaction of the weekly job.
     pub member_batch: u32,
+    /// Members whose streaks are checked in one transaction: more, because it writes only who loses one.
+    pub streak_batch: u32,
     /// Events relayed in one transaction.
     pub outbox_batch: u32,
     /// Deliveries of one event before it is dead.

@@ -127,6 +127,7 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
         ("limits.cleanup_batch", config.limits.cleanup_batch as usize),
         ("limits.source_batch", config.limits.source_batch as usize),
         ("limits.member_batch", config.limits.member_batch as usize),
+        ("limits.streak_batch", config.limits.streak_batch as usize),
         ("limits.outbox_batch", config.limits.outbox_batch as usize),
         (
             "limits.outbox_attempts",

@@ -1,86 +1,25 @@
 //! Random histories: whatever happens in whatever order, in the end the stats are what was really done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Asia::Seoul;
 use pullit::server::Running;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use sea_orm::FromQueryResult;
 use serde_json::{Value, json};
 use testkit::http::Client;
 
 use super::bench::{Bench, STREAKS, WEEKLY};
 use super::deliveries::client;
 use super::rows::Set;
+use super::truth::{Stats, Truth};
 
 const MEMBERS: i64 = 3;
 /// Sets of each member, and questions of each set.
 const SETS: i64 = 2;
 const QUESTIONS: i64 = 3;
 const STEPS: usize = 40;
-
-/// One row of `learn_stats`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQueryResult)]
-struct Stats {
-    member_id: i64,
-    total_solved_question_set_count: i64,
-    total_solved_question_count: i64,
-    total_correct_question_count: i64,
-    total_question_count: i64,
-    weekly_solved_question_count: i64,
-    consecutive_learning_days: i64,
-    last_learning_date: Option<NaiveDate>,
-}
-
-/// What a member did on one day.
-#[derive(Clone, Copy, Debug, Default)]
-struct Done {
-    questions: i64,
-    sets: i64,
-    correct: i64,
-}
-
-/// What was really done, kept as simply as it can be.
-#[derive(Default)]
-struct Truth {
-    days: BTreeMap<(i64, NaiveDate), Done>,
-    deleted: BTreeSet<i64>,
-}
-
-impl Truth {
-    fn stats(&self, member: i64, today: NaiveDate) -> Stats {
-        let days: BTreeMap<NaiveDate, Done> = self
-            .days
-            .iter()
-            .filter(|((of, _), _)| *of == member)
-            .map(|((_, day), done)| (*day, *done))
-            .collect();
-        let monday = today - Days::new(today.weekday().num_days_from_monday().into());
-        let last = days.keys().next_back().copied();
-        let mut streak = 0;
-        if let Some(last) = last.filter(|last| *last >= today - Days::new(1)) {
-            while days.contains_key(&(last - Days::new(streak))) {
-                streak += 1;
-            }
-        }
-        let living = sets_of(member).filter(|set| !self.deleted.contains(set));
-        Stats {
-            member_id: member,
-            total_solved_question_set_count: days.values().map(|done| done.sets).sum(),
-            total_solved_question_count: days.values().map(|done| done.questions).sum(),
-            total_correct_question_count: days.values().map(|done| done.correct).sum(),
-            total_question_count: living.count() as i64 * QUESTIONS,
-            weekly_solved_question_count: days
-                .range(monday..)
-                .map(|(_, done)| done.questions)
-                .sum(),
-            consecutive_learning_days: streak as i64,
-            last_learning_date: last,
-        }
-    }
-}
 
 fn sets_of(member: i64) -> impl Iterator<Item = i64> {
     (0..SETS).map(move |n| member * 10 + n)
@@ -123,6 +62,7 @@ struct History {
     http: Client,
     dice: StdRng,
     truth: Truth,
+    deleted: BTreeSet<i64>,
     running: Running,
 }
 
@@ -139,7 +79,7 @@ impl History {
     async fn solve(&mut self) {
         let member = self.dice.random_range(1..=MEMBERS);
         let living: Vec<i64> = sets_of(member)
-            .filter(|set| !self.truth.deleted.contains(set))
+            .filter(|set| !self.deleted.contains(set))
             .collect();
         if living.is_empty() {
             return;
@@ -160,7 +100,7 @@ impl History {
             .await;
         let answer = self.http.post("/api/marking", &Value::Array(answers)).await;
         assert_eq!(answer.expect(200)["correctCount"], correct);
-        let day = self.truth.days.entry((member, self.today())).or_default();
+        let day = self.truth.0.entry((member, self.today())).or_default();
         day.questions += marked;
         day.sets += i64::from(marked == QUESTIONS);
         day.correct += correct;
@@ -169,7 +109,7 @@ impl History {
     /// A member deletes a set.
     async fn delete(&mut self) {
         let member = self.dice.random_range(1..=MEMBERS);
-        let Some(set) = sets_of(member).find(|set| !self.truth.deleted.contains(set)) else {
+        let Some(set) = sets_of(member).find(|set| !self.deleted.contains(set)) else {
             return;
         };
         self.http
@@ -179,7 +119,7 @@ impl History {
             .delete(&format!("/api/question-set/{set}"))
             .await
             .expect(200);
-        self.truth.deleted.insert(set);
+        self.deleted.insert(set);
     }
 
     async fn step(&mut self) {
@@ -202,20 +142,14 @@ impl History {
         }
     }
 
-    async fn stats(&self) -> Vec<Stats> {
-        self.bench
-            .rows(
-                "SELECT member_id, total_solved_question_set_count, total_solved_question_count, \
-                 total_correct_question_count, total_question_count, weekly_solved_question_count, \
-                 consecutive_learning_days, last_learning_date FROM learn_stats ORDER BY member_id",
-            )
-            .await
-    }
-
     fn expected(&self) -> Vec<Stats> {
         let today = self.today();
         (1..=MEMBERS)
-            .map(|member| self.truth.stats(member, today))
+            .map(|member| {
+                let living = sets_of(member).filter(|set| !self.deleted.contains(set));
+                let questions = living.count() as i64 * QUESTIONS;
+                self.truth.stats(member, today, questions)
+            })
             .collect()
     }
 }
@@ -232,6 +166,7 @@ async fn live(db: testkit::Database, seed: u64) {
         http: client(&running),
         dice: StdRng::seed_from_u64(seed),
         truth: Truth::default(),
+        deleted: BTreeSet::new(),
         running,
         bench,
     };
@@ -246,7 +181,13 @@ async fn live(db: testkit::Database, seed: u64) {
         consecutive_learning_days: 0,
         ..stats
     };
-    let projected: Vec<_> = history.stats().await.into_iter().map(ledger).collect();
+    let projected: Vec<_> = history
+        .bench
+        .stats()
+        .await
+        .into_iter()
+        .map(ledger)
+        .collect();
     let expected = history.expected().into_iter().map(ledger);
     for expected in expected.filter(|stats| stats.last_learning_date.is_some()) {
         assert!(
@@ -256,10 +197,14 @@ async fn live(db: testkit::Database, seed: u64) {
     }
     // All of it, after a recalibration; and the resets that it published change nothing.
     history.bench.run(WEEKLY).await;
-    assert_eq!(history.stats().await, history.expected(), "seed {seed}");
+    assert_eq!(
+        history.bench.stats().await,
+        history.expected(),
+        "seed {seed}"
+    );
     history.bench.relay().await;
     assert_eq!(
-        history.stats().await,
+        history.bench.stats().await,
         history.expected(),
         "seed {seed}, after the resets"
     );
@@ -273,7 +218,7 @@ async fn live(db: testkit::Database, seed: u64) {
             .collect()
     };
     assert_eq!(
-        streaks(history.stats().await),
+        streaks(history.bench.stats().await),
         streaks(history.expected()),
         "seed {seed}, a day later"
     );

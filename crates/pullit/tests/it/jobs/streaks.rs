@@ -1,3 +1,5 @@
+use pullit::platform::fence::NoFence;
+
 use super::bench::{Bench, STREAKS, at};
 
 impl Bench {
@@ -89,5 +91,73 @@ testkit::on_each_database! {
             assert_eq!(bench.run(STREAKS).await.affected, 1, "{midnight}");
             assert_eq!(bench.streaks().await, [5, 0], "{midnight}");
         }
+    }
+
+    async fn a_streak_is_counted_over_a_leap_day_and_the_end_of_a_year(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-12-30T03:00:00Z").await;
+        bench.members(1..=3).await;
+        for (noon, days, streaks) in [
+            // Over the end of a year; member 3 has a gap on the 31st.
+            ("2027-01-02T03:00:00Z", ["2026-12-30", "2026-12-31", "2027-01-01", "2027-01-02"], [4, 3, 2]),
+            ("2028-03-01T03:00:00Z", ["2028-02-27", "2028-02-28", "2028-02-29", "2028-03-01"], [4, 3, 2]),
+            // No 29 February in 2029: the 28th and the first are neighbours.
+            ("2029-03-02T03:00:00Z", ["2029-02-27", "2029-02-28", "2029-03-01", "2029-03-02"], [4, 3, 2]),
+        ] {
+            bench.set_clock(noon);
+            for (place, day) in days.iter().enumerate() {
+                let day: chrono::NaiveDate = day.parse().unwrap();
+                bench.solved(1, day, 1, 0).await;
+                if place < 3 {
+                    bench.solved(2, day, 1, 0).await;
+                }
+                if place != 1 {
+                    bench.solved(3, day, 1, 0).await;
+                }
+            }
+            bench.relay().await;
+            assert_eq!(bench.streaks().await, streaks, "{noon}");
+        }
+    }
+
+    async fn who_solves_in_the_morning_before_a_late_check_has_what_a_check_at_midnight_would_have_left(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-20T03:00:00Z").await;
+        bench.members(1..=4).await;
+        let midnight = at("2026-11-22T15:00:00Z");
+        let mut ends = Vec::new();
+        for (late, relayed) in [(false, true), (true, true), (true, false)] {
+            bench.sql("DELETE FROM learn_stats").await;
+            bench.sql("DELETE FROM learn_stats_daily").await;
+            bench.clock.set(at("2026-11-22T03:00:00Z"));
+            for day in ["2026-11-20", "2026-11-21"] {
+                for member in 1..=4 {
+                    bench.solved(member, day.parse().unwrap(), 1, 0).await;
+                }
+            }
+            // 1 and 2 learned on the last day, 3 and 4 did not.
+            bench.solved(1, "2026-11-22".parse().unwrap(), 1, 0).await;
+            bench.solved(2, "2026-11-22".parse().unwrap(), 1, 0).await;
+            bench.relay().await;
+            assert_eq!(bench.streaks().await, [3, 3, 2, 2]);
+            if !late {
+                bench.check_streaks(midnight, false, &NoFence).await.unwrap();
+                assert_eq!(bench.streaks().await, [3, 3, 0, 0]);
+            }
+            // 09:00 of the new day: 1 and 3 learn. Then it is noon.
+            bench.clock.set(at("2026-11-23T00:00:00Z"));
+            bench.solved(1, "2026-11-23".parse().unwrap(), 1, 0).await;
+            bench.solved(3, "2026-11-23".parse().unwrap(), 1, 0).await;
+            if relayed {
+                bench.relay().await;
+            }
+            bench.clock.set(at("2026-11-23T03:00:00Z"));
+            if late {
+                bench.check_streaks(midnight, false, &NoFence).await.unwrap();
+            }
+            bench.relay().await;
+            ends.push(bench.stats().await);
+        }
+        assert_eq!(bench.streaks().await, [4, 3, 1, 0]);
+        assert_eq!(ends[0], ends[1], "the events were applied before the late check");
+        assert_eq!(ends[0], ends[2], "the events were applied after the late check");
     }
 }

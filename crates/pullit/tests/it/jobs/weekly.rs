@@ -1,5 +1,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
+use pullit::platform::fence::NoFence;
+
 use super::bench::{Bench, WEEKLY, at};
 
 fn day(text: &str) -> NaiveDate {
@@ -141,5 +143,40 @@ testkit::on_each_database! {
         bench.clock.set(at("2026-11-22T15:00:00Z"));
         bench.run(WEEKLY).await;
         assert_eq!((bench.weekly().await, bench.outbox().await[2].payload["week"].clone()), (vec![0], "2026-W48".into()));
+    }
+
+    async fn the_week_over_the_end_of_a_year_is_one_week(db: testkit::Database) {
+        // Sunday 3 January 2027 in Seoul: the last day of 2026-W53.
+        let bench = Bench::on(db, "2027-01-03T14:59:59Z").await;
+        bench.members(1..=1).await;
+        for (date, questions) in [("2026-12-27", 100), ("2026-12-28", 1), ("2026-12-31", 2), ("2027-01-01", 4), ("2027-01-03", 8)] {
+            bench.solved(1, day(date), questions, 0).await;
+        }
+        bench.relay().await;
+        assert_eq!(bench.weekly().await, [15]);
+        bench.run(WEEKLY).await;
+        bench.relay().await;
+        assert_eq!(bench.weekly().await, [15], "it is still that week");
+        bench.set_clock("2027-01-03T15:00:00Z");
+        bench.run(WEEKLY).await;
+        assert_eq!(bench.outbox().await[0].payload["week"], "2027-W01");
+        bench.relay().await;
+        assert_eq!(bench.weekly().await, [0]);
+    }
+
+    async fn a_weekly_run_that_is_late_resets_the_week_of_its_slot_and_keeps_what_was_solved_since(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T10:00:00Z").await;
+        bench.members(1..=2).await;
+        bench.solved(1, day("2026-11-22"), 4, 0).await;
+        bench.relay().await;
+        // Monday's slot is worked for on Thursday.
+        bench.set_clock("2026-11-26T03:00:00Z");
+        bench.solved(1, day("2026-11-24"), 3, 0).await;
+        bench.reset_week(at("2026-11-22T19:00:00Z"), false, &NoFence).await.unwrap();
+        let outbox = bench.outbox().await;
+        assert_eq!(outbox.last().unwrap().payload["week"], "2026-W48");
+        assert_eq!(bench.weekly().await, [3, 0]);
+        bench.relay().await;
+        assert_eq!(bench.weekly().await, [3, 0]);
     }
 }

@@ -1,0 +1,181 @@
+//! All members, a page at a time, each page in a short transaction.
+//!
+//! The page's transaction also writes down how far it came, for the slot that the run works for. Another attempt at that slot, on whatever
+//! node, goes on from the last page that was committed: none is skipped, none is done twice.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult};
+use tokio_util::sync::CancellationToken;
+
+use super::service::LearnStats;
+use crate::platform::fence::RunFence;
+use crate::platform::run::RunError;
+use crate::platform::sql::SqlExt;
+
+const PAGE: &str = "SELECT max(id) AS last, count(*) AS members \
+     FROM (SELECT id FROM member WHERE id > $1 ORDER BY id LIMIT $2) AS page";
+const COUNT: &str = "SELECT count(*) FROM member";
+const POSITION: &str =
+    "SELECT after_id, checked, affected FROM learn_stats_walk WHERE task = $1 AND slot = $2";
+const SAVE: &str = "INSERT INTO learn_stats_walk (task, slot, after_id, checked, affected) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (task, slot) DO UPDATE SET \
+     after_id = excluded.after_id, checked = excluded.checked, affected = excluded.affected";
+const FORGET: &str = "DELETE FROM learn_stats_walk WHERE task = $1 AND slot < $2";
+
+/// A slot is tried again within minutes; how far its runs came is of no use after this.
+const KEPT: TimeDelta = TimeDelta::days(30);
+
+/// How far a run has come: done, of all.
+pub(super) type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
+
+/// The slot of a scheduled job that a run works for.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    /// When it was due. Its day is the job's today, however late the run is.
+    pub at: DateTime<Utc>,
+    /// Whether it may have been begun: by an attempt that came to nothing, or before a conflict that is retried now.
+    pub again: bool,
+}
+
+/// Members with an id above `after`, up to and with `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Page {
+    pub(super) after: i64,
+    pub(super) to: i64,
+}
+
+/// How far a walk has come, earlier attempts included.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub(super) struct Position {
+    after_id: i64,
+    checked: i64,
+    affected: i64,
+}
+
+impl Position {
+    const START: Self = Self {
+        after_id: i64::MIN,
+        checked: 0,
+        affected: 0,
+    };
+
+    /// Members seen.
+    pub(super) fn checked(self) -> u64 {
+        self.checked.unsigned_abs()
+    }
+
+    /// What the steps counted.
+    pub(super) fn affected(self) -> u64 {
+        self.affected.unsigned_abs()
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Bounds {
+    last: Option<i64>,
+    members: i64,
+}
+
+/// What is done with each page.
+#[async_trait]
+pub(super) trait Step: Sync {
+    /// Names the walk beside its slot.
+    fn task(&self) -> &'static str;
+
+    /// Members of a page.
+    fn width(&self) -> u32;
+
+    /// What can be found out before the transaction, so that the transaction is shorter.
+    async fn look(&self, _: Page) -> Result<Vec<i64>, RunError> {
+        Ok(Vec::new())
+    }
+
+    /// The page's writes; how many members it changed.
+    async fn write(
+        &self,
+        tx: &DatabaseTransaction,
+        page: Page,
+        found: Vec<i64>,
+    ) -> Result<u64, RunError>;
+
+    /// After the commit.
+    fn committed(&self) {}
+}
+
+/// What a walk may do, and whom it tells.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub(super) slot: Slot,
+    pub(super) fence: &'a dyn RunFence,
+    pub(super) cancel: &'a CancellationToken,
+    pub(super) progress: Progress<'a>,
+}
+
+impl LearnStats {
+    /// Takes every member through a step. A page is worked on before the next is asked for: none is skipped, whoever joins or leaves.
+    pub(super) async fn walk(&self, step: &dyn Step, run: Run<'_>) -> Result<Position, RunError> {
+        let mut position = self.position(step.task(), run.slot).await?;
+        loop {
+            RunError::unless_stopped(run.cancel)?;
+            let values = vec![position.after_id.into(), i64::from(step.width()).into()];
+            let bounds = self.db.read().row::<Bounds, _>(PAGE, values).await?;
+            let Some((to, members)) = bounds.and_then(|found| Some((found.last?, found.members)))
+            else {
+                return Ok(position);
+            };
+            let page = Page {
+                after: position.after_id,
+                to,
+            };
+            let found = step.look(page).await?;
+            let tx = self.db.begin().await?;
+            let affected = step.write(&tx, page, found).await?;
+            if position.checked == 0 {
+                let old = vec![step.task().into(), (run.slot.at - KEPT).into()];
+                tx.run(FORGET, old).await?;
+            }
+            position = Position {
+                after_id: to,
+                checked: position.checked + members,
+                affected: position.affected.saturating_add_unsigned(affected),
+            };
+            save(&tx, step.task(), run.slot, position).await?;
+            run.fence.check(&tx).await?;
+            tx.commit().await?;
+            step.committed();
+            (run.progress)(position.checked(), 0);
+        }
+    }
+
+    async fn position(&self, task: &str, slot: Slot) -> Result<Position, DbErr> {
+        if !slot.again {
+            return Ok(Position::START);
+        }
+        let values = vec![task.into(), slot.at.into()];
+        let kept = self.db.read().row(POSITION, values).await?;
+        Ok(kept.unwrap_or(Position::START))
+    }
+
+    pub(super) async fn member_count(&self) -> Result<u64, DbErr> {
+        let count = self.db.read().scalar::<i64, _>(COUNT, Vec::new()).await?;
+        Ok(count.unwrap_or_default().unsigned_abs())
+    }
+}
+
+async fn save(
+    tx: &DatabaseTransaction,
+    task: &str,
+    slot: Slot,
+    position: Position,
+) -> Result<(), DbErr> {
+    let values = vec![
+        task.into(),
+        slot.at.into(),
+        position.after_id.into(),
+        position.checked.into(),
+        position.affected.into(),
+    ];
+    tx.run(SAVE, values).await?;
+    Ok(())
+}

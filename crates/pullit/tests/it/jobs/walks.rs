@@ -1,0 +1,211 @@
+//! The learn-stats jobs go through the members page by page; what dies between two pages is gone on with, not begun again.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use pullit::learn_stats::Slot;
+use pullit::platform::fence::{FenceError, NoFence, RunFence};
+use pullit::platform::run::RunError;
+use scheduler::testkit::Signals;
+use scheduler::{Cause, RunStatus};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+use tokio_util::sync::CancellationToken;
+
+use super::bench::{Bench, PATIENCE, STREAKS, at};
+
+/// 00:00 on 23 November in Seoul.
+const MIDNIGHT: &str = "2026-11-22T15:00:00Z";
+const MEMBERS: i64 = 9;
+
+/// Lets so many transactions through; then the node is dead.
+pub(crate) struct DiesAfter(AtomicU32);
+
+impl DiesAfter {
+    pub(crate) fn pages(pages: u32) -> Self {
+        Self(AtomicU32::new(pages))
+    }
+}
+
+#[async_trait]
+impl RunFence for DiesAfter {
+    async fn check(&self, _: &DatabaseTransaction) -> Result<(), FenceError> {
+        let left = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            });
+        left.map(drop).map_err(|_| FenceError::Lost)
+    }
+}
+
+impl Bench {
+    /// The streak check of a slot, as a run of it calls it.
+    pub(crate) async fn check_streaks(
+        &self,
+        slot: DateTime<Utc>,
+        again: bool,
+        fence: &dyn RunFence,
+    ) -> Result<u64, RunError> {
+        let (slot, cancel) = (Slot { at: slot, again }, CancellationToken::new());
+        let stats = &self.app.rooms.learn_stats;
+        stats.check_streaks(slot, fence, &cancel, &|_, _| ()).await
+    }
+
+    /// The weekly job of a slot, as a run of it calls it.
+    pub(crate) async fn reset_week(
+        &self,
+        slot: DateTime<Utc>,
+        again: bool,
+        fence: &dyn RunFence,
+    ) -> Result<u64, RunError> {
+        let (slot, cancel) = (Slot { at: slot, again }, CancellationToken::new());
+        let stats = &self.app.rooms.learn_stats;
+        stats.reset_week(slot, fence, &cancel, &|_, _| ()).await
+    }
+
+    async fn of_two(db: testkit::Database) -> Self {
+        let bench = Self::with(db, MIDNIGHT, |config| {
+            config.limits.streak_batch = 2;
+            config.limits.member_batch = 2;
+        })
+        .await;
+        bench.members(1..=MEMBERS).await;
+        bench
+    }
+}
+
+fn two(config: &mut pullit::platform::config::Config) {
+    config.limits.streak_batch = 2;
+    config.limits.member_batch = 2;
+    for name in [STREAKS, super::bench::SOURCES, super::bench::WEEKLY] {
+        let job = config.jobs.entry(name.to_owned()).or_default();
+        // The lock's times are the database's own.
+        job.at_least = Some(pullit::platform::config::Span::seconds(0));
+        job.enabled = Some(name == STREAKS);
+    }
+}
+
+testkit::on_each_database! {
+    async fn another_attempt_at_a_streak_check_goes_on_after_the_last_page_that_was_committed(db: testkit::Database) {
+        let bench = Bench::of_two(db).await;
+        for member in 1..=MEMBERS {
+            bench.streak(member, Some("2026-11-20")).await;
+        }
+        let slot = at(MIDNIGHT);
+        let died = bench.check_streaks(slot, false, &DiesAfter::pages(2)).await;
+        assert!(matches!(died, Err(RunError::Lost)), "{died:?}");
+        assert_eq!(bench.streaks().await, [0, 0, 0, 0, 5, 5, 5, 5, 5], "the third page is undone");
+
+        // Whoever checked member 1 again would break this.
+        bench.sql("UPDATE learn_stats SET consecutive_learning_days = 1 WHERE member_id = 1").await;
+        let other = bench.another(|config| config.limits.streak_batch = 2).await;
+        let died = other.check_streaks(slot, true, &DiesAfter::pages(1)).await;
+        assert!(matches!(died, Err(RunError::Lost)), "{died:?}");
+        assert_eq!(bench.streaks().await, [1, 0, 0, 0, 0, 0, 5, 5, 5]);
+        let broken = bench.check_streaks(slot, true, &NoFence).await.unwrap();
+        assert_eq!(broken, 9, "of this slot, in three attempts");
+        assert_eq!(bench.streaks().await, [1, 0, 0, 0, 0, 0, 0, 0, 0]);
+
+        // All of it was done: an attempt whose end was not recorded is not repeated. Another slot begins at the beginning.
+        assert_eq!(bench.check_streaks(slot, true, &NoFence).await.unwrap(), 9);
+        assert_eq!(bench.streaks().await[0], 1);
+        let next = slot + TimeDelta::days(1);
+        assert_eq!(bench.check_streaks(next, true, &NoFence).await.unwrap(), 1);
+    }
+
+    async fn another_attempt_at_a_weekly_reset_publishes_nothing_twice_and_leaves_nobody_out(db: testkit::Database) {
+        let bench = Bench::of_two(db).await;
+        let slot = at("2026-11-22T19:00:00Z");
+        let events = "SELECT count(*) FROM outbox_event";
+        let died = bench.reset_week(slot, false, &DiesAfter::pages(3)).await;
+        assert!(matches!(died, Err(RunError::Lost)), "{died:?}");
+        assert_eq!(bench.number(events).await, 6);
+
+        // The second dies in its first page of the recalibration.
+        let died = bench.reset_week(slot, true, &DiesAfter::pages(2)).await;
+        assert!(matches!(died, Err(RunError::Lost)), "{died:?}");
+        assert_eq!((bench.number(events).await, bench.stats().await.len()), (9, 0));
+
+        let other = bench.another(|config| config.limits.member_batch = 2).await;
+        let died = other.reset_week(slot, true, &DiesAfter::pages(1)).await;
+        assert!(matches!(died, Err(RunError::Lost)), "{died:?}");
+        assert_eq!(bench.stats().await.len(), 2);
+        assert_eq!(other.reset_week(slot, true, &NoFence).await.unwrap(), 9);
+        assert_eq!((bench.number(events).await, bench.stats().await.len()), (9, 9));
+        let keys = "SELECT count(DISTINCT aggregate_key) FROM outbox_event";
+        assert_eq!(bench.number(keys).await, 9);
+    }
+
+    async fn a_failed_run_is_caught_up_from_where_it_stopped_and_counts_the_whole_slot(db: testkit::Database) {
+        let bench = Bench::with(db, "2026-11-22T14:59:00Z", two).await;
+        bench.members(1..=MEMBERS).await;
+        for member in 1..=MEMBERS {
+            bench.streak(member, Some("2026-11-20")).await;
+        }
+        let refuse = if bench.is_postgres() {
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'disk full'; END $$; \
+             CREATE TRIGGER full_disk BEFORE UPDATE ON learn_stats FOR EACH ROW WHEN (NEW.member_id = 6) EXECUTE FUNCTION refuse()"
+        } else {
+            "CREATE TRIGGER full_disk BEFORE UPDATE ON learn_stats WHEN NEW.member_id = 6 BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        };
+        bench.sql(refuse).await;
+        let running = bench.app.scheduler.start().await.unwrap();
+        let mut signals = Signals::of(&bench.app.scheduler);
+        bench.set_clock(MIDNIGHT);
+        let first = signals.finished(STREAKS).await;
+        assert_eq!((first.status, first.affected), (RunStatus::Failed, 0));
+        running.stop(PATIENCE).await;
+        assert_eq!(bench.streaks().await, [0, 0, 0, 0, 5, 5, 5, 5, 5]);
+
+        let table = if bench.is_postgres() { " ON learn_stats" } else { "" };
+        bench.sql(&format!("DROP TRIGGER full_disk{table}")).await;
+        bench.sql("UPDATE learn_stats SET consecutive_learning_days = 1 WHERE member_id = 1").await;
+        bench.set_clock("2026-11-22T15:06:00Z");
+        let other = bench.another(two).await;
+        let mut signals = Signals::of(&other.app.scheduler);
+        let running = other.app.scheduler.start().await.unwrap();
+        let second = signals.finished(STREAKS).await;
+        running.stop(PATIENCE).await;
+        assert_eq!((second.status, second.cause, second.attempt), (RunStatus::Succeeded, Cause::CatchUp, 2));
+        assert_eq!((second.scheduled_at, second.affected), (first.scheduled_at, 9));
+        assert_eq!(bench.streaks().await, [1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    async fn where_old_slots_came_to_is_forgotten_after_a_month(db: testkit::Database) {
+        let bench = Bench::of_two(db).await;
+        let slot = at(MIDNIGHT);
+        for days in [0, 29, 31] {
+            bench.check_streaks(slot + TimeDelta::days(days), false, &NoFence).await.unwrap();
+        }
+        assert_eq!(bench.number("SELECT count(*) FROM learn_stats_walk").await, 2);
+    }
+}
+
+/// Two that lock the same rows in different orders wait for each other for ever; everybody here locks in the order of the ids.
+#[tokio::test]
+async fn a_streak_check_locks_the_rows_in_id_order_wherever_they_lie() {
+    let bench = Bench::on(testkit::Database::postgres().await, MIDNIGHT).await;
+    bench.members(1..=3).await;
+    for member in [3, 2, 1] {
+        bench.streak(member, Some("2026-11-20")).await;
+    }
+    let holder = bench.app.db.begin().await.unwrap();
+    let lock = "SELECT member_id FROM learn_stats WHERE member_id = 2 FOR UPDATE";
+    holder.execute_unprepared(lock).await.unwrap();
+    let checking = bench.check_streaks(at(MIDNIGHT), false, &NoFence);
+    let watching = async {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()";
+        testkit::wait::until("the check waits for member 2", PATIENCE, async || {
+            bench.number(waiting).await > 0
+        })
+        .await;
+        let other = bench.app.db.write().begin().await.unwrap();
+        let free = "SELECT member_id FROM learn_stats WHERE member_id = 3 FOR UPDATE NOWAIT";
+        other.execute_unprepared(free).await.unwrap();
+        other.rollback().await.unwrap();
+        holder.rollback().await.unwrap();
+    };
+    let (broken, ()) = tokio::join!(checking, watching);
+    assert_eq!(broken.unwrap(), 3);
+}
