@@ -18,5 +18,6 @@ pub mod platform;
 pub mod question_set;
 pub mod router;
 pub mod schedulers;
+pub mod seed;
 pub mod server;
 pub mod source;

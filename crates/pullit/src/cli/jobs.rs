@@ -1,7 +1,7 @@
 use clap::Subcommand;
 use scheduler::{RunNowError, RunStatus, SchedulerError};
 
-use super::{Failure, Start, print};
+use super::{Failure, Start, meter, print};
 use crate::admin::job_view::{JobView, RunView};
 use crate::app::App;
 
@@ -14,7 +14,8 @@ pub(super) enum Jobs {
         #[arg(long)]
         json: bool,
     },
-    /// Run a job now, in this process, and wait for its end. A paused job runs too; a locked one does not (exit code 3).
+    /// Run a job now, in this process, and wait for its end. A paused job runs too; a locked one does not (exit code 3). How far a long run
+    /// has come, its rate and an estimate go to standard error.
     Run {
         /// The job's name.
         name: String,
@@ -66,7 +67,7 @@ impl Jobs {
                 }
             }
             Self::Run { name, json } => {
-                let run = scheduler.run_now(&name).await.map_err(not_run)?;
+                let run = meter::watched(scheduler, &name).await.map_err(not_run)?;
                 let failed = (run.status != RunStatus::Succeeded).then(|| {
                     Failure::Failed(format!(
                         "{name} {}: {}",

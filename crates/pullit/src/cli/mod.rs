@@ -1,9 +1,11 @@
 //! The command line: arguments in, exit code out.
 
 mod config;
+mod dev;
 mod jobs;
 mod locks;
 mod members;
+mod meter;
 mod outbox;
 mod print;
 mod serve;
@@ -59,6 +61,9 @@ enum Command {
     /// The effective configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Tools for whoever develops or measures the service.
+    #[command(subcommand)]
+    Dev(dev::Dev),
 }
 
 /// How a command ends when it does not end well.
@@ -208,6 +213,7 @@ async fn run(command: Command, start: Start) -> Result<(), Failure> {
         Command::Outbox(outbox) => outbox.run(&start).await,
         Command::Members(members) => members.run(&start).await,
         Command::Config(config) => config.run(&start),
+        Command::Dev(dev) => dev.run(&start).await,
     }
 }
 

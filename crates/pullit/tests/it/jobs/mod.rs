@@ -10,6 +10,7 @@ mod prune;
 mod retry;
 pub(crate) mod rows;
 mod schedule;
+mod seed;
 mod sources;
 mod streaks;
 mod table;

@@ -3,6 +3,7 @@
 mod broker;
 mod config;
 mod crash;
+mod dev;
 mod nodes;
 mod operator;
 mod serve;
