@@ -1,7 +1,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::ArrayType,
 };
 
@@ -78,14 +78,30 @@ fn array(of: ArrayType, values: impl Iterator<Item = Value>) -> Value {
 /// connection back to the pool with the transaction open and unknown to the driver (sqlx 0.9), and what the next user
 /// of the connection believes to be committed would be lost.
 pub(crate) async fn begin_write(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    begin(db, options).await
+}
+
+/// A transaction whose statements all see the same moment. Begun as [`begin_write`] does.
+pub(crate) async fn begin_read(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let postgres = db.get_database_backend() == DatabaseBackend::Postgres;
+    let options = TransactionOptions {
+        // In SQLite every transaction is so.
+        isolation_level: postgres.then_some(IsolationLevel::RepeatableRead),
+        ..TransactionOptions::default()
+    };
+    begin(db, options).await
+}
+
+async fn begin(
+    db: &DatabaseConnection,
+    options: TransactionOptions,
+) -> Result<DatabaseTransaction, DbErr> {
     let db = db.clone();
-    let begin = tokio::spawn(async move {
-        db.begin_with_options(TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        })
-        .await
-    });
+    let begin = tokio::spawn(async move { db.begin_with_options(options).await });
     begin
         .await
         .unwrap_or_else(|error| Err(DbErr::Custom(format!("begin did not finish: {error}"))))

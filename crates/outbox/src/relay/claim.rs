@@ -4,10 +4,13 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 
-use super::row::{self, Claimed};
-use crate::sql::{Sql, text_list, time};
+use super::{
+    pass::rollback,
+    row::{self, Claimed},
+};
+use crate::sql::{Sql, begin_read, text_list, time};
 
 // An event waits when it was ever put off (after a failure, or by its publisher) and its time has not come; it then
 // holds back the later events of its key. One that was never put off is due whatever the publisher's clock said.
@@ -56,17 +59,33 @@ const WAITING: Sql = Sql {
         GROUP BY aggregate_key",
 };
 
-/// The first `limit` due events that no earlier event of their key holds back, in id order. No event has an id below `first`.
+/// The first `limit` due events that no earlier event of their key holds back, in id order. No event has an id below `from`.
+///
+/// Read from one snapshot. With one for each window, an event could commit in a window that was read already, and the next of its
+/// key, which waited for that commit, be found in a later one and go before it.
 pub(super) async fn claim(
     db: &DatabaseConnection,
     now: DateTime<Utc>,
-    first: i64,
+    from: i64,
+    limit: u64,
+) -> Result<Vec<Claimed>, DbErr> {
+    let snapshot = begin_read(db).await?;
+    let claimed = claim_in(&snapshot, now, from, limit).await;
+    // Ended here, so that the one connection of SQLite is free for the next statement.
+    rollback(snapshot).await;
+    claimed
+}
+
+async fn claim_in(
+    db: &DatabaseTransaction,
+    now: DateTime<Utc>,
+    from: i64,
     limit: u64,
 ) -> Result<Vec<Claimed>, DbErr> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut claimed = Vec::new();
     let mut held: HashMap<String, i64> = HashMap::new();
-    let mut next = Some(first);
+    let mut next = start_after(db, from.saturating_sub(1)).await?;
     let mut window = i64::try_from(limit).unwrap_or(i64::MAX).saturating_mul(4);
     while let Some(start) = next {
         let end = start.saturating_add(window);
@@ -81,7 +100,6 @@ pub(super) async fn claim(
             Some(last) if page.len() == wanted => last.event.id,
             _ => end - 1,
         };
-        // Asked after the events were read: what begins to wait in between is seen.
         held.extend(waiting(db, now, &page).await?);
         claimed.extend(page.into_iter().filter(|claimed| {
             held.get(&claimed.event.aggregate_key)
@@ -96,13 +114,13 @@ pub(super) async fn claim(
     Ok(claimed)
 }
 
-async fn start_after(db: &DatabaseConnection, before: i64) -> Result<Option<i64>, DbErr> {
+async fn start_after(db: &DatabaseTransaction, before: i64) -> Result<Option<i64>, DbErr> {
     let row = db.query_one_raw(START.with(db, [before.into()])).await?;
     row.map_or(Ok(None), |row| row.try_get("", "start"))
 }
 
 async fn due(
-    db: &DatabaseConnection,
+    db: &DatabaseTransaction,
     now: DateTime<Utc>,
     ids: Range<i64>,
     skipped: impl Iterator<Item = &str>,
@@ -121,7 +139,7 @@ async fn due(
 
 /// The first waiting event of each key of a page.
 async fn waiting(
-    db: &DatabaseConnection,
+    db: &DatabaseTransaction,
     now: DateTime<Utc>,
     page: &[Claimed],
 ) -> Result<Vec<(String, i64)>, DbErr> {
@@ -137,4 +155,32 @@ async fn waiting(
     rows.iter()
         .map(|row| Ok((row.try_get("", "aggregate_key")?, row.try_get("", "first")?)))
         .collect()
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test has nobody to return an error to"
+)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_commits_while_a_batch_is_read_is_not_in_any_of_its_windows() {
+        let database = testkit::Database::postgres().await;
+        let db = database.connect().await;
+        crate::schema::lay(&db).await.unwrap();
+        let publish = "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload)
+            VALUES (gen_random_uuid(), 'A', 'k', '{}')";
+        db.execute_unprepared(publish).await.unwrap();
+        let snapshot = begin_read(&db).await.unwrap();
+        for _ in 0..2 {
+            let batch = claim_in(&snapshot, Utc::now(), i64::MIN, 10).await.unwrap();
+            assert_eq!(batch.len(), 1);
+            db.execute_unprepared(publish).await.unwrap();
+        }
+        snapshot.rollback().await.unwrap();
+        let batch = claim(&db, Utc::now(), i64::MIN, 10).await.unwrap();
+        assert_eq!(batch.len(), 3);
+    }
 }

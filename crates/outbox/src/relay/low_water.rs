@@ -51,8 +51,10 @@ const LOOK_TIME: Duration = Duration::from_millis(1);
 /// What a look found.
 #[derive(Debug)]
 pub(super) struct Look {
-    /// No event that is to be delivered has a smaller id.
+    /// No event that is to be delivered has a smaller id, as far as this look saw.
     pub(super) first: i64,
+    /// Nor will one that commits later: whoever reads without this look's snapshot has to read from here.
+    pub(super) from: i64,
     /// Whether any event was ever put off.
     pub(super) put_off: bool,
 }
@@ -122,6 +124,7 @@ impl LowWater {
         });
         Ok(found.first(from).map(|first| Look {
             first,
+            from: first.min(from),
             put_off: found.put_off.is_some(),
         }))
     }

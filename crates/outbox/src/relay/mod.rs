@@ -147,9 +147,10 @@ impl Relay {
                 failed: HashMap::new(),
             };
             if sweeping && !look.put_off {
-                match pass.sweep(look.first).await {
-                    Ok(0) => sweeping = false,
-                    Ok(swept) => {
+                match pass.sweep(&look).await {
+                    Ok(None) => sweeping = false,
+                    Ok(Some(0)) => continue,
+                    Ok(Some(swept)) => {
                         // What comes in pieces is read first, or every piece would have its own transaction.
                         sweeping = swept as u64 >= self.batch_size / 2;
                         continue;
@@ -158,7 +159,7 @@ impl Relay {
                     Err(Halt::Stop | Halt::Stale) => break,
                 }
             }
-            let batch = claim(&self.db, (self.now)(), look.first, self.batch_size).await?;
+            let batch = claim(&self.db, (self.now)(), look.from, self.batch_size).await?;
             let Some(last) = batch.last() else {
                 break;
             };

@@ -6,6 +6,7 @@ use sea_orm::DatabaseTransaction;
 
 use super::{
     Relay,
+    low_water::Look,
     pass::{Halt, Pass, rollback},
     steps::{Step, reached},
     take::take,
@@ -17,41 +18,42 @@ use crate::{Destination, Event, Projection, sql::begin_write};
 type Chunk<'r> = (&'r dyn Projection, Vec<Event>);
 
 impl<'a> Pass<'a> {
-    /// Delivers the next ids from `first` on, as many as a batch, and returns how many events that were. None when one of them
-    /// is not plain.
-    pub(super) async fn sweep(&mut self, first: i64) -> Result<usize, Halt> {
+    /// Delivers the next ids from the look's first on, as many as a batch, and returns how many events that were: none when an
+    /// earlier one has come since the look. Or nothing when one of them is not plain.
+    pub(super) async fn sweep(&mut self, look: &Look) -> Result<Option<usize>, Halt> {
         let relay = self.relay;
         let tx = begin_write(&relay.db).await?;
-        let (events, chunks) = match self.take_and_apply(&tx, first).await {
-            Ok(Some(taken)) => taken,
-            Ok(None) => {
+        let chunks = match self.take_and_apply(&tx, look).await {
+            Ok(Some(chunks)) if !chunks.is_empty() => chunks,
+            Ok(taken) => {
                 rollback(tx).await;
-                return Ok(0);
+                return Ok(taken.map(|_| 0));
             }
             Err(halt) => {
                 rollback(tx).await;
                 return Err(halt);
             }
         };
+        let events = chunks.iter().map(|(_, chunk)| chunk.len()).sum();
         self.commit(tx, events).await?;
         for (projection, chunk) in &chunks {
             self.count_delivered(chunk);
             projection.committed(chunk).await;
         }
-        Ok(events)
+        Ok(Some(events))
     }
 
     async fn take_and_apply(
         &self,
         tx: &DatabaseTransaction,
-        first: i64,
-    ) -> Result<Option<(usize, Vec<Chunk<'a>>)>, Halt> {
+        look: &Look,
+    ) -> Result<Option<Vec<Chunk<'a>>>, Halt> {
         let relay = self.relay;
-        let Some(events) = take(tx, first, relay.batch_size).await? else {
+        let Some(events) = take(tx, look, relay.batch_size).await? else {
             return Ok(None);
         };
         let Some(last) = events.last() else {
-            return Ok(None);
+            return Ok(Some(Vec::new()));
         };
         relay.low_water.claimed(last.id);
         let count = events.len();
@@ -69,7 +71,7 @@ impl<'a> Pass<'a> {
             reached(Step::Applied, chunk.len());
             chunks.push((projection, chunk));
         }
-        Ok(Some((count, chunks)))
+        Ok(Some(chunks))
     }
 }
 

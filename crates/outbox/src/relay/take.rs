@@ -7,12 +7,16 @@ use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::row;
+use super::{low_water::Look, row};
 use crate::{Event, sql::Sql};
 
 // The last column is whether the event is plain: never tried, nor put off.
+//
+// An event below the range has committed since the look: the next of its key may be in the range by now, and must not go first.
+// (In SQLite the order of the commits is the order of the ids.)
 const TAKE_POSTGRES: Sql = Sql::same(
     "DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
+            AND NOT EXISTS (SELECT 1 FROM outbox_event WHERE status = 'PENDING' AND id >= $3 AND id < $1)
         RETURNING id, event_id::text, event_type, aggregate_key, payload::text, traceparent, created_at,
             delivered_to = '[]' AND attempts = 0 AND postponed = 0 AND next_attempt_at <= created_at",
 );
@@ -29,17 +33,18 @@ const DELETE_SQLITE: Sql =
 
 const PLAIN: usize = 7;
 
-/// Deletes the events of the next `width` ids from `first` on, and returns them in the order of their ids; or nothing, when
-/// one of them is not plain or cannot be read. The transaction must then be rolled back.
+/// Deletes the events of the next `width` ids from the look's first on, and returns them in the order of their ids: none, when
+/// an earlier one has come since. Or nothing, when one of them is not plain or cannot be read. The transaction must then be rolled
+/// back.
 pub(super) async fn take(
     tx: &DatabaseTransaction,
-    first: i64,
+    look: &Look,
     width: u64,
 ) -> Result<Option<Vec<Event>>, DbErr> {
     let width = i64::try_from(width).unwrap_or(i64::MAX);
-    let ids = first..first.saturating_add(width);
+    let ids = look.first..look.first.saturating_add(width);
     let events = match tx.get_database_backend() {
-        DatabaseBackend::Postgres => from_postgres(tx, ids).await?,
+        DatabaseBackend::Postgres => from_postgres(tx, ids, look.from).await?,
         _ => from_sqlite(tx, ids).await?,
     };
     Ok(events.map(|mut events| {
@@ -51,8 +56,9 @@ pub(super) async fn take(
 async fn from_postgres(
     tx: &DatabaseTransaction,
     ids: Range<i64>,
+    from: i64,
 ) -> Result<Option<Vec<Event>>, DbErr> {
-    let take = TAKE_POSTGRES.with(tx, [ids.start.into(), ids.end.into()]);
+    let take = TAKE_POSTGRES.with(tx, [ids.start.into(), ids.end.into(), from.into()]);
     let rows = tx.query_all_raw(take).await?;
     let mut events = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -103,7 +109,10 @@ async fn from_sqlite(
     let Some(read) = tx.query_one_raw(READ_SQLITE.with(tx, values())).await? else {
         return Ok(None);
     };
-    let text: String = read.try_get_by_index(0)?;
+    // One that is no UTF-8 spoils the text of all.
+    let Ok(text) = read.try_get_by_index::<String>(0) else {
+        return Ok(None);
+    };
     let Ok(rows) = serde_json::from_str::<Vec<Row>>(&text) else {
         return Ok(None);
     };
@@ -113,4 +122,35 @@ async fn from_sqlite(
     };
     let deleted = tx.execute_raw(DELETE_SQLITE.with(tx, values())).await?;
     Ok((deleted.rows_affected() == events.len() as u64).then_some(events))
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test has nobody to return an error to"
+)]
+mod tests {
+    use super::*;
+    use crate::sql::begin_write;
+
+    #[tokio::test]
+    async fn a_range_is_left_alone_when_an_earlier_event_has_come_since_the_look() {
+        let database = testkit::Database::postgres().await;
+        let db = database.connect().await;
+        crate::schema::lay(&db).await.unwrap();
+        let fill = "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload)
+            SELECT gen_random_uuid(), 'A', 'k', '{}' FROM generate_series(1, 9)";
+        db.execute_unprepared(fill).await.unwrap();
+        for (first, from, taken) in [(6, 4, 0), (6, 6, 4), (1, i64::MIN, 9)] {
+            let look = Look {
+                first,
+                from,
+                put_off: false,
+            };
+            let tx = begin_write(&db).await.unwrap();
+            let events = take(&tx, &look, 100).await.unwrap().unwrap();
+            assert_eq!(events.len(), taken, "from {from}");
+            tx.rollback().await.unwrap();
+        }
+    }
 }

@@ -251,3 +251,20 @@ impl Transport for Terse {
         vec![Ok(())]
     }
 }
+
+/// The batch is read as one text: this one must not spoil it for the others.
+#[tokio::test]
+async fn a_payload_that_is_no_text_in_sqlite_is_dead_and_stops_nobody() {
+    let outbox = Outbox::new(testkit::Database::sqlite()).await;
+    let ledger = Ledger::new();
+    let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
+    outbox
+        .execute(
+            "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload)
+             VALUES ('e48c1b0e-0e3c-4f0b-9a3c-6d1f3a2b1c0d', 'A', 'k', CAST(x'22ff22' AS TEXT))",
+        )
+        .await;
+    let next = outbox.publish("A", "k").await;
+    assert_eq!(run(&relay).await, report(1, 0, 1));
+    assert_eq!(outbox.effects().await, [next]);
+}

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -11,6 +11,7 @@ use std::{
 use outbox::{DeliveryError, NewEvent, Relay, dead, publish};
 use sea_orm::{DatabaseTransaction, TransactionTrait};
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Ledger, Outbox, Wire, report, run};
@@ -108,6 +109,40 @@ async fn an_event_that_commits_when_thousands_have_gone_by_still_comes_before_th
     let effects = outbox.effects().await;
     assert_eq!(effects[..others.len()], others);
     assert_eq!(effects[others.len()..], [1, next]);
+}
+
+/// The first event of a key commits, and its publisher lets the second one go ahead, while the relay looks and then reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_commit_between_a_look_and_the_reading_keep_the_order_of_their_key() {
+    let outbox = Arc::new(Outbox::new(testkit::Database::postgres().await).await);
+    let late = publish_late(&outbox, "k").await;
+    outbox.publish("A", "another").await;
+
+    // The relay asks for the time between the two.
+    let meanwhile = Arc::new(Mutex::new(Some(late)));
+    let wire = Wire::new();
+    let clock = {
+        let (outbox, now) = (Arc::clone(&outbox), outbox.clock());
+        move || {
+            if let Some(late) = meanwhile.lock().unwrap().take() {
+                let publish = async {
+                    late.commit().await.unwrap();
+                    outbox.publish("A", "k").await;
+                };
+                tokio::task::block_in_place(|| Handle::current().block_on(publish));
+            }
+            now()
+        }
+    };
+    let relay = outbox
+        .relay()
+        .now(Arc::new(clock))
+        .route("A", wire.to())
+        .build()
+        .unwrap();
+
+    run(&relay).await;
+    assert_eq!(wire.asked(), [1, 2, 3]);
 }
 
 testkit::on_each_database! {
