@@ -1,5 +1,6 @@
 //! What a claim costs while somebody holds a snapshot open, so that nothing deleted can be cleared away: from the begin of a
-//! run, or the commit of the batch before, to the batch in hand. Beside it, the first row looked for from the start.
+//! run, or the commit of the batch before, to the batch in hand. Beside it, the first row looked for from the start; and, to tell
+//! dead rows from a busy machine, the pages that all statements read and the time of a statement that reads nothing, in thirds.
 
 use std::{
     sync::{Arc, Mutex},
@@ -7,7 +8,7 @@ use std::{
 };
 
 use outbox::Signal;
-use sea_orm::{ConnectionTrait, IsolationLevel, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, IsolationLevel, Statement, TransactionTrait};
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
@@ -23,6 +24,10 @@ use crate::{
 };
 
 const FIRST: &str = "SELECT MIN(id) FROM outbox_event WHERE status = 'PENDING'";
+const NOTHING: &str = "SELECT 1";
+// What a session has read is told once a second at most.
+const PAGES: &str = "SELECT (heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read)::bigint
+    FROM pg_statio_user_tables WHERE relname = 'outbox_event'";
 const BURSTS_PER_SECOND: u64 = 50;
 
 /// Takes the time of each claim.
@@ -42,6 +47,42 @@ impl Claims {
                 .map(|begun| begun.elapsed().as_secs_f64() * 1000.0),
         );
     }
+}
+
+/// What was measured in a third of the time.
+struct Third {
+    claims: Vec<f64>,
+    nothing: Vec<f64>,
+    events: u64,
+    pages: i64,
+}
+
+impl Third {
+    fn print(&mut self, number: usize) {
+        println!(
+            "third {number}: {} claims, median {:.2}, p99 {:.2}; {:.1} pages an event; a statement that reads nothing: median {:.2}, p99 {:.2}",
+            self.claims.len(),
+            quantile(&mut self.claims, 0.5),
+            quantile(&mut self.claims, 0.99),
+            self.pages as f64 / self.events as f64,
+            quantile(&mut self.nothing, 0.5),
+            quantile(&mut self.nothing, 0.99),
+        );
+    }
+}
+
+async fn pages(db: &DatabaseConnection) -> i64 {
+    let statement = Statement::from_string(db.get_database_backend(), PAGES);
+    let row = db.query_one_raw(statement).await.unwrap().unwrap();
+    row.try_get_by_index(0).unwrap()
+}
+
+/// Milliseconds of a statement.
+async fn time_of(db: &DatabaseConnection, sql: &'static str) -> f64 {
+    let begun = Instant::now();
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    db.query_one_raw(statement).await.unwrap();
+    begun.elapsed().as_secs_f64() * 1000.0
 }
 
 struct Step(String);
@@ -109,12 +150,25 @@ pub(crate) async fn run() {
     let publisher = database.connect().await;
     let mut bursts = tokio::time::interval(Duration::from_secs(1) / BURSTS_PER_SECOND as u32);
     let burst = rate.div_ceil(BURSTS_PER_SECOND);
-    let (begun, mut published) = (Instant::now(), 0);
-    while begun.elapsed() < Duration::from_secs(seconds) {
-        bursts.tick().await;
-        publish(&publisher, published..published + burst).await;
-        signal.notify();
-        published += burst;
+    let mut published = 0;
+    let mut thirds = Vec::new();
+    for _ in 0..3 {
+        let (begun, before, first) = (Instant::now(), pages(&publisher).await, published);
+        let mut nothing = Vec::new();
+        while begun.elapsed() < Duration::from_secs(seconds) / 3 {
+            bursts.tick().await;
+            publish(&publisher, published..published + burst).await;
+            signal.notify();
+            published += burst;
+            nothing.push(time_of(&publisher, NOTHING).await);
+        }
+        let taken = std::mem::take(&mut claims.0.lock().unwrap().1);
+        thirds.push(Third {
+            claims: taken,
+            nothing,
+            events: published - first,
+            pages: pages(&publisher).await - before,
+        });
     }
     let mut applied = 0;
     while applied < published {
@@ -124,12 +178,13 @@ pub(crate) async fn run() {
 
     let mut naive = Vec::new();
     for _ in 0..5 {
-        let begun = Instant::now();
-        publisher.query_one_raw(first()).await.unwrap();
-        naive.push(begun.elapsed().as_secs_f64() * 1000.0);
+        naive.push(time_of(&publisher, FIRST).await);
     }
     snapshot.rollback().await.unwrap();
-    let mut claims = std::mem::take(&mut claims.0.lock().unwrap().1);
+    let mut claims: Vec<f64> = thirds
+        .iter()
+        .flat_map(|third| third.claims.clone())
+        .collect();
     println!(
         "snapshot: held for {seconds} s, {published} events published and relayed; milliseconds of {} claims",
         claims.len()
@@ -141,4 +196,7 @@ pub(crate) async fn run() {
         quantile(&mut claims, 1.0),
         quantile(&mut naive, 0.5),
     );
+    for (place, third) in thirds.iter_mut().enumerate() {
+        third.print(place + 1);
+    }
 }

@@ -1,12 +1,16 @@
 use std::{
-    sync::Arc,
     sync::atomic::{AtomicBool, Ordering},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use outbox::{ApplyError, DeliveryError};
+use async_trait::async_trait;
+use outbox::{ApplyError, DeliveryError, Destination, Event, Transport};
 
-use crate::support::{Ledger, Outbox, Wire, bad_delivery, report, run};
+use crate::{
+    ownership::guarded,
+    support::{Ledger, Outbox, Wire, bad_delivery, report, run},
+};
 
 testkit::on_each_database! {
     async fn an_event_for_two_destinations_reaches_both_and_is_deleted(db: testkit::Database) {
@@ -102,5 +106,66 @@ testkit::on_each_database! {
         assert_eq!(run(&relay).await, report(1, 0, 0));
         assert_eq!(first.asked().len(), 1);
         assert_eq!(outbox.stored_ids().await, [0; 0]);
+    }
+
+    // Nothing failed, so that the event does not wait and only its row tells that a part of it is done.
+    async fn an_event_that_was_applied_is_not_applied_again_when_its_open_destination_was_removed(
+        db: testkit::Database,
+    ) {
+        let outbox = Outbox::new(db).await;
+        let (ledger, wire) = (Ledger::new(), Wire::new());
+        let both = outbox.relay().route("A", ledger.to()).route("A", wire.to()).build().unwrap();
+        let id = outbox.publish("A", "k").await;
+        assert!(both.run(&guarded(1)).await.is_err());
+        assert_eq!((outbox.effects().await, outbox.stored_ids().await), (vec![id], vec![id]));
+
+        let one = outbox.relay().route("A", ledger.to()).build().unwrap();
+        assert_eq!(run(&one).await, report(1, 0, 0));
+        assert_eq!(outbox.effects().await, [id]);
+        assert_eq!(outbox.stored_ids().await, [0; 0]);
+    }
+
+    async fn an_event_is_in_the_outbox_until_its_transport_has_confirmed_it(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let witness = Arc::new(Witness { db: outbox.db.clone(), seen: Mutex::default() });
+        let relay = outbox
+            .relay()
+            .route("A", Destination::Transport(Arc::clone(&witness) as _))
+            .build()
+            .unwrap();
+        let ids = [outbox.publish("A", "k").await, outbox.publish("A", "other").await];
+        assert_eq!(run(&relay).await, report(0, 2, 0));
+        assert_eq!(*witness.seen.lock().unwrap(), ids);
+        assert_eq!(outbox.stored_ids().await, ids);
+        outbox.advance(Duration::from_secs(60));
+        assert_eq!(run(&relay).await, report(2, 0, 0));
+        assert_eq!(*witness.seen.lock().unwrap(), [ids, ids].concat());
+        assert_eq!(outbox.stored_ids().await, [0; 0]);
+    }
+}
+
+/// Looks into the outbox while it delivers. It confirms nothing at the first attempt.
+struct Witness {
+    db: sea_orm::DatabaseConnection,
+    seen: Mutex<Vec<i64>>,
+}
+
+#[async_trait]
+impl Transport for Witness {
+    fn name(&self) -> &str {
+        "witness"
+    }
+
+    async fn deliver(&self, events: &[Event]) -> Vec<Result<(), DeliveryError>> {
+        let stored = outbox::list(&self.db, false, 0, 100).await.unwrap();
+        self.seen
+            .lock()
+            .unwrap()
+            .extend(stored.iter().map(|event| event.id));
+        let verdict = |event: &Event| match event.attempts {
+            0 => Err(DeliveryError::Failed("lost on the way".to_owned())),
+            _ => Ok(()),
+        };
+        events.iter().map(verdict).collect()
     }
 }

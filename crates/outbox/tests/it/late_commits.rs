@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use outbox::{DeliveryError, NewEvent, Relay, dead, publish};
+use outbox::{ApplyError, DeliveryError, NewEvent, Relay, dead, publish};
 use sea_orm::{DatabaseTransaction, TransactionTrait};
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -187,5 +187,26 @@ testkit::on_each_database! {
         assert_eq!(dead::replay_all(&outbox.db, "operator", outbox.now()).await.unwrap(), 3);
         assert_eq!(run(&relay).await, report(3, 0, 0));
         assert_eq!(wire.asked()[8..], dead);
+    }
+
+    // Each run begins where the backlog begins, and the waiting event is far below.
+    async fn what_comes_behind_a_waiting_event_far_below_is_not_applied_ahead_of_it(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let ledger = Ledger::failing("ledger", |event| {
+            let shy = event.aggregate_key == "shy" && event.attempts == 0 && event.id < 100;
+            shy.then(|| ApplyError::Failed("not yet".to_owned()))
+        });
+        let relay = outbox.relay().route("A", ledger.to()).batch_size(10).build().unwrap();
+        let waiting = outbox.publish("A", "shy").await;
+        assert_eq!(run(&relay).await, report(0, 1, 0));
+        let mut effects = move_on(&outbox, &relay).await;
+        let behind = outbox.publish("A", "shy").await;
+        assert_eq!(run(&relay).await, report(0, 0, 0));
+        assert_eq!(outbox.effects().await, effects);
+
+        outbox.advance(Duration::from_secs(10));
+        assert_eq!(run(&relay).await, report(2, 0, 0));
+        effects.extend([waiting, behind]);
+        assert_eq!(outbox.effects().await, effects);
     }
 }

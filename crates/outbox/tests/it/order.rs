@@ -197,3 +197,16 @@ async fn a_smaller_id_that_commits_later_is_not_missed() {
     assert_eq!(run(&relay).await, report(1, 0, 0));
     assert_eq!(outbox.effects().await, [late, late - 1]);
 }
+
+/// A deletion that is rolled back leaves its mark in the row, and costs as much as one that is not.
+#[tokio::test]
+async fn while_an_event_waits_no_run_takes_it_out_and_puts_it_back() {
+    let outbox = Outbox::new(testkit::Database::postgres().await).await;
+    let ledger = Ledger::failing("ledger", bad_apply);
+    let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
+    outbox.publish("A", "bad").await;
+    assert_eq!(run(&relay).await, report(0, 1, 0));
+    assert_eq!(run(&relay).await, report(0, 0, 0));
+    let touched = "SELECT MAX(xmax::text::bigint) AS n FROM outbox_event";
+    assert_eq!(outbox.number(touched).await, 0);
+}

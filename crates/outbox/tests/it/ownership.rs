@@ -24,7 +24,8 @@ impl Guard for Until {
     }
 }
 
-fn guarded(transactions: usize) -> RelayRun {
+/// A run that owns its lock for so many transactions.
+pub(crate) fn guarded(transactions: usize) -> RelayRun {
     RelayRun {
         guard: Arc::new(Until(AtomicUsize::new(transactions))),
         ..long_run()

@@ -125,6 +125,18 @@ testkit::on_each_database! {
         assert_eq!(backlog.pending.oldest_created_at, Some(published));
         assert_eq!(backlog.oldest_age(outbox.now()), Duration::from_secs(90));
     }
+
+    async fn a_backlog_is_counted_up_to_a_hundred_thousand(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let event_id = if outbox.is_postgres() { "gen_random_uuid()" } else { "n" };
+        outbox.execute(&format!(
+            "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload, status)
+             WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 100010)
+             SELECT {event_id}, 'A', 'k', '{{}}', CASE WHEN n < 4 THEN 'DEAD' ELSE 'PENDING' END FROM numbers"
+        )).await;
+        let backlog = outbox::backlog(&outbox.db).await.unwrap();
+        assert_eq!((backlog.pending.count, backlog.dead.count), (100_000, 3));
+    }
 }
 
 #[tokio::test]
