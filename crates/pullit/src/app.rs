@@ -46,8 +46,11 @@ const OUTBOX_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::
 /// Where the nodes of a cluster tell each other of new events (PostgreSQL's NOTIFY).
 const OUTBOX_CHANNEL: &str = "pullit_outbox";
 
-/// Longest time that a message broker may take to confirm a batch.
-const BROKER_PATIENCE: Duration = Duration::from_secs(15);
+/// Longest time that a message broker may take to confirm a batch, the way to it included.
+const BROKER_PATIENCE: Duration = Duration::from_secs(8);
+
+/// Longest time that the relay waits for a destination: the broker's own verdict comes first.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Why the service cannot be built.
 #[derive(Debug, Error)]
@@ -429,6 +432,7 @@ fn relay(
         .batch_size(u64::from(config.limits.outbox_batch))
         .max_attempts(i32::try_from(config.limits.outbox_attempts).unwrap_or(i32::MAX))
         .backoff(OUTBOX_BACKOFF.0, OUTBOX_BACKOFF.1)
+        .delivery_timeout(DELIVERY_TIMEOUT)
         .route(QUESTION_GENERATION_REQUESTED, up_to_version(1, generation))
         .route(QUESTION_SET_COMPLETED, notifications.clone())
         .route(QUESTION_SET_FAILED, notifications)

@@ -27,3 +27,17 @@ pub(super) enum Holding {
     /// Its message.
     Message(Arc<Held>),
 }
+
+#[cfg(test)]
+impl Delivery {
+    /// For tests of what is done with one.
+    pub(crate) fn of_row(row: i64) -> Self {
+        Self {
+            event_id: Uuid::now_v7(),
+            payload: serde_json::Value::Null,
+            deliveries: 1,
+            trace: None,
+            held: Holding::Row(row),
+        }
+    }
+}

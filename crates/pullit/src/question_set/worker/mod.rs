@@ -1,6 +1,7 @@
 //! `QuestionGenerationWorker`: takes requests from the broker, has the questions made, and stores what comes of it.
 
 mod attempt;
+mod back;
 mod measure;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -132,7 +133,13 @@ impl QuestionGenerationWorker {
         };
         let (word, told) = match outcome {
             Outcome::Done(word) => (word, self.broker.done(&delivery).await),
-            Outcome::Later(word, delay) => (word, self.broker.later(&delivery, delay).await),
+            Outcome::Later(word, delay) => {
+                let broker = self.broker.as_ref();
+                (
+                    word,
+                    back::give_back(broker, &delivery, delay, cancel).await,
+                )
+            }
             Outcome::Lost => ("lost", Ok(())),
         };
         measure::delivery(word);

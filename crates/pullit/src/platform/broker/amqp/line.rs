@@ -39,7 +39,7 @@ impl Line {
         in_time(async {
             let mut connection = self.connection.lock().await;
             if let Some(open) = connection.as_ref().filter(|open| open.status().connected()) {
-                return Ok(open.create_channel().await?);
+                return open.create_channel().await;
             }
             *connection = None;
             let properties =

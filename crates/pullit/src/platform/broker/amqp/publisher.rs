@@ -56,15 +56,25 @@ impl Publisher {
         messages: Vec<Message>,
         sent: impl FnOnce() + Send,
     ) -> Vec<Result<(), Unsent>> {
-        let mut idle = self.idle.lock().await;
-        let channel = match idle.take().filter(|channel| channel.status().connected()) {
-            Some(channel) => channel,
-            None => match self.open().await {
-                Ok(channel) => channel,
-                Err(error) => return vec![Err(error.into()); messages.len()],
-            },
+        // One for all of it: a relay that lost its patience first would not hear what was confirmed.
+        let deadline = Instant::now() + self.patience;
+        let opened = timeout_at(deadline, async {
+            let mut idle = self.idle.lock().await;
+            let channel = match idle.take().filter(|channel| channel.status().connected()) {
+                Some(channel) => channel,
+                None => self.open().await?,
+            };
+            Ok::<_, BrokerError>((idle, channel))
+        });
+        let (mut idle, channel) = match opened.await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(error)) => return vec![Err(error.into()); messages.len()],
+            Err(_) => {
+                let silent = Unsent::Unavailable("no answer in time".to_owned());
+                return vec![Err(silent); messages.len()];
+            }
         };
-        let outcomes = self.publish_on(&channel, messages, sent).await;
+        let outcomes = self.publish_on(&channel, messages, deadline, sent).await;
         if outcomes.iter().all(Result::is_ok) {
             *idle = Some(channel);
         } else {
@@ -77,10 +87,7 @@ impl Publisher {
     async fn open(&self) -> Result<Channel, BrokerError> {
         let channel = self.line.channel().await?;
         let confirms = channel.confirm_select(ConfirmSelectOptions::default());
-        match tokio::time::timeout(self.patience, confirms).await {
-            Ok(done) => done.map_err(told)?,
-            Err(_) => return Err(BrokerError::Unavailable("no answer in time".to_owned())),
-        }
+        confirms.await.map_err(told)?;
         Ok(channel)
     }
 
@@ -88,9 +95,9 @@ impl Publisher {
         &self,
         channel: &Channel,
         messages: Vec<Message>,
+        deadline: Instant,
         sent: impl FnOnce() + Send,
     ) -> Vec<Result<(), Unsent>> {
-        let deadline = Instant::now() + self.patience;
         let sending = messages.iter().map(|message| {
             channel.basic_publish(
                 self.topology.exchange().clone(),

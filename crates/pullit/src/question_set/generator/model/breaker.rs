@@ -70,7 +70,12 @@ impl Breaker {
     }
 
     fn open(&self, state: &mut State, time: Duration) {
-        let until = Instant::now() + time;
+        let now = Instant::now();
+        let until = now + time;
+        // Requests that were under way when it opened are no further proof.
+        if state.open_until.is_none_or(|open| open <= now) {
+            state.trips += 1;
+        }
         if state.open_until.is_none_or(|open| open < until) {
             state.open_until = Some(until);
             tracing::warn!(
@@ -78,7 +83,6 @@ impl Breaker {
                 "question generation rests: the model's service is left alone for a while"
             );
         }
-        state.trips += 1;
         state.failures = 0;
         self.shown.set(1.0);
     }
@@ -212,6 +216,10 @@ mod tests {
         late.failed(Some(minutes(1)));
         assert_eq!(stays_away(&breaker), Some(minutes(7)));
         tokio::time::advance(minutes(7)).await;
+        // Nor do they make the next rest longer.
+        fail(&breaker);
+        assert_eq!(stays_away(&breaker), Some(OPEN * 2));
+        tokio::time::advance(OPEN * 2).await;
         let probe = breaker.admit().ok().unwrap();
         probe.failed(Some(minutes(60 * 24)));
         assert_eq!(stays_away(&breaker), Some(ASKED_AT_MOST));
