@@ -39,6 +39,14 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/postgres/0003_learn_stats_walk.sql"),
         },
     },
+    Migration {
+        version: 4,
+        name: "generation_turn",
+        script: Dialects {
+            sqlite: include_str!("../../migrations/sqlite/0004_generation_turn.sql"),
+            postgres: include_str!("../../migrations/postgres/0004_generation_turn.sql"),
+        },
+    },
 ];
 
 const CREATE_RECORD: Dialects = Dialects {

@@ -10,6 +10,7 @@ mod result;
 mod retry;
 mod service;
 mod store;
+mod turn;
 mod view;
 mod worker;
 

@@ -1,6 +1,5 @@
 //! One delivery: from the request to what is stored.
 
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::question_set::generator::{
 use crate::question_set::material::{Material, permanent, request};
 use crate::question_set::model::QuestionSet;
 use crate::question_set::result::{Attempt, StoreError};
+use crate::question_set::turn::Turn;
 
 /// A set whose sources are still being read is looked at again after this.
 const SOURCES_NOT_READY: Duration = Duration::from_millis(500);
@@ -50,6 +50,30 @@ impl QuestionGenerationWorker {
             );
             return Ok(Outcome::Done("out_of_date"));
         };
+        let Some(turn) = self.sets.take_turn(&attempt, self.options.lease).await? else {
+            tracing::info!(
+                question_set = attempt.question_set_id,
+                attempt = attempt.number,
+                "this request is being worked on already: the repeat waits for what comes of it"
+            );
+            return Ok(Outcome::Later("made_elsewhere", self.options.lease / 3));
+        };
+        let outcome = self.in_turn(delivery, &attempt, &set, &turn, cancel).await;
+        if let Err(error) = self.sets.leave_turn(&turn).await {
+            tracing::warn!(%error, question_set = attempt.question_set_id, "the turn at this set could not be given up; it ends with its lease");
+        }
+        outcome
+    }
+
+    /// What is done by the one who has the turn.
+    async fn in_turn(
+        &self,
+        delivery: &Delivery,
+        attempt: &Attempt,
+        set: &QuestionSet,
+        turn: &Turn,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome, StoreError> {
         let generated = if delivery.deliveries > MAX_DELIVERIES {
             Err(permanent(
                 "WORKER_CRASHED",
@@ -58,17 +82,16 @@ impl QuestionGenerationWorker {
         } else {
             let stop = cancel.child_token();
             let _stop_when_left = stop.clone().drop_guard();
-            match self
-                .held(delivery, cancel, self.generate(&set, &stop))
-                .await
-            {
-                Some(Ok(Some(generated))) => generated,
-                Some(Ok(None)) => return Ok(Outcome::Later("sources_unread", SOURCES_NOT_READY)),
-                Some(Err(error)) => return Err(error.into()),
-                None if cancel.is_cancelled() => {
+            let generated = tokio::select! {
+                generated = self.generate(set, &stop) => generated?,
+                () = cancel.cancelled() => {
                     return Ok(Outcome::Later("given_back", Duration::ZERO));
                 }
-                None => return Ok(Outcome::Lost),
+                () = self.keep_lease(delivery, turn) => return Ok(Outcome::Lost),
+            };
+            match generated {
+                Some(generated) => generated,
+                None => return Ok(Outcome::Later("sources_unread", SOURCES_NOT_READY)),
             }
         };
         if let Err(GenerationError::PutOff { after }) = generated {
@@ -82,11 +105,11 @@ impl QuestionGenerationWorker {
             return Ok(Outcome::Later("put_off", after.min(PUT_OFF_AT_MOST)));
         }
         let kept = tokio::select! {
-            kept = self.store(&attempt, &set, &generated, cancel) => kept?,
-            () = self.keep_lease(delivery) => return Ok(Outcome::Lost),
+            kept = self.store(attempt, set, &generated, cancel) => kept?,
+            () = self.keep_lease(delivery, turn) => return Ok(Outcome::Lost),
         };
-        tell(&attempt, &generated, kept);
-        let word = measure::attempt(&generated, kept, self.sets.waited(&set));
+        tell(attempt, &generated, kept);
+        let word = measure::attempt(&generated, kept, self.sets.waited(set));
         Ok(Outcome::Done(word))
     }
 
@@ -175,27 +198,23 @@ impl QuestionGenerationWorker {
         }
     }
 
-    /// Does something while the lease is kept. None: it was stopped, or the lease was lost.
-    async fn held<T>(
-        &self,
-        delivery: &Delivery,
-        cancel: &CancellationToken,
-        work: impl Future<Output = T>,
-    ) -> Option<T> {
-        tokio::select! {
-            done = work => Some(done),
-            () = cancel.cancelled() => None,
-            () = self.keep_lease(delivery) => None,
-        }
-    }
-
-    /// Ends when the lease is lost.
-    async fn keep_lease(&self, delivery: &Delivery) {
+    /// Ends when the work or the turn at it is lost.
+    async fn keep_lease(&self, delivery: &Delivery, turn: &Turn) {
         let third = self.options.lease / 3;
         let mut ticks = tokio::time::interval_at(Instant::now() + third, third);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
+            match self.sets.keep_turn(turn, self.options.lease).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::warn!(event = %delivery.event_id, "somebody else has the turn at this set: its generation stops here");
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, event = %delivery.event_id, "the turn at this set could not be kept; trying again");
+                }
+            }
             match self.broker.extend(delivery).await {
                 Ok(()) => {}
                 Err(BrokerError::Lost) => {

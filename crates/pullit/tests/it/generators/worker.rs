@@ -11,7 +11,7 @@ use pullit::platform::config::{Config, Span};
 use pullit::question_set::generator::{
     GeneratedQuestion, GenerationError, GenerationRequest, OfflineGenerator, QuestionGenerator,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::jobs::bench::{Bench, PATIENCE, RETRY, at, literal};
@@ -85,6 +85,34 @@ impl QuestionGenerator for Hung {
         let _alive = Alive(Arc::clone(&self.dropped));
         self.asked.notify_one();
         std::future::pending().await
+    }
+}
+
+/// Counts how often it is asked, and answers when it is let.
+struct Gated {
+    asked: AtomicUsize,
+    open: Semaphore,
+}
+
+impl Default for Gated {
+    fn default() -> Self {
+        Self {
+            asked: AtomicUsize::new(0),
+            open: Semaphore::new(0),
+        }
+    }
+}
+
+#[async_trait]
+impl QuestionGenerator for Gated {
+    async fn generate(
+        &self,
+        request: &GenerationRequest,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<GeneratedQuestion>, GenerationError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let _permit = self.open.acquire().await;
+        OfflineGenerator.generate(request, cancel).await
     }
 }
 
@@ -191,6 +219,46 @@ testkit::on_each_database! {
                 true
             })
             .await;
+    }
+
+    async fn a_request_that_is_delivered_twice_at_once_is_worked_on_once(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T09:00:00Z").await;
+        waiting(&bench, [10]).await;
+        let repeat = "INSERT INTO work_item (queue, event_id, payload, available_at, created_at) \
+            SELECT queue, '0190a6d4-0000-7000-8000-000000000001', payload, available_at, created_at FROM work_item";
+        bench.sql(repeat).await;
+        let slow = Arc::new(Gated::default());
+        let node = bench.generating(Some(slow.clone()), |_| {}).await;
+        node.work_until("one of the two is put off, and the set is made", async || {
+            let put_off = "SELECT count(*) FROM work_item WHERE available_at > created_at";
+            if slow.asked.load(Ordering::Relaxed) == 1 && bench.number(put_off).await == 1 {
+                slow.open.add_permits(1);
+            }
+            bench.row(10).await.status == "COMPLETE"
+        })
+        .await;
+        bench.clock.advance(TimeDelta::minutes(1));
+        node.work().await;
+        assert_eq!(slow.asked.load(Ordering::Relaxed), 1);
+        assert_eq!(bench.number("SELECT count(*) FROM generation_turn").await, 0);
+    }
+
+    async fn a_turn_whose_holder_died_is_taken_over_and_a_living_one_is_not(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T09:00:00Z").await;
+        waiting(&bench, [10]).await;
+        let end = literal(at("2026-11-22T09:01:00Z"));
+        bench.sql(&format!("INSERT INTO generation_turn VALUES (10, 1, 'another', {end})")).await;
+        let open = Arc::new(Gated::default());
+        open.open.add_permits(1);
+        let node = bench.generating(Some(open.clone()), |_| {}).await;
+        node.work_until("the work is put off", async || {
+            bench.number("SELECT count(*) FROM work_item WHERE available_at > created_at").await == 1
+        })
+        .await;
+        assert_eq!(open.asked.load(Ordering::Relaxed), 0);
+        bench.clock.advance(TimeDelta::minutes(1));
+        node.work().await;
+        assert_eq!((bench.row(10).await.status.as_str(), open.asked.load(Ordering::Relaxed)), ("COMPLETE", 1));
     }
 
     async fn what_is_put_off_stays_pending_uses_up_no_attempt_and_goes_on_later(db: testkit::Database) {

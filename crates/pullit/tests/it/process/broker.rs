@@ -77,7 +77,11 @@ testkit::on_each_database! {
 async fn the_work_of_a_worker_that_is_killed_is_done_by_another() {
     let db = Database::postgres().await;
     let command = node(&db, &amqp::url(), &amqp::prefix());
-    let as_worker = || command.clone().args(["serve", "--roles", "worker"]);
+    let as_worker = || {
+        let worker = command.clone().args(["serve", "--roles", "worker"]);
+        // So long the turn at the set stays with the one that died.
+        worker.env("PULLIT_WORKER__LEASE", "2s")
+    };
     let front = command
         .clone()
         .args(["serve", "--roles", "api,relay,scheduler"])
