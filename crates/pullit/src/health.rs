@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz`, `/metrics`: for those who watch over the service.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -8,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,13 +24,49 @@ use crate::platform::telemetry;
 /// A part that does not answer within this is not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The backlog is counted at most so often, however many ask for the metrics.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+
+#[derive(Clone)]
+struct Health {
+    app: App,
+    /// When the backlog was counted last. Who asks meanwhile waits for the count that is under way.
+    counted: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Health {
+    async fn count_backlog(&self) {
+        let mut counted = self.counted.lock().await;
+        if counted.is_some_and(|at| at.elapsed() < COUNT_EVERY) {
+            return;
+        }
+        let count = outbox::backlog(self.app.db.read());
+        match tokio::time::timeout(PATIENCE, count).await {
+            Ok(Ok(backlog)) => backlog.record((self.app.now)()),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the backlog of the outbox could not be measured: its metrics stay as they were");
+            }
+            Err(_) => {
+                tracing::warn!(
+                    "the backlog of the outbox was not counted in time: its metrics stay as they were"
+                );
+            }
+        }
+        *counted = Some(Instant::now());
+    }
+}
+
 /// The routes of the room.
 pub fn routes(app: App) -> OpenApiRouter {
+    let health = Health {
+        app,
+        counted: Arc::default(),
+    };
     OpenApiRouter::new()
         .routes(routes!(healthz))
         .routes(routes!(readyz))
         .routes(routes!(metrics))
-        .with_state(app)
+        .with_state(health)
 }
 
 /// Whether the process lives.
@@ -46,7 +85,7 @@ struct Readiness {
 
 /// Whether the database, the storage and the broker answer.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
-async fn readyz(State(app): State<App>) -> Response {
+async fn readyz(State(Health { app, .. }): State<Health>) -> Response {
     let (database, storage, broker) = tokio::join!(
         answers(
             "database",
@@ -93,17 +132,8 @@ async fn answers<T, E: std::fmt::Display>(
 
 /// Measurements in the Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String, content_type = "text/plain")))]
-async fn metrics(State(app): State<App>) -> Response {
-    match outbox::backlog(app.db.read()).await {
-        Ok(backlog) => {
-            for (status, held) in [("PENDING", backlog.pending), ("DEAD", backlog.dead)] {
-                metrics::gauge!("outbox_backlog", "status" => status).set(held.count as f64);
-            }
-            let age = backlog.oldest_age((app.now)());
-            metrics::gauge!("outbox_oldest_age_seconds").set(age.as_secs_f64());
-        }
-        Err(error) => tracing::warn!(%error, "the backlog of the outbox could not be measured"),
-    }
+async fn metrics(State(health): State<Health>) -> Response {
+    health.count_backlog().await;
     let text = telemetry::metrics().render();
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],

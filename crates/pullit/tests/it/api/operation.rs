@@ -80,6 +80,8 @@ testkit::on_each_database! {
         // Ids would make the metrics grow without end.
         let counted = "http_requests_total{method=\"GET\",path=\"/api/question-set/{id}\",status=\"404\"}";
         assert!(metrics.text.contains(counted), "{}", metrics.text);
+        let took = "http_request_seconds_bucket{method=\"GET\",path=\"/api/question-set/{id}\",le=\"0.5\"}";
+        assert!(metrics.text.contains(took), "{}", metrics.text);
     }
 
     async fn the_documentation_has_every_door_of_the_contract(db: testkit::Database) {
