@@ -27,7 +27,7 @@ use crate::platform::config::{Config, DATABASE_BROKER, GeneratorConfig, Generato
 use crate::platform::db::{ConnectError, Db};
 use crate::platform::migrations::migrate;
 use crate::platform::payload::up_to_version;
-use crate::platform::storage::{FolderStorage, Storage, StorageError, UrlSigner};
+use crate::platform::storage::{FolderStorage, S3Storage, Storage, StorageError, UrlSigner};
 use crate::question_set::events::{
     QUESTION_GENERATION_REQUESTED, QUESTION_SET_COMPLETED, QUESTION_SET_FAILED,
 };
@@ -117,7 +117,9 @@ pub struct App {
     /// The database.
     pub db: Db,
     /// The object storage.
-    pub storage: Arc<FolderStorage>,
+    pub storage: Arc<dyn Storage>,
+    /// The object storage again, where it is a folder: its upload URLs lead to this service.
+    pub folder: Option<Arc<FolderStorage>>,
     /// How work reaches the workers.
     pub broker: Arc<dyn Broker>,
     /// Who holds which lock.
@@ -164,10 +166,7 @@ impl App {
         }
         let secrets = secrets(&config)?;
         let signal = signal(&db);
-        let signer = UrlSigner::new(&public_url(&config), secrets.key("upload-url"));
-        let folder = config.storage_url();
-        let folder = folder.strip_prefix("file://").unwrap_or(&folder);
-        let storage = Arc::new(FolderStorage::open(folder, signer)?);
+        let (storage, folder) = storage(&config, &secrets, &now)?;
         let broker = broker(&config, &db, &now)?;
         let members = Members::new(db.clone(), Arc::clone(&now));
         let auth = auth(&config, &db, &now, &members, &secrets);
@@ -178,7 +177,7 @@ impl App {
         });
         let sources = Arc::new(Sources::new(
             db.clone(),
-            Arc::clone(&storage) as Arc<dyn Storage>,
+            Arc::clone(&storage),
             config.zone,
             SourceLimits::from(&*config),
             Arc::clone(&now),
@@ -283,6 +282,7 @@ impl App {
             now,
             db,
             storage,
+            folder,
             broker,
             locks,
             signal,
@@ -343,6 +343,23 @@ fn secrets(config: &Config) -> Result<Secrets, SecretError> {
     } else {
         Ok(Secrets::from_text(&config.auth.jwt_secret))
     }
+}
+
+type Storages = (Arc<dyn Storage>, Option<Arc<FolderStorage>>);
+
+fn storage(config: &Config, secrets: &Secrets, now: &Now) -> Result<Storages, BuildError> {
+    if config.is_s3() {
+        let settings = config.s3().map_err(BuildError::Configuration)?;
+        let downloads = config.data_dir.join("downloads");
+        let max_bytes = config.upload.max_bytes;
+        let storage = S3Storage::open(settings, downloads, max_bytes, Arc::clone(now))?;
+        return Ok((Arc::new(storage), None));
+    }
+    let signer = UrlSigner::new(&public_url(config), secrets.key("upload-url"));
+    let folder = config.storage_url();
+    let folder = folder.strip_prefix("file://").unwrap_or(&folder);
+    let storage = Arc::new(FolderStorage::open(folder, signer)?);
+    Ok((Arc::clone(&storage) as Arc<dyn Storage>, Some(storage)))
 }
 
 /// The address under which browsers reach this server.

@@ -18,7 +18,6 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::platform::http::Json;
 use crate::platform::sql::SqlExt;
-use crate::platform::storage::Storage;
 use crate::platform::telemetry;
 
 /// A part that does not answer within this is not ready.

@@ -175,6 +175,7 @@ impl Housekeeping {
             Ok(removed) => Ok(removed.removed),
             Err(CleanupError::Cancelled) => Err(RunError::Stopped),
             Err(CleanupError::Fence(error)) => Err(error.into()),
+            Err(CleanupError::Storage(error)) => Err(RunError::Failed(error.to_string())),
             Err(CleanupError::Database(error)) => Err(error.into()),
         }
     }

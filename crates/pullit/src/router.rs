@@ -60,12 +60,13 @@ pub fn router(app: &App) -> Router {
             in_time,
         ));
     // Uploads and event streams take as long as they take: each bounds itself.
-    let untimed = OpenApiRouter::new()
-        .merge(source::upload_routes(
+    let mut untimed = notification::http::routes(Arc::clone(&rooms.feed));
+    if let Some(folder) = &app.folder {
+        untimed = untimed.merge(source::upload_routes(
             Arc::clone(&rooms.sources),
-            Arc::clone(&app.storage),
-        ))
-        .merge(notification::http::routes(Arc::clone(&rooms.feed)));
+            Arc::clone(folder),
+        ));
+    }
     let (router, mut api) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(timed)
         .merge(untimed)

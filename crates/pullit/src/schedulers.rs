@@ -150,6 +150,7 @@ async fn source_cleanup(
         }
         Err(CleanupError::Cancelled) => Err(RunError::Stopped),
         Err(CleanupError::Fence(error)) => Err(error.into()),
+        Err(CleanupError::Storage(error)) => Err(RunError::Failed(error.to_string())),
         Err(CleanupError::Database(error)) => Err(error.into()),
     }
 }

@@ -273,6 +273,7 @@ pub fn direct() -> reqwest::Client {
     reqwest::Client::builder()
         .tls_certs_only([])
         .no_proxy()
+        .tls_certs_only([])
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .expect("build an HTTP client")

@@ -39,6 +39,11 @@ impl Pullit {
         &self.base_url
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the process was started from; [`Command::start`] on it starts it anew on the same data.
     pub fn restartable(&self) -> &Command {
         &self.command

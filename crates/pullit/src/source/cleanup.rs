@@ -11,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::service::Sources;
 use super::store::removal;
 use crate::platform::fence::{FenceError, RunFence};
-use crate::platform::storage::ObjectKey;
+use crate::platform::storage::{ObjectKey, StorageError};
+
+/// What was begun before a URL expired may still arrive for so long.
+const LONGEST_UPLOAD: TimeDelta = TimeDelta::hours(1);
 
 /// Why a removal stopped before its end. What it removed before stays removed.
 #[derive(Debug, Error)]
@@ -22,6 +25,9 @@ pub enum CleanupError {
     /// The run may not write any more, or nobody can say.
     #[error(transparent)]
     Fence(#[from] FenceError),
+    /// The storage deletes nothing and does not answer otherwise either: asking it for the rest would only take time.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The database did not do it.
     #[error(transparent)]
     Database(#[from] DbErr),
@@ -40,7 +46,8 @@ impl Sources {
     /// Removes DELETED sources that no living question set needs and nobody reads. `progress` hears how many of how many are done.
     ///
     /// # Errors
-    /// When the run is cancelled or superseded, or the database fails. An object that cannot be deleted is no error: it is counted.
+    /// When the run is cancelled or superseded, or the database or the whole storage fails. An object that cannot be deleted is no error:
+    /// it is counted.
     pub async fn cleanup(
         &self,
         fence: &dyn RunFence,
@@ -65,8 +72,11 @@ impl Sources {
                 .map(|row| (row.id, row.file_path))
                 .collect();
             let (gone, failed) = self.delete_objects(objects, "source").await;
+            self.storage_answers(&gone, failed).await?;
             let tx = self.db.begin().await?;
-            let removed = removal::remove(&tx, &gone).await?;
+            let lasting = self.storage.urls_outlive_uploads();
+            let expired = lasting.then(|| self.now() - LONGEST_UPLOAD);
+            let removed = removal::remove(&tx, &gone, expired).await?;
             commit(tx, fence).await?;
             outcome.removed += removed;
             outcome.failed += failed;
@@ -108,6 +118,7 @@ impl Sources {
                 .map(|row| (row.id, row.file_path))
                 .collect();
             let (gone, failed) = self.delete_objects(objects, "upload").await;
+            self.storage_answers(&gone, failed).await?;
             let tx = self.db.begin().await?;
             let removed = removal::prune(&tx, &gone).await?;
             commit(tx, fence).await?;
@@ -128,6 +139,14 @@ impl Sources {
         let tx = self.db.begin().await?;
         fence.check(&tx).await?;
         Ok(tx.rollback().await?)
+    }
+
+    /// Asked when nothing of a step went: is it these objects, or the storage?
+    async fn storage_answers<Id>(&self, gone: &[Id], failed: u64) -> Result<(), CleanupError> {
+        if gone.is_empty() && failed > 0 {
+            self.storage.check().await?;
+        }
+        Ok(())
     }
 
     /// Whose objects are gone, and how many the storage would not delete.
@@ -165,6 +184,7 @@ impl Sources {
                 }
             })
             .collect();
+        metrics::counter!("pullit_objects_undeleted_total").increment(failed);
         (gone, failed)
     }
 }

@@ -11,4 +11,5 @@ mod demo;
 mod generators;
 mod jobs;
 mod process;
+mod storage;
 mod support;

@@ -41,13 +41,18 @@ impl Default for DatabaseConfig {
     }
 }
 
-#[allow(
-    clippy::derivable_impls,
-    reason = "the embedded defaults stand together, written out"
-)]
 impl Default for StorageConfig {
     fn default() -> Self {
-        Self { url: String::new() }
+        Self {
+            url: String::new(),
+            endpoint: String::new(),
+            region: String::new(),
+            path_style: None,
+            access_key: String::new(),
+            secret_key: String::new(),
+            bulk_delete: true,
+            chain: BTreeMap::new(),
+        }
     }
 }
 
@@ -132,7 +137,7 @@ impl Default for LimitsConfig {
             max_retries: 3,
             retries_per_run: 1,
             cleanup_batch: 500,
-            source_batch: 500,
+            source_batch: 1_000,
             member_batch: 5_000,
             streak_batch: 50_000,
             outbox_batch: 1_000,

@@ -83,10 +83,11 @@ pub fn load(layers: &Layers) -> Result<(Config, config::Config), ConfigError> {
     let raw = builder
         .build()
         .map_err(|error| ConfigError::Value(error.to_string()))?;
-    let config: Config = raw
+    let mut config: Config = raw
         .clone()
         .try_deserialize()
         .map_err(|error| ConfigError::Value(error.to_string()))?;
+    config.storage.chain = super::s3::chain(&layers.environment);
     super::validate::validate(&config)?;
     Ok((config, raw))
 }

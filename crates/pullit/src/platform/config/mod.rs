@@ -6,6 +6,7 @@ mod generator;
 mod jobs;
 mod list;
 mod load;
+mod s3;
 mod show;
 mod validate;
 
@@ -13,6 +14,7 @@ pub use duration::Span;
 pub use generator::{GeneratorConfig, GeneratorKind};
 pub use jobs::{JobConfig, MisfireConfig};
 pub use load::{ConfigError, Layers, load};
+pub use s3::{AccessKeys, S3Settings};
 pub use show::{Setting, settings};
 
 use std::collections::BTreeMap;
@@ -75,8 +77,23 @@ pub struct DatabaseConfig {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StorageConfig {
-    /// `file://PATH`; empty: `objects` in the data folder.
+    /// `file://PATH` or `s3://BUCKET/PREFIX`; empty: `objects` in the data folder.
     pub url: String,
+    /// The S3 server; empty: AWS.
+    pub endpoint: String,
+    /// The bucket's region; empty: `AWS_REGION`.
+    pub region: String,
+    /// Whether the bucket stands in the path of a URL and not in its host; unless set, where there is an endpoint.
+    pub path_style: Option<bool>,
+    /// The access key; empty: the usual chain of AWS credentials.
+    pub access_key: String,
+    /// Its secret.
+    pub secret_key: String,
+    /// Whether many objects are deleted by one request; not every server can.
+    pub bulk_delete: bool,
+    /// What the environment says to the chain of AWS credentials.
+    #[serde(skip)]
+    pub chain: BTreeMap<String, String>,
 }
 
 /// `[broker]`

@@ -22,6 +22,7 @@ pub fn settings(config: &Config, raw: &config::Config, flags: &[(String, String)
     effective.database.url = config.database_url();
     effective.storage.url = config.storage_url();
     effective.generator.url = config.generator.effective_url().to_owned();
+    effective.storage.path_style = Some(config.s3_path_style());
     let mut list = Vec::new();
     if let Ok(tree) = serde_json::to_value(&effective) {
         flatten("", &tree, &mut list);
@@ -82,7 +83,7 @@ fn origin(key: &str, raw: &config::Config, flags: &[(String, String)]) -> String
 
 /// Secrets are not shown: keys that are secret by name, and passwords inside URLs.
 fn masked(key: &str, value: &str) -> String {
-    if ["secret", "password", ".key"]
+    if ["secret", "secret_key", "password", ".key"]
         .iter()
         .any(|end| key.ends_with(end))
     {
@@ -143,6 +144,8 @@ mod tests {
         assert_eq!(masked("auth.jwt_secret", "abc"), MASK);
         assert_eq!(masked("generator.key", "abc"), MASK);
         assert_eq!(masked("generator.key", ""), "");
+        assert_eq!(masked("storage.secret_key", "abc"), MASK);
+        assert_eq!(masked("storage.secret_key", ""), "");
         assert_eq!(
             masked("database.url", "postgres://pullit:p@ss@db:5432/pullit?x=1"),
             format!("postgres://pullit:{MASK}@db:5432/pullit?{MASK}"),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::{BrokerConfig, Config, ConfigError, DATABASE_BROKER, GeneratorKind};
+use super::{BrokerConfig, Config, ConfigError, DATABASE_BROKER, GeneratorKind, Span};
 use crate::platform::broker;
 
 /// The jobs that can be configured.
@@ -23,6 +23,9 @@ const LONGEST_NODE_ID: usize = 128;
 /// The dead letters of a broker are delivered again by hand, days later.
 const SHORTEST_INBOX: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// S3 signs no URL for longer.
+const LONGEST_URL: Span = Span::days(7);
+
 /// What no single value shows: values that are not offered, out of bounds, or do not go together.
 pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     let refuse = |text: String| Err(ConfigError::Value(text));
@@ -40,11 +43,22 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     if let Some(problem) = broker_problem(config) {
         return refuse(problem);
     }
-    if !config.storage_url().starts_with("file://") {
+    if config.is_s3() {
+        config.s3().map_err(ConfigError::Value)?;
+    } else if !config.storage_url().starts_with("file://") {
         return refuse(format!(
-            "storage.url `{}` is not offered; use `file://PATH`",
+            "storage.url `{}` is not offered; use `file://PATH` or `s3://BUCKET/PREFIX`",
             scheme(&config.storage_url())
         ));
+    }
+    if config.upload.url_ttl > LONGEST_URL {
+        return refuse(format!("upload.url_ttl must be at most {LONGEST_URL}"));
+    }
+    if config.upload.url_ttl > config.retention.uploads {
+        return refuse(
+            "retention.uploads must not be shorter than upload.url_ttl: what is put to a URL that outlives its upload stays for ever"
+                .to_owned(),
+        );
     }
     config.generator.check().map_err(ConfigError::Value)?;
     if config.generator.kind != GeneratorKind::Offline
@@ -191,7 +205,6 @@ fn is_origin(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::config::Span;
 
     fn refused(change: impl FnOnce(&mut Config)) -> String {
         let mut config = Config::default();

@@ -6,7 +6,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,10 +18,8 @@ use tokio::fs;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Mutex;
 
+use super::leftovers::{self, present};
 use super::{LocalObject, ObjectKey, ObjectMeta, Storage, StorageError, UploadTicket, UrlSigner};
-
-/// What a killed process left half-written is nobody's after this long.
-const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why the bytes of an upload were not taken. Nothing of them is kept.
 #[derive(Debug, Error)]
@@ -76,8 +73,7 @@ impl FolderStorage {
             signer,
             placing: Mutex::new(()),
         };
-        std::fs::create_dir_all(storage.waiting()).map_err(failed("make its folder"))?;
-        clear_leftovers(&storage.waiting()).map_err(failed("clear away half-written files"))?;
+        leftovers::clear(&storage.waiting()).map_err(failed("make its folder"))?;
         Ok(storage)
     }
 
@@ -278,36 +274,6 @@ fn fingerprint(path: &Path) -> io::Result<String> {
             0 => return Ok(hex(&hash.finalize())),
             read => hash.update(&buffer[..read]),
         }
-    }
-}
-
-fn clear_leftovers(waiting: &Path) -> io::Result<()> {
-    let now = SystemTime::now();
-    for entry in std::fs::read_dir(waiting)? {
-        let entry = entry?;
-        let Some(written) = present(entry.metadata().and_then(|meta| meta.modified()))? else {
-            continue;
-        };
-        if now.duration_since(written).unwrap_or_default() > LEFTOVER_AGE {
-            present(std::fs::remove_file(entry.path()))?;
-        }
-    }
-    Ok(())
-}
-
-/// What is not there is no error here. A file where a key has a folder holds no object either.
-fn present<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
-    match answer {
-        Ok(value) => Ok(Some(value)),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error),
     }
 }
 

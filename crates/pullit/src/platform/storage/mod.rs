@@ -5,10 +5,13 @@
 
 mod folder;
 mod key;
+mod leftovers;
+mod s3;
 mod signed_url;
 
 pub use folder::{FolderStorage, StageError, Staged};
 pub use key::{InvalidKey, ObjectKey};
+pub use s3::S3Storage;
 pub use signed_url::{UrlError, UrlSigner};
 
 use std::path::{Path, PathBuf};
@@ -102,6 +105,11 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// When the URL cannot be signed.
     async fn upload_url(&self, ticket: &UploadTicket) -> Result<String, StorageError>;
+
+    /// Whether an upload URL takes bytes until it expires, even when its upload is complete by then.
+    fn urls_outlive_uploads(&self) -> bool {
+        false
+    }
 
     /// What is stored under a key, if anything.
     ///

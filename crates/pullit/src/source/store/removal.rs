@@ -41,6 +41,13 @@ const REMOVE: Dialects = Dialects {
                  WHERE l.source_id = source.id AND q.deleted_at IS NULL) \
                RETURNING file_path",
 };
+/// An upload whose URL still takes bytes is given up instead: the pruning deletes once more whatever is put there.
+const GIVE_UP_OPEN: Dialects = Dialects {
+    sqlite: "UPDATE upload SET source_id = NULL \
+             WHERE file_path IN (SELECT value FROM json_each($1)) AND source_id IS NOT NULL AND expires_at >= $2",
+    postgres: "UPDATE upload SET source_id = NULL \
+               WHERE file_path = ANY (SELECT jsonb_array_elements_text($1::jsonb)) AND source_id IS NOT NULL AND expires_at >= $2",
+};
 const FORGET_UPLOADS: Dialects = Dialects {
     sqlite: "DELETE FROM upload WHERE file_path IN (SELECT value FROM json_each($1)) AND source_id IS NOT NULL",
     postgres: "DELETE FROM upload WHERE file_path = ANY (SELECT jsonb_array_elements_text($1::jsonb)) AND source_id IS NOT NULL",
@@ -95,10 +102,19 @@ pub(in crate::source) async fn page(
     db.rows(PAGE, values).await
 }
 
-/// Removes the rows of those of these sources that may still go. How many went.
-pub(in crate::source) async fn remove(tx: &DatabaseTransaction, ids: &[i64]) -> Result<u64, DbErr> {
+/// Removes the rows of those of these sources that may still go. How many went. Where upload URLs outlive their uploads, `expired` is a
+/// time by which the URLs of older ones are closed for sure.
+pub(in crate::source) async fn remove(
+    tx: &DatabaseTransaction,
+    ids: &[i64],
+    expired: Option<DateTime<Utc>>,
+) -> Result<u64, DbErr> {
     let paths = tx.scalars::<String, _>(REMOVE, vec![id_list(ids)]).await?;
     let removed = paths.len() as u64;
+    if let Some(expired) = expired {
+        tx.run(GIVE_UP_OPEN, vec![text_list(&paths), expired.into()])
+            .await?;
+    }
     tx.run(FORGET_UPLOADS, vec![text_list(&paths)]).await?;
     Ok(removed)
 }

@@ -27,6 +27,12 @@ async fn a_configuration_that_cannot_be_used_is_refused_by_name() {
             "[generator]\nkind = \"gemini\"\nkey = \"k\"\n",
             "generator.model",
         ),
+        ("[storage]\nurl = \"ftp://example.com\"\n", "s3://BUCKET"),
+        ("[storage]\nurl = \"s3://pullit\"\n", "storage.region"),
+        (
+            "[storage]\nurl = \"s3://pullit\"\nregion = \"eu-west-1\"\naccess_key = \"key\"\n",
+            "storage.secret_key",
+        ),
     ] {
         let command = pullit().config(toml);
         // The file decides where the environment of the tests would.
@@ -93,6 +99,10 @@ async fn config_show_masks_secrets_and_says_where_each_value_comes_from() {
         )
         .env("PULLIT_AUTH__JWT_SECRET", secret)
         .env("PULLIT_GENERATOR__KEY", secret)
+        .env("PULLIT_STORAGE__URL", "s3://pullit/sources")
+        .env("PULLIT_STORAGE__ENDPOINT", "http://127.0.0.1:9000")
+        .env("PULLIT_STORAGE__ACCESS_KEY", "AKIDEXAMPLE")
+        .env("PULLIT_STORAGE__SECRET_KEY", "wJalrXUtnFEMI")
         .env(
             "PULLIT_DATABASE__URL",
             "postgres://pullit:hunter2@db.example/pullit",
@@ -117,6 +127,12 @@ async fn config_show_masks_secrets_and_says_where_each_value_comes_from() {
             "environment"
         )
     );
+    assert_eq!(
+        of("storage.url"),
+        pair("s3://pullit/sources", "environment")
+    );
+    assert_eq!(of("storage.secret_key"), pair("********", "environment"));
+    assert_eq!(of("storage.path_style"), pair("true", "default"));
     assert_eq!(of("zone"), pair("UTC", "pullit.toml"));
     assert_eq!(
         of("jobs.runSourceCleanup.enabled"),
@@ -128,6 +144,8 @@ async fn config_show_masks_secrets_and_says_where_each_value_comes_from() {
     let table = command.run(["config", "show"]).await;
     expect(&table, 0);
     for shown in [&shown.stdout, &table.stdout] {
-        assert!(!shown.contains(secret) && !shown.contains("hunter2"));
+        for hidden in [secret, "hunter2", "wJalrXUtnFEMI"] {
+            assert!(!shown.contains(hidden));
+        }
     }
 }

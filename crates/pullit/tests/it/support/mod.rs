@@ -15,6 +15,7 @@ pub(crate) mod flow;
 pub(crate) mod generator;
 pub(crate) mod problem;
 pub(crate) mod rows;
+pub(crate) mod s3;
 pub(crate) mod server;
 
 pub(crate) use clock::TestClock;

@@ -1,8 +1,11 @@
+use std::time::SystemTime;
+
 use chrono::Utc;
 use futures::stream;
 use uuid::Uuid;
 
 use super::*;
+use crate::platform::storage::leftovers::LEFTOVER_AGE;
 
 fn storage(root: &Path) -> FolderStorage {
     FolderStorage::open(root, UrlSigner::new("http://localhost", *b"key")).unwrap()
