@@ -15,8 +15,10 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64::Engine;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use s3s::auth::SimpleAuth;
@@ -32,43 +34,63 @@ use tokio::net::TcpListener;
 
 struct Server {
     objects: FileSystem,
+    files: Arc<Files>,
+}
+
+/// The objects as files, and what s3s-fs keeps beside them.
+struct Files {
     root: PathBuf,
     deleted: AtomicU64,
     dies_after: u64,
 }
 
-impl Server {
-    /// Deletes an object and what s3s-fs keeps beside it. What is not there is deleted already.
-    async fn remove(&self, bucket: &str, key: &str) -> std::io::Result<()> {
+impl Files {
+    /// Deletes an object. What is not there is deleted already.
+    fn remove(&self, bucket: &str, key: &str) -> std::io::Result<()> {
         if self.deleted.load(Ordering::SeqCst) >= self.dies_after {
             std::process::abort();
         }
-        let present = |answer: std::io::Result<()>| match answer {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            Ok(()) => Ok(true),
-            Err(_) => Ok(false),
-        };
-        let existed = present(tokio::fs::remove_file(self.root.join(bucket).join(key)).await)?;
-        let encoded = |text: &str| {
-            use base64::Engine;
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
-        };
-        for kind in ["metadata", "internal"] {
-            let name = format!(
-                ".bucket-{}.object-{}.{kind}.json",
-                encoded(bucket),
-                encoded(key)
-            );
-            present(tokio::fs::remove_file(self.root.join(name)).await)?;
-        }
-        if existed {
+        if present(std::fs::remove_file(self.root.join(bucket).join(key)))? {
             self.deleted.fetch_add(1, Ordering::SeqCst);
+        }
+        let encoded = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+        let name = format!(".bucket-{}.object-{}", encoded(bucket), encoded(key));
+        for kind in ["metadata", "internal"] {
+            present(std::fs::remove_file(
+                self.root.join(format!("{name}.{kind}.json")),
+            ))?;
         }
         Ok(())
     }
+}
+
+fn present(removed: std::io::Result<()>) -> std::io::Result<bool> {
+    match removed {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        removed => removed.map(|()| true),
+    }
+}
+
+impl Server {
+    /// Deletes objects, each for itself; an answer for each, in their order.
+    async fn remove(
+        &self,
+        bucket: String,
+        keys: Vec<String>,
+    ) -> Vec<(String, std::io::Result<()>)> {
+        let files = Arc::clone(&self.files);
+        let removal = tokio::task::spawn_blocking(move || {
+            let remove = |key: String| {
+                let removed = files.remove(&bucket, &key);
+                (key, removed)
+            };
+            keys.into_iter().map(remove).collect()
+        });
+        removal.await.expect("delete files")
+    }
 
     async fn bucket_exists(&self, bucket: &str) -> S3Result<()> {
-        match tokio::fs::metadata(self.root.join(bucket)).await {
+        match tokio::fs::metadata(self.files.root.join(bucket)).await {
             Ok(_) => Ok(()),
             Err(_) => Err(s3_error!(NoSuchBucket)),
         }
@@ -128,10 +150,10 @@ impl S3 for Server {
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
         let DeleteObjectInput { bucket, key, .. } = request.input;
         self.bucket_exists(&bucket).await?;
-        match self.remove(&bucket, &key).await {
-            Ok(()) => Ok(S3Response::new(DeleteObjectOutput::default())),
-            Err(error) => Err(s3_error!(AccessDenied, "{error}")),
+        for (_, removed) in self.remove(bucket, vec![key]).await {
+            removed.map_err(|error| s3_error!(AccessDenied, "{error}"))?;
         }
+        Ok(S3Response::new(DeleteObjectOutput::default()))
     }
 
     async fn delete_objects(
@@ -144,14 +166,15 @@ impl S3 for Server {
             return Err(s3_error!(MalformedXML));
         }
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-        for object in delete.objects {
-            match self.remove(&bucket, &object.key).await {
+        let keys = delete.objects.into_iter().map(|object| object.key);
+        for (key, removed) in self.remove(bucket, keys.collect()).await {
+            match removed {
                 Ok(()) => deleted.push(DeletedObject {
-                    key: Some(object.key),
+                    key: Some(key),
                     ..DeletedObject::default()
                 }),
                 Err(error) => errors.push(Error {
-                    key: Some(object.key),
+                    key: Some(key),
                     code: Some("AccessDenied".to_owned()),
                     message: Some(error.to_string()),
                     ..Error::default()
@@ -179,13 +202,16 @@ pub fn main() {
         let _ended = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
-    let server = Server {
-        objects: FileSystem::new(root).expect("open the folder"),
+    let files = Files {
         root: root.into(),
         deleted: AtomicU64::new(0),
         dies_after: more
             .first()
             .map_or(u64::MAX, |text| text.parse().expect("a number")),
+    };
+    let server = Server {
+        objects: FileSystem::new(root).expect("open the folder"),
+        files: Arc::new(files),
     };
     let mut builder = S3ServiceBuilder::new(server);
     builder.set_auth(SimpleAuth::from_single(

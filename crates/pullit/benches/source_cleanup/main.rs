@@ -142,7 +142,7 @@ async fn measure(count: usize) {
     let server = Server::start(root.path());
     let app = app(&server, folder.path(), &database).await;
     deleted_sources(&app, count).await;
-    for group in ["one", "job"] {
+    for group in ["one", "bulk", "job"] {
         put_objects(&server, group, count).await;
     }
 
@@ -152,6 +152,16 @@ async fn measure(count: usize) {
         app.storage.delete(&key).await.unwrap();
     }
     let one = started.elapsed();
+
+    let keys = (0..count).map(|n| path("bulk", n).parse().unwrap());
+    let keys = keys.collect::<Vec<ObjectKey>>();
+    let started = Instant::now();
+    for page in keys.chunks(1_000) {
+        for answer in app.storage.delete_many(page).await {
+            answer.unwrap();
+        }
+    }
+    let bulk = started.elapsed();
 
     let started = Instant::now();
     let run = app.scheduler.run_now("runSourceCleanup").await.unwrap();
@@ -172,6 +182,11 @@ async fn measure(count: usize) {
         "  one DELETE after the other   {:8.2} s   {:8.0} objects/s",
         one.as_secs_f64(),
         rate(one)
+    );
+    println!(
+        "  DeleteObjects, 1,000 a time  {:8.2} s   {:8.0} objects/s",
+        bulk.as_secs_f64(),
+        rate(bulk)
     );
     println!(
         "  runSourceCleanup, with rows  {:8.2} s   {:8.0} objects/s",
