@@ -17,14 +17,15 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::Extensions;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sse_hub::{Frame, Hub, HubOptions};
+use sse_hub::server::{ServeOptions, serve};
+use sse_hub::{Frame, Hub, HubOptions, Latency};
 
 const HEARTBEAT: Duration = Duration::from_secs(3);
 const REFUSAL_RETRY: std::ops::Range<Duration> = Duration::from_secs(5)..Duration::from_secs(15);
@@ -57,7 +58,12 @@ async fn main() -> std::io::Result<()> {
         .route("/stats", get(stats))
         .with_state(server);
     let listener = tokio::net::TcpListener::bind(address()).await?;
-    axum::serve(listener, router).await
+    let options = ServeOptions {
+        connections: 100_000,
+        ..ServeOptions::default()
+    };
+    serve(listener, router, options, std::future::pending()).await;
+    Ok(())
 }
 
 /// What follows `--listen`.
@@ -74,20 +80,22 @@ async fn beat(hub: Hub<i64>) {
     let mut ticks = tokio::time::interval(HEARTBEAT);
     loop {
         ticks.tick().await;
-        hub.broadcast(frame.clone());
+        hub.heartbeat(frame.clone(), HEARTBEAT).await;
     }
 }
 
-async fn subscribe(State(server): State<Arc<Server>>, Query(Key { key }): Query<Key>) -> Response {
-    let body = match server.hub.subscribe(key) {
-        Ok(stream) => Body::from_stream(stream.map(Ok::<_, std::convert::Infallible>)),
-        Err(_) => Body::from(sse_hub::refusal_body(REFUSAL_RETRY)),
-    };
-    let headers = [
-        (CONTENT_TYPE, "text/event-stream"),
-        (CACHE_CONTROL, "no-store"),
-    ];
-    (headers, body).into_response()
+async fn subscribe(
+    State(server): State<Arc<Server>>,
+    Query(Key { key }): Query<Key>,
+    extensions: Extensions,
+) -> Response {
+    match server.hub.subscribe(key) {
+        Ok(stream) => stream.into_response(&extensions).map(Body::new),
+        Err(_) => {
+            let body = Body::from(sse_hub::refusal_body(REFUSAL_RETRY));
+            ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
+        }
+    }
 }
 
 /// The number of streams that took it.
@@ -104,7 +112,10 @@ async fn publish(
 }
 
 async fn broadcast(State(server): State<Arc<Server>>, data: String) -> Json<Value> {
-    let taken = server.hub.broadcast(Frame::event("broadcast", None, &data));
+    let taken = server
+        .hub
+        .spread(Frame::event("broadcast", None, &data))
+        .await;
     Json(json!({ "taken": taken }))
 }
 
@@ -116,5 +127,19 @@ async fn stats(State(server): State<Arc<Server>>) -> Json<Value> {
         "left": stats.left,
         "tooSlow": stats.dropped.too_slow,
         "stalled": stats.dropped.stalled,
+        "publishToSocketMicros": micros(stats.delivery),
+        "broadcastMicros": micros(stats.broadcast),
+        "heartbeatLagMicros": stats.heartbeat_lag.as_micros() as u64,
+        "heartbeatLagMaxMicros": stats.heartbeat_lag_max.as_micros() as u64,
     }))
+}
+
+fn micros(latency: Latency) -> Value {
+    json!({
+        "count": latency.count,
+        "p50": latency.p50.as_micros() as u64,
+        "p99": latency.p99.as_micros() as u64,
+        "p999": latency.p999.as_micros() as u64,
+        "max": latency.max.as_micros() as u64,
+    })
 }

@@ -1,4 +1,5 @@
 use std::fmt::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -6,7 +7,15 @@ use bytes::Bytes;
 /// A piece of an event stream, encoded once in the `text/event-stream` format of the HTML
 /// standard. Clones share the same bytes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Frame(Bytes);
+pub struct Frame(Arc<Encoded>);
+
+#[derive(PartialEq, Eq)]
+struct Encoded {
+    /// The text as one chunk of HTTP/1.1's chunked coding, for streams that write to their socket.
+    chunk: Bytes,
+    /// The part of `chunk` that is the text.
+    text: Bytes,
+}
 
 impl Frame {
     /// An event. With an `id` the client remembers it and sends it back as `Last-Event-ID`.
@@ -50,26 +59,31 @@ impl Frame {
 
     /// The encoded bytes, including the empty line that ends the frame.
     pub fn as_bytes(&self) -> &Bytes {
-        &self.0
+        &self.0.text
     }
 
-    fn finish(mut text: String) -> Self {
-        text.push('\n');
-        text.shrink_to_fit();
-        Self(Bytes::from(text))
+    pub(crate) fn chunk(&self) -> &Bytes {
+        &self.0.chunk
+    }
+
+    fn finish(text: String) -> Self {
+        let head = format!("{:x}\r\n", text.len() + 1);
+        let chunk = Bytes::from([&head, &text, "\n\r\n"].concat());
+        let text = chunk.slice(head.len()..chunk.len() - 2);
+        Self(Arc::new(Encoded { chunk, text }))
     }
 }
 
 impl From<Frame> for Bytes {
     fn from(frame: Frame) -> Self {
-        frame.0
+        frame.0.text.clone()
     }
 }
 
 impl fmt::Debug for Frame {
     /// Only the size: the data may be a member's own text, which does not belong in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Frame({} bytes)", self.0.len())
+        write!(f, "Frame({} bytes)", self.0.text.len())
     }
 }
 

@@ -3,7 +3,6 @@ use std::hash::Hash;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -16,8 +15,13 @@ use crate::retry::jittered;
 use crate::telemetry::Telemetry;
 use crate::{Ended, Frame, HubOptions, HubStats, Refusal, Subscription};
 
+/// Streams that a broadcast writes to before it lets other tasks run: less than half a millisecond of
+/// work.
+const STRETCH: usize = 64;
+
 /// The open event streams of this process, by key (for instance a member's id). Clones are the
-/// same hub. No method waits for a reader.
+/// same hub. No method waits for a reader: a stream on its client's socket gets a frame at once
+/// when the socket takes it, and every other frame waits in the stream's own bounded queue.
 pub struct Hub<K: Eq + Hash + Clone> {
     shared: Arc<Shared<K>>,
 }
@@ -28,6 +32,7 @@ struct Shared<K> {
     registry: Registry<K>,
     /// Streams whose `Subscription` is alive: they hold a socket even when they receive no more.
     open: AtomicUsize,
+    on_sockets: AtomicUsize,
     vacated: Notify,
     draining: AtomicBool,
     telemetry: Telemetry,
@@ -46,6 +51,7 @@ impl<K: Eq + Hash + Clone> Hub<K> {
                 limits,
                 registry: Registry::new(),
                 open: AtomicUsize::new(0),
+                on_sockets: AtomicUsize::new(0),
                 vacated: Notify::new(),
                 draining: AtomicBool::new(false),
                 telemetry: Telemetry::new(),
@@ -73,32 +79,60 @@ impl<K: Eq + Hash + Clone> Hub<K> {
     /// Sends an event to every stream of the key and says how many took it. Ids of one key should
     /// rise; a stream that was already sent this id or a higher one does not get it.
     pub fn publish(&self, key: &K, id: i64, frame: Frame) -> usize {
+        let streams = self.shared.registry.streams(key);
         let mut round = Round::new(self, Origin::Live(id), &frame);
-        {
-            let mut shard = self.shared.registry.shard(key);
-            if let Some(streams) = shard.get_mut(key) {
-                streams.retain(|stream| round.push(stream));
-                if streams.is_empty() {
-                    shard.remove(key);
-                }
-            }
+        for stream in &streams {
+            round.push(stream);
         }
-        round.wake();
-        round.queued
+        if round.closed > 0 {
+            self.shared.registry.sweep(key);
+        }
+        round.taken
     }
 
-    /// Sends a frame without an id, such as a heartbeat, to every stream and says how many took it.
+    /// Sends a frame without an id to every stream and says how many took it. With thousands of
+    /// streams this holds the thread for long: prefer [`spread`](Self::spread) on a runtime.
     pub fn broadcast(&self, frame: Frame) -> usize {
         let mut round = Round::new(self, Origin::Broadcast, &frame);
-        for mut shard in self.shared.registry.each_shard() {
-            shard.retain(|_, streams| {
-                streams.retain(|stream| round.push(stream));
-                !streams.is_empty()
-            });
-            drop(shard);
-            round.wake();
+        for part in 0..Registry::<K>::PARTS {
+            for stream in &self.shared.registry.part(part) {
+                round.push(stream);
+            }
+            if std::mem::take(&mut round.closed) > 0 {
+                self.shared.registry.sweep_part(part);
+            }
         }
-        round.queued
+        self.shared.telemetry.broadcast(round.now.elapsed());
+        round.taken
+    }
+
+    /// The same as [`broadcast`](Self::broadcast), but lets other tasks run after every few streams.
+    pub async fn spread(&self, frame: Frame) -> usize {
+        let mut round = Round::new(self, Origin::Broadcast, &frame);
+        let mut at_a_stretch = 0;
+        for part in 0..Registry::<K>::PARTS {
+            for stream in &self.shared.registry.part(part) {
+                round.push(stream);
+                at_a_stretch += 1;
+                if at_a_stretch == STRETCH {
+                    at_a_stretch = 0;
+                    tokio::task::yield_now().await;
+                }
+            }
+            if std::mem::take(&mut round.closed) > 0 {
+                self.shared.registry.sweep_part(part);
+            }
+        }
+        self.shared.telemetry.broadcast(round.now.elapsed());
+        round.taken
+    }
+
+    /// A [`spread`](Self::spread) that is meant to come `every` so often, and measures how much later
+    /// than that after the one before the last stream got this one.
+    pub async fn heartbeat(&self, frame: Frame, every: Duration) -> usize {
+        let taken = self.spread(frame).await;
+        self.shared.telemetry.beat(Instant::now(), every);
+        taken
     }
 
     /// Cuts off every stream of the key: nothing but `last` is sent to them any more. Says how many
@@ -129,6 +163,7 @@ impl<K: Eq + Hash + Clone> Hub<K> {
     pub fn stats(&self) -> HubStats {
         HubStats {
             connections: self.shared.open.load(SeqCst),
+            on_sockets: self.shared.on_sockets.load(SeqCst),
             keys: self
                 .shared
                 .registry
@@ -214,8 +249,20 @@ impl<K: Eq + Hash + Clone> Hub<K> {
         }
     }
 
-    pub(crate) fn sent(&self, origin: Origin) {
-        self.shared.telemetry.sent(origin);
+    pub(crate) fn sent(&self, origin: Origin, since: Instant) {
+        self.shared.telemetry.sent(origin, since);
+    }
+
+    pub(crate) fn on_socket(&self) {
+        self.shared.on_sockets.fetch_add(1, SeqCst);
+    }
+
+    pub(crate) fn off_socket(&self) {
+        self.shared.on_sockets.fetch_sub(1, SeqCst);
+    }
+
+    pub(crate) fn stall(&self) -> Duration {
+        self.shared.limits.stall
     }
 
     pub(crate) fn unregister(&self, key: &K, connection: &Arc<Connection>) {
@@ -255,8 +302,9 @@ struct Round<'a> {
     limits: &'a Limits,
     telemetry: &'a Telemetry,
     now: Instant,
-    queued: usize,
-    wakers: Vec<Waker>,
+    taken: usize,
+    /// Streams met that receive no more.
+    closed: usize,
 }
 
 impl<'a> Round<'a> {
@@ -267,31 +315,29 @@ impl<'a> Round<'a> {
             limits: &hub.shared.limits,
             telemetry: &hub.shared.telemetry,
             now: Instant::now(),
-            queued: 0,
-            wakers: Vec::new(),
+            taken: 0,
+            closed: 0,
         }
     }
 
-    /// Whether the stream still receives.
-    fn push(&mut self, stream: &Connection) -> bool {
+    /// To be called without holding a lock: it wakes the stream's reader.
+    fn push(&mut self, stream: &Connection) {
         let (push, waker) = stream.push(self.origin, self.frame, self.limits, self.now);
-        self.wakers.extend(waker);
         match push {
-            Push::Queued => {
-                self.queued += 1;
-                true
+            Push::Sent => {
+                self.telemetry.sent(self.origin, self.now);
+                self.taken += 1;
             }
-            Push::Seen => true,
-            Push::Closed => false,
+            Push::Queued => self.taken += 1,
+            Push::Seen => {}
+            Push::Closed => self.closed += 1,
             Push::Ended(reason) => {
                 self.telemetry.dropped(reason);
-                false
+                self.closed += 1;
             }
         }
-    }
-
-    /// To be called without holding a lock.
-    fn wake(&mut self) {
-        self.wakers.drain(..).for_each(Waker::wake);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
+use std::io::IoSlice;
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
 use crate::{Ended, Frame};
@@ -17,13 +19,15 @@ pub(crate) enum Origin {
     Live(i64),
     Broadcast,
     Last,
+    /// What ends the body of a response; no part of the event stream.
+    Close,
 }
 
 impl Origin {
     fn id(self) -> Option<i64> {
         match self {
             Self::History(id) | Self::Live(id) => Some(id),
-            Self::Handshake | Self::Broadcast | Self::Last => None,
+            Self::Handshake | Self::Broadcast | Self::Last | Self::Close => None,
         }
     }
 
@@ -35,6 +39,15 @@ impl Origin {
 pub(crate) struct Item {
     pub(crate) origin: Origin,
     pub(crate) frame: Frame,
+    /// When it was handed to the hub.
+    pub(crate) since: Instant,
+}
+
+/// A frame of which the socket has taken a part: nothing else may come before its rest.
+struct Begun {
+    rest: Bytes,
+    origin: Origin,
+    since: Instant,
 }
 
 pub(crate) struct Limits {
@@ -44,6 +57,8 @@ pub(crate) struct Limits {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Push {
+    /// The socket has it.
+    Sent,
     Queued,
     /// The client has it, or will get it from what is queued.
     Seen,
@@ -61,6 +76,7 @@ pub(crate) enum Waiting {
 /// What waits for one stream. Events are kept in the order of their ids whether they come from the
 /// store or live, which is how the two meet; each id is handed out at most once.
 pub(crate) struct Mailbox {
+    begun: Option<Begun>,
     items: VecDeque<Item>,
     /// How many of `items` count against the limit.
     limited: usize,
@@ -69,16 +85,20 @@ pub(crate) struct Mailbox {
     /// When the stream last took a frame, or the first one began to wait.
     progress: Instant,
     ended: Option<Ended>,
+    /// The client left, or said something where it should only listen.
+    left: bool,
 }
 
 impl Mailbox {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
+            begun: None,
             items: VecDeque::new(),
             limited: 0,
             delivered: i64::MIN,
             progress: now,
             ended: None,
+            left: false,
         }
     }
 
@@ -86,9 +106,23 @@ impl Mailbox {
         self.ended
     }
 
+    /// Takes nothing more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.left || self.ended.is_some()
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.begun.is_some() || !self.items.is_empty()
+    }
+
+    /// When the stream last took something, or what waits began to wait.
+    pub(crate) fn progress(&self) -> Instant {
+        self.progress
+    }
+
     /// Adds a handshake frame behind the earlier ones and ahead of everything else.
     pub(crate) fn handshake(&mut self, frame: Frame) {
-        if self.ended.is_none() {
+        if !self.is_closed() {
             let at = self
                 .items
                 .iter()
@@ -99,6 +133,7 @@ impl Mailbox {
                 Item {
                     origin: Origin::Handshake,
                     frame,
+                    since: self.progress,
                 },
             );
         }
@@ -116,7 +151,7 @@ impl Mailbox {
     }
 
     pub(crate) fn replay(&mut self, mut history: Vec<(i64, Frame)>) {
-        if self.ended.is_some() {
+        if self.is_closed() {
             return;
         }
         // In order, each finds its place at once.
@@ -129,6 +164,7 @@ impl Mailbox {
                     Item {
                         origin: Origin::History(id),
                         frame,
+                        since: self.progress,
                     },
                 );
             }
@@ -142,7 +178,7 @@ impl Mailbox {
         limits: &Limits,
         now: Instant,
     ) -> Push {
-        if self.ended.is_some() {
+        if self.is_closed() {
             return Push::Closed;
         }
         let at = match origin.id() {
@@ -152,7 +188,7 @@ impl Mailbox {
                 None => return Push::Seen,
             },
         };
-        if self.items.is_empty() {
+        if !self.is_waiting() {
             self.progress = now;
         } else if now.duration_since(self.progress) > limits.stall {
             self.end(Ended::Stalled, None, Waiting::Discarded);
@@ -168,6 +204,7 @@ impl Mailbox {
             Item {
                 origin,
                 frame: frame.clone(),
+                since: now,
             },
         );
         self.limited += 1;
@@ -176,7 +213,7 @@ impl Mailbox {
 
     /// Takes no more frames after `last`. False when the stream had been ended before.
     pub(crate) fn end(&mut self, reason: Ended, last: Option<Frame>, waiting: Waiting) -> bool {
-        if self.ended.is_some() {
+        if self.is_closed() {
             return false;
         }
         self.ended = Some(reason);
@@ -188,6 +225,7 @@ impl Mailbox {
             self.items.push_back(Item {
                 origin: Origin::Last,
                 frame,
+                since: self.progress,
             });
         }
         true
@@ -208,6 +246,82 @@ impl Mailbox {
         Some(item)
     }
 
+    /// Takes no more frames; what waits is still sent.
+    pub(crate) fn leave(&mut self) {
+        self.left = true;
+    }
+
+    /// Nothing waits and the stream still receives: a frame of this origin may go straight to the
+    /// socket. Otherwise what became of it, or `None` when it has to wait.
+    pub(crate) fn straight(&self, origin: Origin) -> Result<(), Option<Push>> {
+        if self.is_closed() {
+            Err(Some(Push::Closed))
+        } else if self.is_waiting() {
+            Err(None)
+        } else if origin.id().is_some_and(|id| id <= self.delivered) {
+            Err(Some(Push::Seen))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The socket has begun to take a frame that did not wait; `rest` is what it left.
+    pub(crate) fn begin(&mut self, origin: Origin, rest: Bytes, now: Instant) {
+        self.progress = now;
+        if let Some(id) = origin.id() {
+            self.delivered = id;
+        }
+        if !rest.is_empty() {
+            self.begun = Some(Begun {
+                rest,
+                origin,
+                since: now,
+            });
+        }
+    }
+
+    /// The chunks that wait, as many as fit.
+    pub(crate) fn chunks<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let begun = self.begun.iter().map(|begun| &begun.rest);
+        let waiting = begun.chain(self.items.iter().map(|item| item.frame.chunk()));
+        slices
+            .iter_mut()
+            .zip(waiting)
+            .map(|(slice, bytes)| *slice = IoSlice::new(bytes))
+            .count()
+    }
+
+    /// The socket took `taken` bytes of what waits. Tells of each frame that it now has whole.
+    pub(crate) fn advance(
+        &mut self,
+        mut taken: usize,
+        now: Instant,
+        mut sent: impl FnMut(Origin, Instant),
+    ) {
+        self.progress = now;
+        while taken > 0 {
+            if self.begun.is_none() {
+                let Some(item) = self.pop(now) else { return };
+                self.begun = Some(Begun {
+                    rest: item.frame.chunk().clone(),
+                    origin: item.origin,
+                    since: item.since,
+                });
+            }
+            let step = self.begun.as_ref().map_or(0, |begun| begun.rest.len());
+            if let Some(begun) = &mut self.begun
+                && taken < step
+            {
+                begun.rest.advance(taken);
+                return;
+            }
+            taken -= step;
+            if let Some(begun) = self.begun.take() {
+                sent(begun.origin, begun.since);
+            }
+        }
+    }
+
     /// Where an event belongs, or `None` when it must not be sent again. Searched from the back,
     /// where a publisher that keeps the order finds its place at once.
     fn place_of(&self, id: i64) -> Option<usize> {
@@ -220,7 +334,7 @@ impl Mailbox {
                 Origin::History(other) | Origin::Live(other) if other == id => return None,
                 Origin::History(other) | Origin::Live(other) if other < id => break,
                 Origin::History(_) | Origin::Live(_) => at = index,
-                Origin::Handshake | Origin::Broadcast | Origin::Last => {}
+                Origin::Handshake | Origin::Broadcast | Origin::Last | Origin::Close => {}
             }
         }
         Some(at)

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connection::Connection;
 
-/// A broadcast holds one part at a time, so a publish waits for the streams of one part at most.
+/// A broadcast copies one part at a time, so a publish waits for that at most.
 const SHARDS: usize = 64;
 
-type Streams = Vec<Arc<Connection>>;
+pub(crate) type Streams = Vec<Arc<Connection>>;
 pub(crate) type Shard<K> = HashMap<K, Streams>;
 
 /// Which streams belong to which key, oldest first.
@@ -17,6 +17,8 @@ pub(crate) struct Registry<K> {
 }
 
 impl<K: Eq + Hash> Registry<K> {
+    pub(crate) const PARTS: usize = SHARDS;
+
     pub(crate) fn new() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -33,6 +35,38 @@ impl<K: Eq + Hash> Registry<K> {
     /// Each part in turn, locked only while the caller holds it.
     pub(crate) fn each_shard(&self) -> impl Iterator<Item = MutexGuard<'_, Shard<K>>> {
         self.shards.iter().map(lock)
+    }
+
+    /// The streams of a key, so that they can be written to without holding the lock.
+    pub(crate) fn streams(&self, key: &K) -> Streams {
+        self.shard(key).get(key).cloned().unwrap_or_default()
+    }
+
+    /// The streams of one part, for the same reason.
+    pub(crate) fn part(&self, part: usize) -> Streams {
+        lock(&self.shards[part])
+            .values()
+            .flatten()
+            .cloned()
+            .collect()
+    }
+
+    /// Forgets the streams of a key that receive no more.
+    pub(crate) fn sweep(&self, key: &K) {
+        let mut shard = self.shard(key);
+        if let Some(streams) = shard.get_mut(key) {
+            streams.retain(|stream| !stream.is_closed());
+            if streams.is_empty() {
+                shard.remove(key);
+            }
+        }
+    }
+
+    pub(crate) fn sweep_part(&self, part: usize) {
+        lock(&self.shards[part]).retain(|_, streams| {
+            streams.retain(|stream| !stream.is_closed());
+            !streams.is_empty()
+        });
     }
 
     pub(crate) fn remove(&self, key: &K, connection: &Arc<Connection>) {

@@ -1,14 +1,32 @@
+use std::time::Duration;
+
+use crate::Latency;
+
 /// What a hub holds now and has done since it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HubStats {
     /// Streams that are open, including those that have been told to end but not yet closed.
     pub connections: usize,
+    /// Those of them that write to their client's socket themselves; the others are the body of a
+    /// response.
+    pub on_sockets: usize,
     /// Keys with at least one stream that still receives.
     pub keys: usize,
-    /// Published events that streams have taken, replayed ones included.
+    /// Published events that streams have taken, replayed ones included: that the socket took, or,
+    /// for a stream that is the body of a response, that the HTTP server did.
     pub events_sent: u64,
-    /// Broadcast frames that streams have taken.
+    /// Broadcast frames that streams have taken, heartbeats included.
     pub broadcasts_sent: u64,
+    /// From the call of `publish` until a stream had taken the event, waiting in its queue included.
+    /// Replayed events are not measured.
+    pub delivery: Latency,
+    /// From the begin of a broadcast until every stream either had taken it or had it in its queue.
+    pub broadcast: Latency,
+    /// How much later than meant the last stream got the latest heartbeat; see
+    /// [`Hub::heartbeat`](crate::Hub::heartbeat).
+    pub heartbeat_lag: Duration,
+    /// The longest of these.
+    pub heartbeat_lag_max: Duration,
     /// Streams whose client left on its own.
     pub left: u64,
     /// Streams that the hub ended, by reason.

@@ -3,17 +3,19 @@ use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::Stream;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use crate::connection::Connection;
-use crate::mailbox::Waiting;
-use crate::{Ended, Frame, Hub};
+use crate::connection::{Connection, Flush};
+use crate::mailbox::{Mailbox, Waiting};
+use crate::{Ended, Frame, Hub, OnSocket};
 
-/// One client's event stream, to be used as the body of its response. Dropping it, or reading it
-/// to its end, frees its place in the hub.
+/// One client's event stream, to be used as the body of its response or to be put on the client's
+/// socket. Dropping it, or reading it to its end, frees its place in the hub.
 pub struct Subscription<K: Eq + Hash + Clone> {
     hub: Hub<K>,
     key: K,
@@ -72,6 +74,15 @@ impl<K: Eq + Hash + Clone> Subscription<K> {
         });
     }
 
+    /// Goes on without an HTTP server: from now on events are written to this socket, by whoever
+    /// publishes them when nothing waits, else by the future that is returned, which also notices
+    /// that the client leaves, that it takes nothing for `HubOptions::stall`, and the deadline. The
+    /// head of a response in HTTP/1.1's chunked coding must have been written to it, and nobody else
+    /// may write to it any more. Needs a tokio runtime with I/O and time.
+    pub fn on_socket(self, socket: Arc<TcpStream>) -> OnSocket<K> {
+        OnSocket::new(self, socket)
+    }
+
     /// Why the hub ended this stream; `None` while it is open. The last frames may still be waiting.
     pub fn ended(&self) -> Option<Ended> {
         self.connection.ended()
@@ -82,23 +93,45 @@ impl<K: Eq + Hash + Clone> Subscription<K> {
         &self.key
     }
 
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) fn hub(&self) -> &Hub<K> {
+        &self.hub
+    }
+
+    pub(crate) fn stall(&self) -> Duration {
+        self.hub.stall()
+    }
+
+    pub(crate) fn end(&self, reason: Ended, last: Option<Frame>, waiting: Waiting) {
+        self.hub.end(&self.connection, reason, last, waiting);
+        self.hub.unregister(&self.key, &self.connection);
+    }
+
+    /// Takes no more events; what waits is still sent.
+    pub(crate) fn leave(&self) {
+        self.connection.with_mailbox(Mailbox::leave);
+        self.hub.unregister(&self.key, &self.connection);
+    }
+
+    pub(crate) fn flush(&self, cx: &Context<'_>) -> Flush {
+        let sent = |origin, since| self.hub.sent(origin, since);
+        self.connection.flush(cx, Instant::now(), sent)
+    }
+
     /// Ends the stream when its deadline has come; otherwise makes sure that the deadline wakes it.
-    fn check_expiry(&mut self, cx: &mut Context<'_>, now: Instant) {
+    pub(crate) fn check_expiry(&mut self, cx: &mut Context<'_>, now: Instant) {
         let due = |expiry: &mut Expiry| {
             now >= expiry.at.deadline() || expiry.at.as_mut().poll(cx).is_ready()
         };
         if let Some(expiry) = self.expiry.take_if(due) {
-            self.hub.end(
-                &self.connection,
-                Ended::Expired,
-                Some(expiry.last),
-                Waiting::Discarded,
-            );
-            self.hub.unregister(&self.key, &self.connection);
+            self.end(Ended::Expired, Some(expiry.last), Waiting::Discarded);
         }
     }
 
-    fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         if !self.released {
             self.released = true;
             self.expiry = None;
@@ -120,7 +153,7 @@ impl<K: Eq + Hash + Clone + Unpin> Stream for Subscription<K> {
         match this.connection.poll_next(cx, now) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(item)) => {
-                this.hub.sent(item.origin);
+                this.hub.sent(item.origin, item.since);
                 Poll::Ready(Some(item.frame.into()))
             }
             Poll::Ready(None) => {

@@ -1,7 +1,11 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use metrics::{Counter, Gauge};
+use metrics::{Counter, Gauge, Histogram};
+use tokio::time::Instant;
 
+use crate::latency::Latencies;
 use crate::mailbox::Origin;
 use crate::{Dropped, Ended, HubStats, Refusal};
 
@@ -30,6 +34,34 @@ impl Count {
     }
 }
 
+/// Times that are readable here and exported as a metric.
+struct Times {
+    value: Latencies,
+    metric: Histogram,
+}
+
+impl Times {
+    fn new(metric: Histogram) -> Self {
+        Self {
+            value: Latencies::new(),
+            metric,
+        }
+    }
+
+    fn record(&self, took: Duration) {
+        self.value.record(took);
+        self.metric.record(took);
+    }
+}
+
+/// Of the heartbeats so far.
+#[derive(Default)]
+struct Beats {
+    latest: Option<Instant>,
+    lag: Duration,
+    longest: Duration,
+}
+
 pub(crate) struct Telemetry {
     connections: Gauge,
     events: Count,
@@ -38,6 +70,10 @@ pub(crate) struct Telemetry {
     dropped: [Count; Ended::ALL.len()],
     full: Count,
     draining: Count,
+    delivery: Times,
+    broadcast: Times,
+    beats: Mutex<Beats>,
+    lag: Histogram,
 }
 
 impl Telemetry {
@@ -58,6 +94,10 @@ impl Telemetry {
             }),
             full: refused("full"),
             draining: refused("draining"),
+            delivery: Times::new(metrics::histogram!("sse_delivery_seconds")),
+            broadcast: Times::new(metrics::histogram!("sse_broadcast_seconds")),
+            beats: Mutex::default(),
+            lag: metrics::histogram!("sse_heartbeat_lag_seconds"),
         };
         telemetry.connections.set(0.0);
         telemetry
@@ -74,11 +114,30 @@ impl Telemetry {
         }
     }
 
-    pub(crate) fn sent(&self, origin: Origin) {
+    /// A stream has taken a frame that was handed to the hub at `since`.
+    pub(crate) fn sent(&self, origin: Origin, since: Instant) {
         match origin {
-            Origin::History(_) | Origin::Live(_) => self.events.add(),
+            Origin::History(_) => self.events.add(),
+            Origin::Live(_) => {
+                self.events.add();
+                self.delivery.record(since.elapsed());
+            }
             Origin::Broadcast => self.broadcasts.add(),
-            Origin::Handshake | Origin::Last => {}
+            Origin::Handshake | Origin::Last | Origin::Close => {}
+        }
+    }
+
+    pub(crate) fn broadcast(&self, took: Duration) {
+        self.broadcast.record(took);
+    }
+
+    /// A heartbeat has reached every stream. The first has none before it to be measured by.
+    pub(crate) fn beat(&self, now: Instant, every: Duration) {
+        let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(latest) = beats.latest.replace(now) {
+            beats.lag = now.duration_since(latest).saturating_sub(every);
+            beats.longest = beats.longest.max(beats.lag);
+            self.lag.record(beats.lag);
         }
     }
 
@@ -100,9 +159,14 @@ impl Telemetry {
     /// The counts; what is held now is left for the caller to fill in.
     pub(crate) fn stats(&self) -> HubStats {
         let dropped = |reason: Ended| self.dropped[reason as usize].get();
+        let beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
         HubStats {
             events_sent: self.events.get(),
             broadcasts_sent: self.broadcasts.get(),
+            delivery: self.delivery.value.read(),
+            broadcast: self.broadcast.value.read(),
+            heartbeat_lag: beats.lag,
+            heartbeat_lag_max: beats.longest,
             left: self.left.load(Relaxed),
             dropped: Dropped {
                 gave_way: dropped(Ended::GaveWay),

@@ -47,7 +47,7 @@ async fn an_expired_stream_receives_no_more_though_its_end_is_unread() {
     client.read();
     client.stream.until(Instant::now(), expired());
     client.read_one();
-    assert_eq!(hub.connected_keys(), []);
+    assert_eq!(hub.connected_keys(), [0_i64; 0]);
     assert_eq!(hub.broadcast(ping()), 0);
 }
 

@@ -5,10 +5,12 @@
 mod client;
 mod crowd;
 mod delivery;
+mod doors;
 mod endings;
 mod expiry;
 mod frames;
 mod limits;
 mod metrics;
 mod replay;
+mod serving;
 mod slow_readers;

@@ -1,0 +1,79 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::Stream;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{Extensions, HeaderName, HeaderValue, Response};
+use http_body::{Body, Frame};
+
+use super::offer::Offer;
+use crate::Subscription;
+
+/// The body of a response that is an event stream. Under [`serve`](super::serve) it hands the stream
+/// to the client's socket as soon as the server begins to read it; else, and in HTTP/2, it yields the
+/// stream's bytes.
+pub struct EventBody<K: Eq + Hash + Clone>(State<K>);
+
+enum State<K: Eq + Hash + Clone> {
+    New(Option<Subscription<K>>, Option<Offer>),
+    Streaming(Subscription<K>),
+    OnSocket,
+}
+
+impl<K: Eq + Hash + Clone> Subscription<K> {
+    /// The stream as the answer to the request that had these extensions, with the headers that make
+    /// it an event stream and keep proxies from buffering it.
+    pub fn into_response(self, request: &Extensions) -> Response<EventBody<K>> {
+        let offer = request.get::<Offer>().cloned();
+        if let Some(offer) = &offer {
+            offer.want();
+        }
+        let mut response = Response::new(EventBody(State::New(Some(self), offer)));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(
+            CACHE_CONTROL,
+            HeaderValue::from_static("no-store, no-transform"),
+        );
+        headers.insert(
+            HeaderName::from_static("x-accel-buffering"),
+            HeaderValue::from_static("no"),
+        );
+        response
+    }
+}
+
+impl<K: Eq + Hash + Clone + Send + Unpin + 'static> Body for EventBody<K> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let state = &mut self.get_mut().0;
+        if let State::New(stream, offer) = state {
+            let stream = match (stream.take(), offer.take()) {
+                (Some(stream), Some(offer)) => offer.take(stream),
+                (stream, _) => stream,
+            };
+            *state = stream.map_or(State::OnSocket, State::Streaming);
+        }
+        match state {
+            State::Streaming(stream) => Pin::new(stream)
+                .poll_next(cx)
+                .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            State::New(..) | State::OnSocket => Poll::Pending,
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone> fmt::Debug for EventBody<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventBody").finish_non_exhaustive()
+    }
+}

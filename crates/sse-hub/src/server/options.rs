@@ -1,0 +1,34 @@
+use std::time::Duration;
+
+/// Limits of [`serve`](super::serve).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// Connections of all kinds that may be open at once; one more is closed as soon as it is accepted.
+    /// Leave room above `HubOptions::total`, and below the process's limit of open files.
+    pub connections: usize,
+    /// The first request of a connection must have begun and its headers be complete within this.
+    pub first_request: Duration,
+    /// A connection in use waits this long for the headers of its next request. Longer than a proxy
+    /// keeps idle connections (60 s, usually), or the proxy sends a request into one being closed.
+    pub idle: Duration,
+    /// What the kernel may hold for a client that does not read, in bytes (it books twice that). Left
+    /// alone it grows to megabytes.
+    pub send_buffer: usize,
+    /// The same once an event stream has taken the socket.
+    pub stream_send_buffer: usize,
+    /// A peer that acknowledges nothing of what was sent to it for this long is gone.
+    pub user_timeout: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            connections: 25_000,
+            first_request: Duration::from_secs(15),
+            idle: Duration::from_secs(75),
+            send_buffer: 128 * 1024,
+            stream_send_buffer: 16 * 1024,
+            user_timeout: Duration::from_secs(90),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body;
+use hyper::body::Incoming;
+use tower_service::Service;
+
+use super::io::Accepted;
+use super::offer::Offer;
+
+/// Offers the socket to the answers of one connection.
+pub(super) struct Offering<S> {
+    pub(super) service: S,
+    pub(super) accepted: Accepted,
+    /// A request has come.
+    pub(super) used: Arc<AtomicBool>,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Offering<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, S::Error>> + Send>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.used.store(true, Relaxed);
+        let offer = is_simple(&request).then(Offer::new);
+        if let Some(offer) = &offer {
+            request.extensions_mut().insert(offer.clone());
+        }
+        let mut service = self.service.clone();
+        let accepted = self.accepted.clone();
+        Box::pin(async move {
+            poll_fn(|cx| service.poll_ready(cx)).await?;
+            let mut response = service.call(request).await?;
+            if let Some(offer) = offer
+                && is_plain(&response)
+                && offer.grant()
+            {
+                // There is nobody left on this socket to answer another request.
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+                accepted.set(offer);
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// Nothing of it is left to be read on the socket, and its answer can be chunked.
+fn is_simple(request: &Request<Incoming>) -> bool {
+    request.version() == Version::HTTP_11
+        && request.method() == Method::GET
+        && request.body().is_end_stream()
+}
+
+/// Its body is sent as it is, in chunks.
+fn is_plain<B>(response: &Response<B>) -> bool {
+    let headers = response.headers();
+    response.status() == StatusCode::OK
+        && ![CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING]
+            .iter()
+            .any(|name| headers.contains_key(name))
+}

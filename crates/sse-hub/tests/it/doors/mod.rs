@@ -1,0 +1,185 @@
+//! The same behaviour through each way to a client: a socket of its own, a body of HTTP/1.1, a body of HTTP/2.
+
+mod delivery;
+mod endings;
+mod race;
+mod slow_readers;
+mod wire;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Extensions, HeaderMap};
+use axum::response::Response;
+use axum::routing::get;
+use sse_hub::server::{ServeOptions, serve};
+use sse_hub::{Frame, Hub, HubOptions, HubStats};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::client::event;
+
+/// How events get to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    Socket,
+    Http1,
+    Http2,
+}
+
+/// Makes a test of each door from one function.
+macro_rules! through_each_door {
+    ($(async fn $name:ident($door:ident: Door) $body:block)+) => {
+        $(mod $name {
+            use super::*;
+
+            async fn check($door: Door) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_its_socket() {
+                check(Door::Socket).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn as_a_body_of_http1() {
+                check(Door::Http1).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn as_a_body_of_http2() {
+                check(Door::Http2).await;
+            }
+        })+
+    };
+}
+pub(crate) use through_each_door;
+
+type Stored = HashMap<i64, Vec<(i64, Frame)>>;
+
+/// A server with a hub and a store.
+pub(crate) struct Site {
+    pub(crate) hub: Hub<i64>,
+    pub(crate) address: SocketAddr,
+    pub(crate) door: Door,
+    world: Arc<World>,
+    stop: Option<oneshot::Sender<()>>,
+    pub(crate) served: JoinHandle<()>,
+}
+
+struct World {
+    hub: Hub<i64>,
+    door: Door,
+    stored: Mutex<Stored>,
+    /// Streams expire after this.
+    life: Duration,
+}
+
+impl Site {
+    pub(crate) async fn start(door: Door, change: impl FnOnce(&mut HubOptions)) -> Self {
+        Self::living(door, Duration::from_secs(600), change).await
+    }
+
+    pub(crate) async fn living(
+        door: Door,
+        life: Duration,
+        change: impl FnOnce(&mut HubOptions),
+    ) -> Self {
+        let hub = crate::client::hub(change);
+        let world = Arc::new(World {
+            hub: hub.clone(),
+            door,
+            stored: Mutex::default(),
+            life,
+        });
+        let router = Router::new()
+            .route("/events/{key}", get(subscribe))
+            .with_state(world.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        // As little as the kernel allows, so that frames are written in parts.
+        let options = ServeOptions {
+            // A stream on its socket has a limit of its own.
+            send_buffer: if door == Door::Socket { 200_000 } else { 4096 },
+            stream_send_buffer: 4096,
+            ..ServeOptions::default()
+        };
+        let served = tokio::spawn(async move {
+            serve(listener, router, options, async {
+                // An error when the site is gone: that stops it, too.
+                let _ = stopped.await;
+            })
+            .await
+        });
+        Self {
+            hub,
+            address,
+            door,
+            world,
+            stop: Some(stop),
+            served,
+        }
+    }
+
+    /// Stores an event, then sends it.
+    pub(crate) fn publish(&self, key: i64, id: i64, frame: Frame) -> usize {
+        let mut stored = self.world.stored.lock().unwrap();
+        stored.entry(key).or_default().push((id, frame.clone()));
+        drop(stored);
+        self.hub.publish(&key, id, frame)
+    }
+
+    pub(crate) fn publish_some(&self, key: i64, ids: impl IntoIterator<Item = i64>) {
+        for id in ids {
+            self.publish(key, id, event(id));
+        }
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// Waits until what the hub tells of itself is as it should be.
+    pub(crate) async fn until(&self, what: impl Fn(&HubStats) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !what(&self.hub.stats()) {
+            assert!(Instant::now() < deadline, "{:?}", self.hub.stats());
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn subscribe(
+    State(world): State<Arc<World>>,
+    Path(key): Path<i64>,
+    headers: HeaderMap,
+    extensions: Extensions,
+) -> Response {
+    let Ok(mut stream) = world.hub.subscribe(key) else {
+        let retry = Duration::from_secs(60)..Duration::from_secs(180);
+        return Response::new(Body::from(sse_hub::refusal_body(retry)));
+    };
+    stream.first(Frame::event("hello", None, "안녕"));
+    if let Some(last) = headers.get("last-event-id") {
+        let last: i64 = last.to_str().unwrap().parse().unwrap();
+        stream.resume_after(last);
+        let stored = world.stored.lock().unwrap();
+        let missed = stored.get(&key).into_iter().flatten();
+        stream.replay(missed.filter(|(id, _)| *id > last).cloned().collect());
+    }
+    let expired = Frame::event("expired", None, "come again");
+    stream.until(Instant::now() + world.life, expired);
+    let extensions = match world.door {
+        Door::Socket | Door::Http2 => extensions,
+        // Without what the server offers, the stream stays a body.
+        Door::Http1 => Extensions::new(),
+    };
+    stream.into_response(&extensions).map(Body::new)
+}

@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use sse_hub::Frame;
+
+use super::wire::{End, Tab};
+use super::{Door, Site, through_each_door};
+use crate::client::ping;
+
+/// Too long for all buffers between the hub and the client together.
+fn long(id: i64) -> Frame {
+    Frame::event("long", Some(id), &"나".repeat(200_000))
+}
+
+through_each_door! {
+    async fn a_reader_whose_queue_is_full_is_dropped_and_gets_what_waited(door: Door) {
+        let site = Site::start(door, |options| options.queue = 4).await;
+        let mut slow = Tab::open(&site, 7).await;
+        let mut quick = Tab::open(&site, 7).await;
+        quick.expect("hello").await;
+        slow.expect("hello").await;
+        let mut taken = Vec::new();
+        for id in 1..=10 {
+            taken.push(site.publish(7, id, long(id)));
+            quick.expect_ids([id]).await;
+        }
+        assert_eq!((taken[0], taken[9]), (2, 1), "{taken:?}");
+        site.until(|stats| stats.dropped.too_slow == 1).await;
+        let last = taken.iter().filter(|taken| **taken == 2).count() as i64;
+        assert!((4..10).contains(&last), "{taken:?}");
+        // It is read now, so it gets a prefix without gaps, and resumes from there.
+        slow.expect_ids(1..=last).await;
+        assert_eq!(slow.rest().await, (Vec::new(), End::Clean));
+        let mut slow = Tab::resume(&site, 7, slow.last_id).await;
+        slow.expect("hello").await;
+        slow.expect_ids(last + 1..=10).await;
+    }
+
+    async fn a_reader_that_takes_nothing_for_too_long_is_dropped_and_delays_nobody(door: Door) {
+        let stall = Duration::from_millis(300);
+        let site = Site::start(door, |options| options.stall = stall).await;
+        let mut stalled = Tab::open(&site, 7).await;
+        stalled.expect("hello").await;
+        let mut other = Tab::open(&site, 8).await;
+        other.expect("hello").await;
+        assert_eq!(site.publish(7, 1, long(1)), 1);
+        let begun = tokio::time::Instant::now();
+        while site.hub.stats().dropped.stalled == 0 {
+            assert!(begun.elapsed() < 20 * stall, "{:?}", site.hub.stats());
+            site.hub.broadcast(ping());
+            other.expect("heartbeat").await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(site.hub.connected_keys(), [8]);
+        if door == Door::Socket {
+            site.until(|stats| stats.connections == 1).await;
+            // What the kernel still held for it is gone with the connection.
+            assert_eq!(stalled.rest().await, (Vec::new(), End::Broken));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stalled_socket_is_given_up_though_nothing_more_is_sent() {
+    let stall = Duration::from_millis(300);
+    let site = Site::start(Door::Socket, |options| options.stall = stall).await;
+    let mut stalled = Tab::open(&site, 7).await;
+    stalled.expect("hello").await;
+    site.publish(7, 1, long(1));
+    site.until(|stats| (stats.connections, stats.dropped.stalled) == (0, 1))
+        .await;
+    assert_eq!(stalled.rest().await, (Vec::new(), End::Broken));
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_little_by_little_is_not_taken_for_a_stalled_one() {
+    let stall = Duration::from_millis(500);
+    let site = Site::start(Door::Socket, |options| options.stall = stall).await;
+    let mut tab = Tab::open(&site, 7).await;
+    tab.expect("hello").await;
+    site.publish(7, 1, long(1));
+    let begun = tokio::time::Instant::now();
+    // A part of it each time, for longer than a stalled reader would be given.
+    while begun.elapsed() < 3 * stall {
+        tab.read_a_little().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tab.expect_ids([1]).await;
+    assert_eq!(site.hub.stats().dropped.stalled, 0);
+}
+
+#[tokio::test]
+async fn the_kernel_takes_little_for_a_stream_whose_client_does_not_read() {
+    let site = Site::start(Door::Socket, |_| {}).await;
+    let mut stalled = Tab::open(&site, 7).await;
+    stalled.expect("hello").await;
+    site.until(|stats| stats.on_sockets == 1).await;
+    // Less than other connections may have in the kernel.
+    let frame = Frame::event("long", Some(1), &"n".repeat(100_000));
+    assert_eq!(site.publish(7, 1, frame), 1);
+    assert_eq!(site.hub.stats().events_sent, 0);
+}
