@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     OutboxError,
-    sql::{Sql, id_list, time},
+    sql::{Sql, id_list, text, time},
 };
 
 /// What an operator did to a dead event.
@@ -153,8 +153,8 @@ fn entry(row: &QueryResult) -> Result<AuditEntry, OutboxError> {
         action,
         event: row.try_get("", "event")?,
         event_id: row.try_get("", "event_id")?,
-        event_type: row.try_get("", "event_type")?,
-        aggregate_key: row.try_get("", "aggregate_key")?,
+        event_type: text(row, "event_type")?,
+        aggregate_key: text(row, "aggregate_key")?,
         attempts: row.try_get("", "attempts")?,
         last_error: row.try_get("", "last_error")?,
     })

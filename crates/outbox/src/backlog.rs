@@ -5,7 +5,10 @@ use metrics::gauge;
 use sea_orm::{ConnectionTrait, QueryResult};
 use serde::Serialize;
 
-use crate::{EventStatus, OutboxError, StoredEvent, TraceParent, sql::Sql};
+use crate::{
+    EventStatus, OutboxError, StoredEvent, TraceParent,
+    sql::{Sql, text},
+};
 
 const LIST: Sql = Sql {
     postgres: "SELECT id, event_id::text AS event_id, event_type, aggregate_key, status, attempts,
@@ -118,8 +121,8 @@ fn stored(row: &QueryResult) -> Result<StoredEvent, OutboxError> {
     Ok(StoredEvent {
         id: row.try_get("", "id")?,
         event_id: row.try_get("", "event_id")?,
-        event_type: row.try_get("", "event_type")?,
-        aggregate_key: row.try_get("", "aggregate_key")?,
+        event_type: text(row, "event_type")?,
+        aggregate_key: text(row, "aggregate_key")?,
         status: status(row)?,
         attempts: row.try_get("", "attempts")?,
         next_attempt_at: row.try_get("", "next_attempt_at")?,

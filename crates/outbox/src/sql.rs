@@ -1,8 +1,8 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
-    IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
-    sea_query::ArrayType,
+    ColIdx, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
+    IsolationLevel, QueryResult, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait, Value, sea_query::ArrayType,
 };
 
 /// One statement in the two dialects.
@@ -69,6 +69,15 @@ pub(crate) fn text_list<'a, C: ConnectionTrait>(
 
 fn array(of: ArrayType, values: impl Iterator<Item = Value>) -> Value {
     Value::Array(of, Some(Box::new(values.collect())))
+}
+
+/// A text that somebody else chose. SQLite also keeps texts that are no UTF-8: what is not, is shown as U+FFFD, so that one row does not
+/// make all others unreadable.
+pub(crate) fn text<C: ColIdx>(row: &QueryResult, column: C) -> Result<String, DbErr> {
+    row.try_get_by(column).or_else(|error| {
+        let bytes: Vec<u8> = row.try_get_by(column).map_err(|_| error)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    })
 }
 
 /// A transaction that writes. In SQLite it takes the write lock at once: one that upgrades later fails with "busy"

@@ -43,23 +43,34 @@ const DUE: Sql = Sql {
         ORDER BY id LIMIT $5",
 };
 
+// An event that was given up and is replayed may be anywhere, and may have come since the look.
+const PUT_OFF_BELOW: Sql = Sql {
+    postgres: "SELECT id FROM outbox_event
+        WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at) AND id < $1
+        ORDER BY aggregate_key, id LIMIT 1",
+    sqlite: "SELECT id FROM outbox_event INDEXED BY outbox_event_put_off
+        WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at) AND id < $1
+        ORDER BY aggregate_key, id LIMIT 1",
+};
+
+// Bounded on both sides: without statistics, PostgreSQL may choose the index of all pending events.
 const WAITING: Sql = Sql {
     postgres: "SELECT aggregate_key, MIN(id) AS first FROM outbox_event
-        WHERE aggregate_key = ANY ($2)
+        WHERE aggregate_key = ANY ($2) AND id >= $3 AND id <= $4
           AND status = 'PENDING'
           AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)
           AND next_attempt_at > $1
         GROUP BY aggregate_key",
     sqlite: "SELECT aggregate_key, MIN(id) AS first
         FROM outbox_event INDEXED BY outbox_event_put_off
-        WHERE aggregate_key IN (SELECT value FROM json_each($2))
+        WHERE aggregate_key IN (SELECT value FROM json_each($2)) AND id >= $3 AND id <= $4
           AND status = 'PENDING'
           AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)
           AND next_attempt_at > $1
         GROUP BY aggregate_key",
 };
 
-/// The first `limit` due events that no earlier event of their key holds back, in id order. No event has an id below `from`.
+/// The first `limit` due events that no earlier event of their key holds back, in id order. Below `from` is none but those put off.
 ///
 /// Read from one snapshot. With one for each window, an event could commit in a window that was read already, and the next of its
 /// key, which waited for that commit, be found in a later one and go before it.
@@ -83,6 +94,11 @@ async fn claim_in(
     limit: u64,
 ) -> Result<Vec<Claimed>, DbErr> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let below = PUT_OFF_BELOW.with(db, [from.into()]);
+    let from = match db.query_one_raw(below).await? {
+        Some(_) => i64::MIN,
+        None => from,
+    };
     let mut claimed = Vec::new();
     let mut held: HashMap<String, i64> = HashMap::new();
     let mut next = start_after(db, from.saturating_sub(1)).await?;
@@ -100,7 +116,7 @@ async fn claim_in(
             Some(last) if page.len() == wanted => last.event.id,
             _ => end - 1,
         };
-        held.extend(waiting(db, now, &page).await?);
+        held.extend(waiting(db, now, from, &page).await?);
         claimed.extend(page.into_iter().filter(|claimed| {
             held.get(&claimed.event.aggregate_key)
                 .is_none_or(|first| claimed.event.id < *first)
@@ -137,20 +153,26 @@ async fn due(
     rows.iter().map(|row| row::claimed(row, now)).collect()
 }
 
-/// The first waiting event of each key of a page.
+/// The first waiting event of each key of a page, where one stands before the page's end.
 async fn waiting(
     db: &DatabaseTransaction,
     now: DateTime<Utc>,
+    from: i64,
     page: &[Claimed],
 ) -> Result<Vec<(String, i64)>, DbErr> {
-    if page.is_empty() {
+    let Some(last) = page.last() else {
         return Ok(Vec::new());
-    }
+    };
     let keys: HashSet<&str> = page
         .iter()
         .map(|claimed| claimed.event.aggregate_key.as_str())
         .collect();
-    let values = [time(db, now), text_list(db, keys)];
+    let values = [
+        time(db, now),
+        text_list(db, keys),
+        from.into(),
+        last.event.id.into(),
+    ];
     let rows = db.query_all_raw(WAITING.with(db, values)).await?;
     rows.iter()
         .map(|row| Ok((row.try_get("", "aggregate_key")?, row.try_get("", "first")?)))
@@ -163,6 +185,8 @@ async fn waiting(
     reason = "a test has nobody to return an error to"
 )]
 mod tests {
+    use sea_orm::{Statement, TransactionTrait};
+
     use super::*;
 
     #[tokio::test]
@@ -182,5 +206,52 @@ mod tests {
         snapshot.rollback().await.unwrap();
         let batch = claim(&db, Utc::now(), i64::MIN, 10).await.unwrap();
         assert_eq!(batch.len(), 3);
+    }
+    /// Pages that are read to find the waiting events of 100 keys, by the plan that is kept for any of them.
+    async fn pages(tx: &DatabaseTransaction, from: i64, last: i64) -> u64 {
+        let keys: Vec<String> = (0..100).map(|key| format!("k{key}")).collect();
+        let keys = keys.join(" ");
+        let text = format!(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE waiting
+             (now(), string_to_array('{keys}', ' '), {from}, {last})"
+        );
+        let explain = Statement::from_string(tx.get_database_backend(), text);
+        let row = tx.query_one_raw(explain).await.unwrap().unwrap();
+        let plan: serde_json::Value = row.try_get_by_index(0).unwrap();
+        let blocks = |kind: &str| plan[0]["Plan"][kind].as_u64().unwrap();
+        blocks("Shared Hit Blocks") + blocks("Shared Read Blocks")
+    }
+
+    // PostgreSQL keeps a plan from when the table was small, and may have chosen the index of all pending events.
+    #[tokio::test]
+    async fn what_waits_is_found_without_reading_what_was_delivered() {
+        let database = testkit::Database::postgres().await;
+        let db = database.connect().await;
+        crate::schema::lay(&db).await.unwrap();
+        let run = async |statement: &str| db.execute_unprepared(statement).await.unwrap();
+        // It would have a new plan made.
+        run("ALTER TABLE outbox_event SET (autovacuum_enabled = false)").await;
+        let other = database.connect().await;
+        let tx = other.begin().await.unwrap();
+        let prepare = format!(
+            "SET LOCAL plan_cache_mode = force_generic_plan;
+             PREPARE waiting (timestamptz, text[], bigint, bigint) AS {}",
+            WAITING.postgres
+        );
+        tx.execute_unprepared(&prepare).await.unwrap();
+        pages(&tx, i64::MIN, i64::MAX).await;
+
+        run("INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload)
+             SELECT gen_random_uuid(), 'A', 'k' || id % 100, '{}' FROM generate_series(1, 30000) AS id")
+        .await;
+        let snapshot = begin_read(&database.connect().await).await.unwrap();
+        let look = "SELECT MIN(id) FROM outbox_event";
+        snapshot.execute_unprepared(look).await.unwrap();
+        run("DELETE FROM outbox_event WHERE id < 29950").await;
+        let all = pages(&tx, i64::MIN, i64::MAX).await;
+        let few = pages(&tx, 29_000, 30_000).await;
+        assert!(few * 5 < all, "{few} of {all} pages");
+        tx.rollback().await.unwrap();
+        snapshot.rollback().await.unwrap();
     }
 }

@@ -27,6 +27,9 @@ const LOOK: Sql = Sql {
             (SELECT id FROM outbox_event
              WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)
              ORDER BY aggregate_key, id LIMIT 1) AS put_off,
+            (SELECT id FROM outbox_event
+             WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at) AND id < $1
+             ORDER BY aggregate_key, id LIMIT 1) AS put_off_below,
             pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_open,
             pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_to_open,
             (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000000)::bigint AS micros",
@@ -38,6 +41,9 @@ const LOOK: Sql = Sql {
             (SELECT id FROM outbox_event INDEXED BY outbox_event_put_off
              WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)
              ORDER BY aggregate_key, id LIMIT 1) AS put_off,
+            (SELECT id FROM outbox_event INDEXED BY outbox_event_put_off
+             WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at) AND id < $1
+             ORDER BY aggregate_key, id LIMIT 1) AS put_off_below,
             0 AS oldest_open, 0 AS next_to_open, 0 AS micros",
 };
 
@@ -91,15 +97,16 @@ struct Found {
     ahead: Option<i64>,
     below: Option<i64>,
     put_off: Option<i64>,
+    put_off_below: Option<i64>,
     oldest_open: i64,
     next_to_open: i64,
     took: Duration,
 }
 
 impl Found {
-    fn first(&self, from: i64) -> Option<i64> {
+    fn first(&self) -> Option<i64> {
         // The first of one key: others may be before it.
-        let put_off = self.put_off.filter(|id| *id < from).map(|_| i64::MIN);
+        let put_off = self.put_off_below.map(|_| i64::MIN);
         [self.ahead, self.below, put_off]
             .into_iter()
             .flatten()
@@ -122,7 +129,7 @@ impl LowWater {
             state.patrolled(&slice, found.took);
             state.learn(&found);
         });
-        Ok(found.first(from).map(|first| Look {
+        Ok(found.first().map(|first| Look {
             first,
             from: first.min(from),
             put_off: found.put_off.is_some(),
@@ -204,6 +211,7 @@ fn read(row: &QueryResult) -> Result<Found, DbErr> {
         ahead: row.try_get("", "ahead")?,
         below: row.try_get("", "below")?,
         put_off: row.try_get("", "put_off")?,
+        put_off_below: row.try_get("", "put_off_below")?,
         oldest_open: row.try_get("", "oldest_open")?,
         next_to_open: row.try_get("", "next_to_open")?,
         took: Duration::from_micros(micros.try_into().unwrap_or_default()),
@@ -225,6 +233,7 @@ mod tests {
             ahead,
             below: None,
             put_off: None,
+            put_off_below: None,
             oldest_open,
             next_to_open,
             took: Duration::ZERO,

@@ -26,6 +26,7 @@ use self::{
     low_water::LowWater,
     pass::{Halt, Pass},
     steps::{Step, reached},
+    sweep::Swept,
     waves::Lane,
 };
 use crate::{Destination, Event, Guard, NoGuard, Now, RelayError};
@@ -148,13 +149,12 @@ impl Relay {
             };
             if sweeping && !look.put_off {
                 match pass.sweep(&look).await {
-                    Ok(None) => sweeping = false,
-                    Ok(Some(0)) => continue,
-                    Ok(Some(swept)) => {
-                        // What comes in pieces is read first, or every piece would have its own transaction.
-                        sweeping = swept as u64 >= self.batch_size / 2;
+                    Ok(Swept::Full) => continue,
+                    Ok(Swept::Little) => {
+                        sweeping = false;
                         continue;
                     }
+                    Ok(Swept::NotPlain) => sweeping = false,
                     Err(Halt::Error(error)) => return Err(error),
                     Err(Halt::Stop | Halt::Stale) => break,
                 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, QueryResult};
 use uuid::Uuid;
 
-use crate::Event;
+use crate::{Event, sql::text};
 
 /// An event that is due, with what is known of earlier attempts.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Claimed {
 
 /// Reads a row of `id, event_id, event_type, aggregate_key, payload, traceparent, created_at`, the texts as texts. By their
 /// places: looking names up costs more than all else.
-pub(super) fn event(row: &QueryResult) -> Result<Event, Box<dyn Error>> {
+fn event(row: &QueryResult) -> Result<Event, Box<dyn Error>> {
     let event_id: String = row.try_get_by_index(1)?;
     let payload: String = row.try_get_by_index(4)?;
     let traceparent: Option<String> = row.try_get_by_index(5)?;
@@ -65,8 +65,8 @@ fn unreadable(row: &QueryResult, now: DateTime<Utc>, reason: &dyn Error) -> Resu
         event: Event {
             id: row.try_get_by_index(0)?,
             event_id: Uuid::nil(),
-            event_type: row.try_get_by_index(2)?,
-            aggregate_key: row.try_get_by_index(3)?,
+            event_type: text(row, 2_usize)?,
+            aggregate_key: text(row, 3_usize)?,
             payload: serde_json::Value::Null,
             traceparent: None,
             attempts: row.try_get_by_index(7)?,

@@ -2,6 +2,8 @@
 //! When one of them is not plain (it goes outside, or to several places; it was tried or put off before; it cannot be read; its
 //! projection fails), nothing has happened, and the long way reads before it delivers.
 
+use std::ops::Range;
+
 use sea_orm::DatabaseTransaction;
 
 use super::{
@@ -17,13 +19,48 @@ use crate::{Destination, Event, Projection, sql::begin_write};
 /// A projection and what it was given.
 type Chunk<'r> = (&'r dyn Projection, Vec<Event>);
 
+/// Ranges that are taken on the strength of one look. Each looks again for what has come below it since the first, and so
+/// reads what those before it have deleted.
+const RANGES_OF_A_LOOK: u32 = 8;
+
+/// How a sweep ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Swept {
+    /// Range after range had much in it: look, and go on.
+    Full,
+    /// What there was, if anything, was little.
+    Little,
+    /// An event that is not plain stands at the front.
+    NotPlain,
+}
+
 impl<'a> Pass<'a> {
-    /// Delivers the next ids from the look's first on, as many as a batch, and returns how many events that were: none when an
-    /// earlier one has come since the look. Or nothing when one of them is not plain.
-    pub(super) async fn sweep(&mut self, look: &Look) -> Result<Option<usize>, Halt> {
+    /// Delivers range after range of as many ids as a batch, from the look's first on, while they are full.
+    pub(super) async fn sweep(&mut self, look: &Look) -> Result<Swept, Halt> {
+        let width = i64::try_from(self.relay.batch_size).unwrap_or(i64::MAX);
+        let mut start = look.first;
+        for _ in 0..RANGES_OF_A_LOOK {
+            let end = start.saturating_add(width);
+            let Some(swept) = self.sweep_range(start..end, look.from).await? else {
+                return Ok(Swept::NotPlain);
+            };
+            // What comes in pieces is read first, or every piece would have its own transaction.
+            if (swept as u64) < self.relay.batch_size / 2 {
+                return Ok(Swept::Little);
+            }
+            if self.must_stop() {
+                break;
+            }
+            start = end;
+        }
+        Ok(Swept::Full)
+    }
+
+    /// Returns how many events there were: none when an earlier one has come since the look. Or nothing when one is not plain.
+    async fn sweep_range(&mut self, ids: Range<i64>, from: i64) -> Result<Option<usize>, Halt> {
         let relay = self.relay;
         let tx = begin_write(&relay.db).await?;
-        let chunks = match self.take_and_apply(&tx, look).await {
+        let chunks = match self.take_and_apply(&tx, ids, from).await {
             Ok(Some(chunks)) if !chunks.is_empty() => chunks,
             Ok(taken) => {
                 rollback(tx).await;
@@ -46,10 +83,11 @@ impl<'a> Pass<'a> {
     async fn take_and_apply(
         &self,
         tx: &DatabaseTransaction,
-        look: &Look,
+        ids: Range<i64>,
+        from: i64,
     ) -> Result<Option<Vec<Chunk<'a>>>, Halt> {
         let relay = self.relay;
-        let Some(events) = take(tx, look, relay.batch_size).await? else {
+        let Some(events) = take(tx, ids, from).await? else {
             return Ok(None);
         };
         let Some(last) = events.last() else {

@@ -1,23 +1,29 @@
 //! A range of events deleted, and what it held. Where no event was ever put off, nothing in a range of ids has to wait.
 
-use std::ops::Range;
+use std::{error::Error, ops::Range};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, QueryResult};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{low_water::Look, row};
-use crate::{Event, sql::Sql};
+use crate::{
+    Event,
+    error::{is_conflict, is_outage},
+    sql::Sql,
+};
 
 // The last column is whether the event is plain: never tried, nor put off.
 //
-// An event below the range has committed since the look: the next of its key may be in the range by now, and must not go first.
-// (In SQLite the order of the commits is the order of the ids.)
+// An event below the range has committed since the look, or one was replayed: the next of its key may be in the range by now, and
+// must not go first. (In SQLite the order of the commits is the order of the ids.)
 const TAKE_POSTGRES: Sql = Sql::same(
     "DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
             AND NOT EXISTS (SELECT 1 FROM outbox_event WHERE status = 'PENDING' AND id >= $3 AND id < $1)
-        RETURNING id, event_id::text, event_type, aggregate_key, payload::text, traceparent, created_at,
+            AND (SELECT id FROM outbox_event
+                 WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)
+                 ORDER BY aggregate_key, id LIMIT 1) IS NULL
+        RETURNING id, event_id::text, event_type, aggregate_key, payload, traceparent, created_at,
             delivered_to = '[]' AND attempts = 0 AND postponed = 0 AND next_attempt_at <= created_at",
 );
 
@@ -26,25 +32,23 @@ const TAKE_POSTGRES: Sql = Sql::same(
 const READ_SQLITE: Sql = Sql::same(
     "SELECT json_group_array(json_array(id, event_id, event_type, aggregate_key, payload, traceparent, created_at,
             delivered_to = '[]' AND attempts = 0 AND postponed = 0 AND next_attempt_at <= created_at))
-        FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2",
+        FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
+            AND (SELECT id FROM outbox_event INDEXED BY outbox_event_put_off
+                 WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)
+                 ORDER BY aggregate_key, id LIMIT 1) IS NULL",
 );
 const DELETE_SQLITE: Sql =
     Sql::same("DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2");
 
-const PLAIN: usize = 7;
-
-/// Deletes the events of the next `width` ids from the look's first on, and returns them in the order of their ids: none, when
-/// an earlier one has come since. Or nothing, when one of them is not plain or cannot be read. The transaction must then be rolled
-/// back.
+/// Deletes the events of a range of ids, and returns them in the order of their ids: none, when an earlier one (from `from` on) has
+/// come, or any was put off. Or nothing, when one of them is not plain or cannot be read. The transaction must then be rolled back.
 pub(super) async fn take(
     tx: &DatabaseTransaction,
-    look: &Look,
-    width: u64,
+    ids: Range<i64>,
+    from: i64,
 ) -> Result<Option<Vec<Event>>, DbErr> {
-    let width = i64::try_from(width).unwrap_or(i64::MAX);
-    let ids = look.first..look.first.saturating_add(width);
     let events = match tx.get_database_backend() {
-        DatabaseBackend::Postgres => from_postgres(tx, ids, look.from).await?,
+        DatabaseBackend::Postgres => from_postgres(tx, ids, from).await?,
         _ => from_sqlite(tx, ids).await?,
     };
     Ok(events.map(|mut events| {
@@ -62,12 +66,31 @@ async fn from_postgres(
     let rows = tx.query_all_raw(take).await?;
     let mut events = Vec::with_capacity(rows.len());
     for row in &rows {
-        match row::event(row) {
-            Ok(event) if row.try_get_by_index(PLAIN)? => events.push(event),
+        match plain(row) {
+            Ok(Some(event)) => events.push(event),
             _ => return Ok(None),
         }
     }
     Ok(Some(events))
+}
+
+/// By the places of the columns: looking names up costs more than all else.
+fn plain(row: &QueryResult) -> Result<Option<Event>, Box<dyn Error>> {
+    if !row.try_get_by_index::<bool>(7)? {
+        return Ok(None);
+    }
+    let event_id: String = row.try_get_by_index(1)?;
+    let traceparent: Option<String> = row.try_get_by_index(5)?;
+    Ok(Some(Event {
+        id: row.try_get_by_index(0)?,
+        event_id: event_id.parse()?,
+        event_type: row.try_get_by_index(2)?,
+        aggregate_key: row.try_get_by_index(3)?,
+        payload: row.try_get_by_index(4)?,
+        traceparent: traceparent.and_then(|text| text.parse().ok()),
+        attempts: 0,
+        created_at: row.try_get_by_index(6)?,
+    }))
 }
 
 /// The columns in their order.
@@ -106,8 +129,12 @@ async fn from_sqlite(
     ids: Range<i64>,
 ) -> Result<Option<Vec<Event>>, DbErr> {
     let values = || [ids.start.into(), ids.end.into()];
-    let Some(read) = tx.query_one_raw(READ_SQLITE.with(tx, values())).await? else {
-        return Ok(None);
+    let read = match tx.query_one_raw(READ_SQLITE.with(tx, values())).await {
+        Ok(Some(read)) => read,
+        Ok(None) => return Ok(None),
+        Err(error) if is_conflict(&error) || is_outage(&error) => return Err(error),
+        // A text has an end, which what all payloads are together may be past.
+        Err(_) => return Ok(None),
     };
     // One that is no UTF-8 spoils the text of all.
     let Ok(text) = read.try_get_by_index::<String>(0) else {
@@ -120,6 +147,9 @@ async fn from_sqlite(
     let Some(events) = events else {
         return Ok(None);
     };
+    if events.is_empty() {
+        return Ok(Some(events));
+    }
     let deleted = tx.execute_raw(DELETE_SQLITE.with(tx, values())).await?;
     Ok((deleted.rows_affected() == events.len() as u64).then_some(events))
 }
@@ -142,15 +172,33 @@ mod tests {
             SELECT gen_random_uuid(), 'A', 'k', '{}' FROM generate_series(1, 9)";
         db.execute_unprepared(fill).await.unwrap();
         for (first, from, taken) in [(6, 4, 0), (6, 6, 4), (1, i64::MIN, 9)] {
-            let look = Look {
-                first,
-                from,
-                put_off: false,
-            };
             let tx = begin_write(&db).await.unwrap();
-            let events = take(&tx, &look, 100).await.unwrap().unwrap();
+            let events = take(&tx, first..100, from).await.unwrap().unwrap();
             assert_eq!(events.len(), taken, "from {from}");
             tx.rollback().await.unwrap();
+        }
+    }
+
+    testkit::on_each_database! {
+        async fn a_range_is_left_alone_when_an_event_anywhere_was_put_off_since_the_look(db: testkit::Database) {
+            let db = db.connect().await;
+            crate::schema::lay(&db).await.unwrap();
+            for id in 1..=9 {
+                let publish = format!(
+                    "INSERT INTO outbox_event (id, event_id, event_type, aggregate_key, payload)
+                     VALUES ({id}, '{}', 'A', 'k', '{{}}')",
+                    Uuid::new_v4()
+                );
+                db.execute_unprepared(&publish).await.unwrap();
+            }
+            let change = "UPDATE outbox_event SET attempts = 1 - attempts WHERE id = 1";
+            for taken in [0, 4] {
+                db.execute_unprepared(change).await.unwrap();
+                let tx = begin_write(&db).await.unwrap();
+                let events = take(&tx, 6..100, 6).await.unwrap().unwrap();
+                assert_eq!(events.len(), taken);
+                tx.rollback().await.unwrap();
+            }
         }
     }
 }

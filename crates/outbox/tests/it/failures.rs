@@ -9,6 +9,7 @@ use std::{
 use async_trait::async_trait;
 use outbox::{
     ApplyError, DeliveryError, Destination, Event, EventStatus, RelayError, RouteError, Transport,
+    audit, dead,
 };
 use sea_orm::{DbErr, RuntimeErr};
 
@@ -252,19 +253,35 @@ impl Transport for Terse {
     }
 }
 
-/// The batch is read as one text: this one must not spoil it for the others.
+/// The batch is read as one text: none of these must spoil it for the others, nor the list of the dead.
 #[tokio::test]
-async fn a_payload_that_is_no_text_in_sqlite_is_dead_and_stops_nobody() {
+async fn columns_that_are_no_text_in_sqlite_make_their_event_dead_and_stop_nobody() {
     let outbox = Outbox::new(testkit::Database::sqlite()).await;
     let ledger = Ledger::new();
     let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
-    outbox
-        .execute(
-            "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload)
-             VALUES ('e48c1b0e-0e3c-4f0b-9a3c-6d1f3a2b1c0d', 'A', 'k', CAST(x'22ff22' AS TEXT))",
-        )
-        .await;
+    let bad = "CAST(x'22ff22' AS TEXT)";
+    for (event_type, key, payload) in [
+        ("'A'", "'k'", bad),
+        (bad, "'k'", "'{}'"),
+        ("'A'", bad, "'{}'"),
+    ] {
+        outbox
+            .execute(&format!(
+                "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload)
+                 VALUES ('{}', {event_type}, {key}, {payload})",
+                uuid::Uuid::new_v4()
+            ))
+            .await;
+    }
     let next = outbox.publish("A", "k").await;
-    assert_eq!(run(&relay).await, report(1, 0, 1));
+    assert_eq!(run(&relay).await, report(1, 0, 3));
     assert_eq!(outbox.effects().await, [next]);
+    let given_up = dead::list(&outbox.db, 10, 0).await.unwrap();
+    assert_eq!(given_up[1].event_type, "\"\u{fffd}\"");
+    assert!(
+        dead::replay(&outbox.db, given_up[2].id, "operator", outbox.now())
+            .await
+            .unwrap()
+    );
+    assert_eq!(audit::list(&outbox.db, None, 10).await.unwrap().len(), 1);
 }

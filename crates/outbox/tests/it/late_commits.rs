@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use outbox::{ApplyError, DeliveryError, NewEvent, Relay, dead, publish};
 use sea_orm::{DatabaseTransaction, TransactionTrait};
 use serde_json::json;
@@ -170,8 +171,11 @@ testkit::on_each_database! {
         let wire = Wire::failing("wire", {
             let healed = Arc::clone(&healed);
             move |event| {
-                let refused = event.aggregate_key != "another" && !healed.load(Ordering::SeqCst);
-                refused.then(|| DeliveryError::Refused("no".to_owned()))
+                let ill = event.aggregate_key != "another" && !healed.load(Ordering::SeqCst);
+                ill.then(|| match event.aggregate_key.as_str() {
+                    "a" => DeliveryError::Failed("not now".to_owned()),
+                    _ => DeliveryError::Refused("no".to_owned()),
+                })
             }
         });
         let relay = outbox.relay().route("A", wire.to()).build().unwrap();
@@ -181,12 +185,17 @@ testkit::on_each_database! {
         }
         assert_eq!(run(&relay).await, report(0, 0, 3));
         move_on(&outbox, &relay).await;
+        // It is the first of all that were put off, by its key and not by its id.
+        let waiting = outbox.publish("A", "a").await;
+        assert_eq!(run(&relay).await, report(0, 1, 0));
 
         healed.store(true, Ordering::SeqCst);
-        outbox.advance(Duration::from_secs(1));
-        assert_eq!(dead::replay_all(&outbox.db, "operator", outbox.now()).await.unwrap(), 3);
-        assert_eq!(run(&relay).await, report(3, 0, 0));
-        assert_eq!(wire.asked()[8..], dead);
+        assert_eq!(dead::replay_all(&outbox.db, "operator", outbox.now() + TimeDelta::milliseconds(1)).await.unwrap(), 3);
+        outbox.advance(Duration::from_secs(10));
+        assert_eq!(run(&relay).await, report(4, 0, 0));
+        // One of each key, and then the next of the same.
+        dead.insert(2, waiting);
+        assert_eq!(wire.asked()[9..], dead);
     }
 
     // Each run begins where the backlog begins, and the waiting event is far below.
