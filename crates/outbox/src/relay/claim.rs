@@ -207,6 +207,24 @@ mod tests {
         let batch = claim(&db, Utc::now(), i64::MIN, 10).await.unwrap();
         assert_eq!(batch.len(), 3);
     }
+    testkit::on_each_database! {
+        async fn an_event_replayed_since_the_look_comes_before_what_the_look_saw(db: testkit::Database) {
+            let db = db.connect().await;
+            crate::schema::lay(&db).await.unwrap();
+            for (id, attempts) in [(7, 1), (2000, 0)] {
+                let publish = format!(
+                    "INSERT INTO outbox_event (id, event_id, event_type, aggregate_key, payload, attempts)
+                     VALUES ({id}, '{}', 'A', 'k', '{{}}', {attempts})",
+                    uuid::Uuid::new_v4()
+                );
+                db.execute_unprepared(&publish).await.unwrap();
+            }
+            let batch = claim(&db, Utc::now(), 1500, 10).await.unwrap();
+            let ids: Vec<i64> = batch.iter().map(|claimed| claimed.event.id).collect();
+            assert_eq!(ids, [7, 2000]);
+        }
+    }
+
     /// Pages that are read to find the waiting events of 100 keys, by the plan that is kept for any of them.
     async fn pages(tx: &DatabaseTransaction, from: i64, last: i64) -> u64 {
         let keys: Vec<String> = (0..100).map(|key| format!("k{key}")).collect();
