@@ -208,11 +208,12 @@ impl World {
         parts
     }
 
-    /// The job, until the last of its events has been applied.
-    pub(crate) async fn reset_week(&self) -> Duration {
+    /// The job: its run, and until the last of its events has been applied.
+    pub(crate) async fn reset_week(&self) -> (Duration, Duration) {
         self.reads.count(true);
         let began = Instant::now();
         self.run(WEEKLY).await;
+        let run = began.elapsed();
         while self
             .number("SELECT count(*) FROM (SELECT 1 FROM outbox_event LIMIT 1) AS waiting")
             .await
@@ -222,7 +223,7 @@ impl World {
         }
         let took = began.elapsed();
         self.reads.count(false);
-        took
+        (run, took)
     }
 
     pub(crate) async fn keep_expected(&self) {

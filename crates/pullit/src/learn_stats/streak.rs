@@ -62,7 +62,7 @@ impl LearnStats {
         progress: Progress<'_>,
     ) -> Result<u64, RunError> {
         let today = self.day(slot.at);
-        let members = self.member_count().await?;
+        let about = self.about_all().await?;
         let step = BreakStreaks {
             stats: self,
             yesterday: today - Days::new(1),
@@ -71,10 +71,11 @@ impl LearnStats {
             slot,
             fence,
             cancel,
-            progress: &|checked, _| progress(checked, members.max(checked)),
+            progress: &|checked, _| progress(checked, about.max(checked)),
         };
         let position = self.walk(&step, run).await?;
         let (checked, broken) = (position.checked(), position.affected());
+        progress(checked, checked);
         tracing::info!(checked, broken, %today, "streaks are checked");
         Ok(broken)
     }

@@ -11,11 +11,18 @@ use tokio_util::sync::CancellationToken;
 use super::service::LearnStats;
 use crate::platform::fence::RunFence;
 use crate::platform::run::RunError;
-use crate::platform::sql::SqlExt;
+use crate::platform::sql::{Dialects, SqlExt};
 
-const PAGE: &str = "SELECT max(id) AS last, count(*) AS members \
-     FROM (SELECT id FROM member WHERE id > $1 ORDER BY id LIMIT $2) AS page";
-const COUNT: &str = "SELECT count(*) FROM member";
+// The last member of a full page: steps over the index, and counts nothing.
+const END: &str = "SELECT id FROM member WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2";
+const REST: &str = "SELECT max(id) AS to_id, count(*) AS members FROM member WHERE id > $1";
+// PostgreSQL would read a million entries to say so exactly. What its planner goes by, for the table's size of now, will do for an estimate.
+const ABOUT: Dialects = Dialects {
+    sqlite: "SELECT count(*) FROM member",
+    postgres: "SELECT CASE WHEN relpages > 0 AND reltuples >= 0 \
+           THEN (reltuples / relpages * (pg_relation_size(oid) / current_setting('block_size')::bigint))::bigint \
+           ELSE (SELECT count(*) FROM member) END FROM pg_class WHERE oid = 'member'::regclass",
+};
 const POSITION: &str =
     "SELECT after_id, checked, affected FROM learn_stats_walk WHERE task = $1 AND slot = $2";
 const SAVE: &str = "INSERT INTO learn_stats_walk (task, slot, after_id, checked, affected) VALUES ($1, $2, $3, $4, $5) \
@@ -71,9 +78,16 @@ impl Position {
     }
 }
 
+/// Where a page ends, and how many members it has.
+#[derive(Clone, Copy)]
+struct End {
+    to: i64,
+    members: i64,
+}
+
 #[derive(FromQueryResult)]
-struct Bounds {
-    last: Option<i64>,
+struct Rest {
+    to_id: Option<i64>,
     members: i64,
 }
 
@@ -113,39 +127,75 @@ pub(super) struct Run<'a> {
 }
 
 impl LearnStats {
-    /// Takes every member through a step. A page is worked on before the next is asked for: none is skipped, whoever joins or leaves.
+    /// Takes every member through a step. None is skipped, whoever joins or leaves.
+    ///
+    /// The end of the next page is looked for while a page is worked on.
     pub(super) async fn walk(&self, step: &dyn Step, run: Run<'_>) -> Result<Position, RunError> {
         let mut position = self.position(step.task(), run.slot).await?;
+        let mut next = None;
         loop {
             RunError::unless_stopped(run.cancel)?;
-            let values = vec![position.after_id.into(), i64::from(step.width()).into()];
-            let bounds = self.db.read().row::<Bounds, _>(PAGE, values).await?;
-            let Some((to, members)) = bounds.and_then(|found| Some((found.last?, found.members)))
-            else {
+            if next.is_none() {
+                next = self.end_of_page(step, position.after_id).await?;
+            }
+            let Some(end) = next else {
                 return Ok(position);
             };
-            let page = Page {
-                after: position.after_id,
-                to,
-            };
-            let found = step.look(page).await?;
-            let tx = self.db.begin().await?;
-            let affected = step.write(&tx, page, found).await?;
-            if position.checked == 0 {
-                let old = vec![step.task().into(), (run.slot.at - KEPT).into()];
-                tx.run(FORGET, old).await?;
-            }
-            position = Position {
-                after_id: to,
-                checked: position.checked + members,
-                affected: position.affected.saturating_add_unsigned(affected),
-            };
-            save(&tx, step.task(), run.slot, position).await?;
-            run.fence.check(&tx).await?;
-            tx.commit().await?;
-            step.committed();
+            let (work, look) = tokio::join!(
+                self.work(step, run, position, end),
+                self.end_of_page(step, end.to)
+            );
+            position = work?;
+            next = look?;
             (run.progress)(position.checked(), 0);
         }
+    }
+
+    /// A page and its commit; how far that is.
+    async fn work(
+        &self,
+        step: &dyn Step,
+        run: Run<'_>,
+        position: Position,
+        end: End,
+    ) -> Result<Position, RunError> {
+        let page = Page {
+            after: position.after_id,
+            to: end.to,
+        };
+        let found = step.look(page).await?;
+        let tx = self.db.begin().await?;
+        let affected = step.write(&tx, page, found).await?;
+        if position.checked == 0 {
+            let old = vec![step.task().into(), (run.slot.at - KEPT).into()];
+            tx.run(FORGET, old).await?;
+        }
+        let position = Position {
+            after_id: end.to,
+            checked: position.checked + end.members,
+            affected: position.affected.saturating_add_unsigned(affected),
+        };
+        save(&tx, step.task(), run.slot, position).await?;
+        run.fence.check(&tx).await?;
+        tx.commit().await?;
+        step.committed();
+        Ok(position)
+    }
+
+    /// Nothing when there is no member after this one.
+    async fn end_of_page(&self, step: &dyn Step, after: i64) -> Result<Option<End>, DbErr> {
+        let width = i64::from(step.width());
+        let values = vec![after.into(), (width - 1).into()];
+        if let Some(to) = self.db.read().scalar(END, values).await? {
+            return Ok(Some(End { to, members: width }));
+        }
+        let rest = self.db.read().row(REST, vec![after.into()]).await?;
+        Ok(rest.and_then(|Rest { to_id, members }| {
+            Some(End {
+                to: to_id?,
+                members,
+            })
+        }))
     }
 
     async fn position(&self, task: &str, slot: Slot) -> Result<Position, DbErr> {
@@ -157,8 +207,9 @@ impl LearnStats {
         Ok(kept.unwrap_or(Position::START))
     }
 
-    pub(super) async fn member_count(&self) -> Result<u64, DbErr> {
-        let count = self.db.read().scalar::<i64, _>(COUNT, Vec::new()).await?;
+    /// How many members there are, more or less: what progress is measured by.
+    pub(super) async fn about_all(&self) -> Result<u64, DbErr> {
+        let count = self.db.read().scalar::<i64, _>(ABOUT, Vec::new()).await?;
         Ok(count.unwrap_or_default().unsigned_abs())
     }
 }

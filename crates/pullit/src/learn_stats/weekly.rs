@@ -92,7 +92,7 @@ impl LearnStats {
         cancel: &CancellationToken,
         progress: Progress<'_>,
     ) -> Result<u64, RunError> {
-        let twice = self.member_count().await?.saturating_mul(2);
+        let twice = self.about_all().await?.saturating_mul(2);
         let week = iso_week(self.day(slot.at));
         let publish = PublishResets {
             stats: self,
@@ -109,6 +109,7 @@ impl LearnStats {
         run.progress = &both;
         let recalibrated = self.walk(&Recalibrate(self), run).await?;
         let members = recalibrated.checked();
+        progress(published + members, published + members);
         tracing::info!(
             members,
             astray = recalibrated.affected(),

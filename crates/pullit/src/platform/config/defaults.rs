@@ -139,7 +139,7 @@ impl Default for LimitsConfig {
             cleanup_batch: 500,
             source_batch: 1_000,
             member_batch: 5_000,
-            streak_batch: 50_000,
+            streak_batch: 100_000,
             outbox_batch: 1_000,
             outbox_attempts: 10,
             prune_batch: 5_000,
