@@ -6,6 +6,7 @@ mod cleanup;
 mod deliveries;
 mod history;
 mod ledgers;
+mod overtaken;
 mod prune;
 mod retry;
 pub(crate) mod rows;

@@ -9,7 +9,7 @@ use pullit::platform::fence::{FenceError, NoFence, RunFence};
 use pullit::platform::run::RunError;
 use scheduler::testkit::Signals;
 use scheduler::{Cause, RunStatus};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+use sea_orm::DatabaseTransaction;
 use tokio_util::sync::CancellationToken;
 
 use super::bench::{Bench, PATIENCE, STREAKS, at};
@@ -180,32 +180,4 @@ testkit::on_each_database! {
         }
         assert_eq!(bench.number("SELECT count(*) FROM learn_stats_walk").await, 2);
     }
-}
-
-/// Two that lock the same rows in different orders wait for each other for ever; everybody here locks in the order of the ids.
-#[tokio::test]
-async fn a_streak_check_locks_the_rows_in_id_order_wherever_they_lie() {
-    let bench = Bench::on(testkit::Database::postgres().await, MIDNIGHT).await;
-    bench.members(1..=3).await;
-    for member in [3, 2, 1] {
-        bench.streak(member, Some("2026-11-20")).await;
-    }
-    let holder = bench.app.db.begin().await.unwrap();
-    let lock = "SELECT member_id FROM learn_stats WHERE member_id = 2 FOR UPDATE";
-    holder.execute_unprepared(lock).await.unwrap();
-    let checking = bench.check_streaks(at(MIDNIGHT), false, &NoFence);
-    let watching = async {
-        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()";
-        testkit::wait::until("the check waits for member 2", PATIENCE, async || {
-            bench.number(waiting).await > 0
-        })
-        .await;
-        let other = bench.app.db.write().begin().await.unwrap();
-        let free = "SELECT member_id FROM learn_stats WHERE member_id = 3 FOR UPDATE NOWAIT";
-        other.execute_unprepared(free).await.unwrap();
-        other.rollback().await.unwrap();
-        holder.rollback().await.unwrap();
-    };
-    let (broken, ()) = tokio::join!(checking, watching);
-    assert_eq!(broken.unwrap(), 3);
 }
