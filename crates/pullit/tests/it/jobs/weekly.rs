@@ -178,5 +178,10 @@ testkit::on_each_database! {
         assert_eq!(bench.weekly().await, [3, 0]);
         bench.relay().await;
         assert_eq!(bench.weekly().await, [3, 0]);
+        // The slot of the week before.
+        bench.reset_week(at("2026-11-15T19:00:00Z"), false, &NoFence).await.unwrap();
+        assert_eq!(bench.outbox().await[0].payload["week"], "2026-W47");
+        bench.relay().await;
+        assert_eq!(bench.weekly().await, [3, 0]);
     }
 }
