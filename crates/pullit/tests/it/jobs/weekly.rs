@@ -1,8 +1,10 @@
 use chrono::{DateTime, NaiveDate, Utc};
+use futures::FutureExt;
 
 use pullit::platform::fence::NoFence;
 
 use super::bench::{Bench, WEEKLY, at};
+use super::walks::DiesAfter;
 
 fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -162,6 +164,17 @@ testkit::on_each_database! {
         assert_eq!(bench.outbox().await[0].payload["week"], "2027-W01");
         bench.relay().await;
         assert_eq!(bench.weekly().await, [0]);
+    }
+
+    async fn the_relay_is_woken_by_the_first_page_of_resets_and_not_by_one_that_is_undone(db: testkit::Database) {
+        let bench = Bench::with(db, "2026-11-22T19:00:00Z", |config| config.limits.member_batch = 2).await;
+        bench.members(1..=5).await;
+        let slot = at("2026-11-22T19:00:00Z");
+        for (pages, woken) in [(0, false), (1, true)] {
+            bench.reset_week(slot, false, &DiesAfter::pages(pages)).await.unwrap_err();
+            let call = bench.app.rooms.signal.notified().now_or_never();
+            assert_eq!(call.is_some(), woken, "{pages} pages");
+        }
     }
 
     async fn a_weekly_run_that_is_late_resets_the_week_of_its_slot_and_keeps_what_was_solved_since(db: testkit::Database) {
