@@ -1,0 +1,81 @@
+use std::time::{Duration, Instant};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Life, milliseconds};
+use crate::{error::LoadError, figures::Figures, progress::say, server::Keys};
+
+/// Between two publishes to all, and two looks at the memory.
+const STEP: Duration = Duration::from_secs(5);
+
+/// Publishes to one reader each, in one step.
+const TARGETED: usize = 100;
+
+/// A server that has grown to this ends the soak: the machine is not only ours.
+const TOO_MUCH: u64 = 6 << 30;
+
+impl Life<'_> {
+    /// Heartbeats and publishes for minutes.
+    pub(super) async fn soak(&mut self, figures: &mut Figures) -> Result<(), LoadError> {
+        self.open_up_to(self.args.connections).await?;
+        say(format!(
+            "{} minutes of heartbeats and publishes",
+            self.minutes
+        ));
+        // A first round, so that growth is not what a first publish costs once.
+        self.broadcast().await?;
+        self.readers.look(|tally| tally.gaps = Default::default());
+        let begun = Instant::now();
+        let end = Duration::from_secs_f64(self.minutes * 60.0);
+        let processor = self.processor()?;
+        let first = self.resident_each()?;
+        let (mut last, mut most) = (first, first);
+        let mut ticks = interval(STEP.min(end));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut chosen = 0;
+        while begun.elapsed() < end {
+            ticks.tick().await;
+            self.broadcast().await?;
+            if self.keys == Keys::Own {
+                for _ in 0..TARGETED {
+                    chosen = self.another(chosen);
+                    self.publish_to(chosen).await?;
+                }
+            }
+            last = self.resident_each()?;
+            most = most.zip(last).map(|(most, last)| f64::max(most, last));
+            if self.resident()?.is_some_and(|resident| resident > TOO_MUCH) {
+                say("the soak ends early: the server has grown too much");
+                break;
+            }
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        figures.soak_minutes = Some(seconds / 60.0);
+        figures.soak_most_kib = most;
+        figures.soak_growth_kib = last.zip(first).map(|(last, first)| last - first);
+        figures.soak_core_percent = self
+            .processor()?
+            .zip(processor)
+            .map(|(after, before)| (after - before) / seconds * 100.0);
+        self.readers.look(|tally| {
+            let gaps = &tally.gaps;
+            figures.gap_least_ms = gaps.least().map(milliseconds);
+            figures.gap_median_ms = gaps.quantile(0.5).map(milliseconds);
+            figures.gap_p99_ms = gaps.quantile(0.99).map(milliseconds);
+            figures.gap_most_ms = gaps.most().map(milliseconds);
+        });
+        Ok(())
+    }
+
+    async fn publish_to(&mut self, reader: usize) -> Result<(), LoadError> {
+        let text = self.payload.text(self.clock.now());
+        let path = self.server.publish_path(reader);
+        self.publisher.post(&path, &text).await?;
+        Ok(())
+    }
+
+    /// A reader far from the one before, so that all have their turn.
+    pub(super) fn another(&self, before: usize) -> usize {
+        (before + 7_919) % self.open
+    }
+}

@@ -1,0 +1,7 @@
+use std::fmt::Display;
+
+/// What is being done, on standard error: a run takes minutes.
+#[allow(clippy::print_stderr)]
+pub(crate) fn say(what: impl Display) {
+    eprintln!("    {what}");
+}
