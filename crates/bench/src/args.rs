@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// What is published to each of them, in mebibytes, a kibibyte at a time; for a minute at most.
     #[arg(long, default_value_t = 4.0, value_name = "MEBIBYTES")]
     pub(crate) stalled_backlog: f64,
+    /// How long the server then has to be rid of them.
+    #[arg(long, default_value_t = 45.0, value_name = "SECONDS")]
+    pub(crate) stalled_seconds: f64,
     /// Publishes a second to one reader each.
     #[arg(long, default_value_t = 1_000.0)]
     pub(crate) targeted_rate: f64,

@@ -36,13 +36,13 @@ pub(crate) struct Figures {
     /// MB that a hundred stalled readers cost at most, and of these what the kernel held.
     pub(crate) stalled_mb: Option<f64>,
     pub(crate) stalled_kernel_mb: Option<f64>,
-    /// The same at the end of the phase.
+    /// The same after the server has had time to be rid of them.
     pub(crate) stalled_left_mb: Option<f64>,
     /// Last reader's time with stalled readers beside it, over that without.
     pub(crate) stalled_delay: Option<f64>,
     /// The longest gap between heartbeats meanwhile.
     pub(crate) stalled_gap_most_ms: Option<f64>,
-    /// Stalled readers whose connection the server had reset at the end.
+    /// Stalled readers whose connection the server had reset by then.
     pub(crate) stalled_reset: Option<f64>,
     /// Events that arrived other than they were sent, or twice.
     pub(crate) damaged: u64,

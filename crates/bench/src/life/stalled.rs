@@ -67,21 +67,32 @@ impl Life<'_> {
         figures.stalled_mb = cost(most.sum(), before.sum());
         figures.stalled_kernel_mb = cost(most.kernel, before.kernel);
         let beside = self.last_of_rounds().await?;
-        figures.stalled_left_mb = cost(self.held()?.sum(), before.sum());
         figures.stalled_delay = beside.zip(alone).map(|(beside, alone)| beside / alone);
         figures.stalled_gap_most_ms = self
             .readers
             .look(|tally| tally.gaps.most().map(milliseconds));
-        let reset = sockets
-            .iter()
-            .filter(|socket| matches!(socket.take_error(), Ok(Some(_))));
-        figures.stalled_reset = Some(reset.count() as f64);
+        figures.stalled_reset = Some(self.rid_of(sockets).await as f64);
+        figures.stalled_left_mb = cost(self.held()?.sum(), before.sum());
         Ok(())
     }
 
     async fn last_of_rounds(&mut self) -> Result<Option<f64>, LoadError> {
         let times = self.rounds().await?;
         Ok(median(times.into_iter().map(|(_, last)| last).collect()))
+    }
+
+    /// Waits until the server has reset all of them, but not for ever. How many it has.
+    async fn rid_of(&self, mut sockets: Vec<TcpStream>) -> usize {
+        let all = sockets.len();
+        let begun = Instant::now();
+        loop {
+            sockets.retain(|socket| matches!(socket.take_error(), Ok(None)));
+            let waited = begun.elapsed().as_secs_f64();
+            if sockets.is_empty() || waited > self.args.stalled_seconds {
+                return all - sockets.len();
+            }
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
     fn stall(&self) -> Result<Vec<TcpStream>, LoadError> {

@@ -26,7 +26,11 @@ fn a_small_hub_is_measured_from_end_to_end() {
         .arg("--server")
         .arg(event_server())
         .args(["--no-peer", "--json", "--rounds=5", "--minutes=0.07"])
-        .args(["--stalled=5", "--stalled-backlog=0.1"])
+        .args([
+            "--stalled=5",
+            "--stalled-backlog=0.1",
+            "--stalled-seconds=0",
+        ])
         .args(["--targeted-rate=200", "--targeted-seconds=1"])
         .arg(format!("--connections={STREAMS}"))
         .output()
