@@ -241,6 +241,20 @@ async fn a_queue_that_is_deleted_under_the_workers_is_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_is_deleted_is_missed_and_made_anew_by_a_node_that_sends_nothing() {
+    let rabbitmq = Rabbitmq::new();
+    let node = rabbitmq.worker().await;
+    node.broker.check().await.unwrap();
+    let (_connection, channel) = rabbitmq.channel().await;
+    channel
+        .queue_delete(rabbitmq.queue().into(), QueueDeleteOptions::default())
+        .await
+        .unwrap();
+    assert!(node.broker.check().await.is_err());
+    node.broker.check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_that_is_put_off_while_the_broker_is_away_is_not_lost() {
     let rig = Rig::rabbitmq();
     let (node, other) = (rig.worker().await, rig.worker().await);

@@ -53,8 +53,17 @@ impl Line {
         .await
     }
 
-    /// Whether the broker answers and has the queue.
+    /// Whether the broker answers and has the queue. When it has not, the next call finds a new connection, which makes it: on a node
+    /// that has nothing to send nobody else would.
     pub(super) async fn check(&self) -> Result<(), BrokerError> {
+        let found = self.find_queue().await;
+        if found.is_err() {
+            self.hang_up().await;
+        }
+        found
+    }
+
+    async fn find_queue(&self) -> Result<(), BrokerError> {
         let channel = self.channel().await?;
         let passive = QueueDeclareOptions {
             passive: true,
