@@ -59,7 +59,7 @@ pub(crate) struct Args {
     /// Write the figures as JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
-    /// End with exit code 1 when a target is missed.
+    /// End with exit code 1 when a target is missed, or nothing can be said of it.
     #[arg(long)]
     pub(crate) check: bool,
 }

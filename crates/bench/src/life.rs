@@ -70,22 +70,18 @@ const NCHAN: &[Plan] = &[
 ];
 
 /// Measures a server, in as many lives as it takes. One that fails does not take the figures of the others with it.
-pub(crate) async fn measure(
-    subject: &Subject,
-    args: &Args,
-    failures: &mut Vec<LoadError>,
-) -> Figures {
+pub(crate) async fn measure(subject: &Subject, args: &Args) -> (Figures, Vec<LoadError>) {
     let (plans, minutes) = match subject {
         Subject::Nchan { .. } => (NCHAN, args.minutes.min(args.peer_minutes)),
         _ => (OURS, args.minutes),
     };
-    let mut figures = Figures::default();
+    let (mut figures, mut failures) = (Figures::default(), Vec::new());
     for plan in plans {
         if let Err(error) = live(subject, args, plan, minutes, &mut figures).await {
             failures.push(error);
         }
     }
-    figures
+    (figures, failures)
 }
 
 async fn live(

@@ -48,18 +48,21 @@ fn main() -> ExitCode {
     // What is dropped when a signal comes takes its servers and folders with it.
     let run = async {
         raise_limit(&args)?;
-        let mut failures = Vec::new();
         tokio::select! {
-            report = run(&args, ours, nchan, &mut failures) => Ok(Some((report, failures))),
+            run = run(&args, ours, nchan) => Ok(Some(run)),
             stopped = until_stopped() => stopped.map(|()| None),
         }
     };
     match runtime.block_on(run) {
         Err(error) => fail(&error),
         Ok(None) => ExitCode::from(INTERRUPTED),
-        Ok(Some((report, failures))) => {
+        Ok(Some((report, ours_failed))) => {
             let verdict = show(&report);
-            failures.iter().map(fail).next_back().unwrap_or(verdict)
+            if ours_failed {
+                ExitCode::from(FAILED)
+            } else {
+                verdict
+            }
         }
     }
 }
@@ -88,28 +91,23 @@ fn subjects(args: &Args) -> (Option<Subject>, Option<Subject>) {
     (ours, nchan)
 }
 
-async fn run<'a>(
-    args: &'a Args,
-    ours: Option<Subject>,
-    nchan: Option<Subject>,
-    failures: &mut Vec<LoadError>,
-) -> Report<'a> {
-    Report {
-        args,
-        ours: measure("ours", args, ours, failures).await,
-        nchan: measure("nchan", args, nchan, failures).await,
-    }
+/// Also whether something of ours could not be measured. That the peer breaks down is said, but is its own affair.
+async fn run(args: &Args, ours: Option<Subject>, nchan: Option<Subject>) -> (Report<'_>, bool) {
+    let (ours, ours_failed) = measure("ours", args, ours).await;
+    let (nchan, _) = measure("nchan", args, nchan).await;
+    (Report { args, ours, nchan }, ours_failed)
 }
 
-async fn measure(
-    name: &str,
-    args: &Args,
-    subject: Option<Subject>,
-    failures: &mut Vec<LoadError>,
-) -> Option<Figures> {
-    let subject = subject?;
+async fn measure(name: &str, args: &Args, subject: Option<Subject>) -> (Option<Figures>, bool) {
+    let Some(subject) = subject else {
+        return (None, false);
+    };
     progress::say(format!("{name}:"));
-    Some(life::measure(&subject, args, failures).await)
+    let (figures, failures) = life::measure(&subject, args).await;
+    for failure in &failures {
+        progress::say(format!("{name} failed: {failure}"));
+    }
+    (Some(figures), !failures.is_empty())
 }
 
 /// The servers inherit the limit.
@@ -152,11 +150,15 @@ fn show(report: &Report<'_>) -> ExitCode {
     } else {
         println!("{report}");
     }
-    let missed = report.missed();
-    if !report.args.check || missed.is_empty() {
+    let (missed, unmeasured) = (report.missed(), report.unmeasured());
+    if !report.args.check || missed.is_empty() && unmeasured.is_empty() {
         return ExitCode::SUCCESS;
     }
-    eprintln!("sse-load: missed: {}", missed.join("; "));
+    for (what, titles) in [("missed", missed), ("not measured", unmeasured)] {
+        if !titles.is_empty() {
+            eprintln!("sse-load: {what}: {}", titles.join("; "));
+        }
+    }
     ExitCode::from(MISSED)
 }
 

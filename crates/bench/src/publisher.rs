@@ -9,7 +9,7 @@ use tokio::{
 use crate::error::LoadError;
 
 /// No answer is waited for longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One connection that is kept for one request after the other.
 #[derive(Debug)]

@@ -135,6 +135,18 @@ impl Report<'_> {
             .collect()
     }
 
+    /// Titles of the targets that nothing can be said of, although the server, and for a ratio the peer, was measured.
+    pub(crate) fn unmeasured(&self) -> Vec<&'static str> {
+        let measured = |target| match target {
+            Target::RatioAtMost(_) => self.ours.is_some() && self.nchan.is_some(),
+            Target::AtMost(_) | Target::AtLeast(_) => self.ours.is_some(),
+        };
+        self.lines()
+            .filter(|line| line.row.target.is_some_and(measured) && line.met.is_none())
+            .map(|line| line.row.title.trim())
+            .collect()
+    }
+
     pub(crate) fn json(&self) -> Value {
         let figures = self.lines().map(|line| {
             let figure = json!({
@@ -211,15 +223,17 @@ mod tests {
 
     use super::*;
 
-    fn missed(ours: Figures, nchan: Option<Figures>) -> Vec<&'static str> {
+    fn report<T>(ours: Figures, nchan: Option<Figures>, ask: fn(&Report<'_>) -> T) -> T {
         let args = Args::parse_from(["sse-load"]);
-        let report = Report {
+        ask(&Report {
             args: &args,
             ours: Some(ours),
             nchan,
-        };
-        assert_eq!(report.json()["connections"], args.connections);
-        report.missed()
+        })
+    }
+
+    fn missed(ours: Figures, nchan: Option<Figures>) -> Vec<&'static str> {
+        report(ours, nchan, |report| report.missed())
     }
 
     #[test]
@@ -254,5 +268,13 @@ mod tests {
         assert_eq!(missed(last(80.0), None), [] as [&str; 0]);
         assert_eq!(missed(last(70.0), Some(last(100.0))), [] as [&str; 0]);
         assert_eq!(missed(last(80.0), Some(last(100.0))).len(), 1);
+    }
+    #[test]
+    fn a_target_that_nothing_can_be_said_of_is_not_met() {
+        let ratio = "one publish to all: last reader (ms, median)";
+        let unmeasured = |nchan| report(Figures::default(), nchan, |report| report.unmeasured());
+        assert!(!unmeasured(None).contains(&ratio));
+        assert!(unmeasured(Some(Figures::default())).contains(&ratio));
+        assert!(unmeasured(None).contains(&"resident per stream, at first (KiB)"));
     }
 }

@@ -14,6 +14,13 @@ const TARGETED: usize = 100;
 /// A server that has grown to this ends the soak: the machine is not only ours.
 const TOO_MUCH: u64 = 6 << 30;
 
+/// What was so when the soak began.
+struct Start {
+    at: Instant,
+    processor: Option<f64>,
+    resident_each: Option<f64>,
+}
+
 impl Life<'_> {
     /// Heartbeats and publishes for minutes.
     pub(super) async fn soak(&mut self, figures: &mut Figures) -> Result<(), LoadError> {
@@ -25,15 +32,16 @@ impl Life<'_> {
         // A first round, so that growth is not what a first publish costs once.
         self.broadcast().await?;
         self.readers.look(|tally| tally.gaps = Default::default());
-        let begun = Instant::now();
+        let start = Start {
+            at: Instant::now(),
+            processor: self.processor()?,
+            resident_each: self.resident_each()?,
+        };
         let end = Duration::from_secs_f64(self.minutes * 60.0);
-        let processor = self.processor()?;
-        let first = self.resident_each()?;
-        let (mut last, mut most) = (first, first);
         let mut ticks = interval(STEP.min(end));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut chosen = 0;
-        while begun.elapsed() < end {
+        while start.at.elapsed() < end {
             ticks.tick().await;
             self.broadcast().await?;
             if self.keys == Keys::Own {
@@ -42,20 +50,28 @@ impl Life<'_> {
                     self.publish_to(chosen).await?;
                 }
             }
-            last = self.resident_each()?;
-            most = most.zip(last).map(|(most, last)| f64::max(most, last));
+            self.note(&start, figures)?;
             if self.resident()?.is_some_and(|resident| resident > TOO_MUCH) {
                 say("the soak ends early: the server has grown too much");
                 break;
             }
         }
-        let seconds = begun.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// After every step, so that a server that breaks down later has figures all the same.
+    fn note(&self, start: &Start, figures: &mut Figures) -> Result<(), LoadError> {
+        let seconds = start.at.elapsed().as_secs_f64();
         figures.soak_minutes = Some(seconds / 60.0);
-        figures.soak_most_kib = most;
-        figures.soak_growth_kib = last.zip(first).map(|(last, first)| last - first);
+        let each = self.resident_each()?;
+        figures.soak_most_kib =
+            each.map(|each| f64::max(each, figures.soak_most_kib.unwrap_or(each)));
+        figures.soak_growth_kib = each
+            .zip(start.resident_each)
+            .map(|(each, first)| each - first);
         figures.soak_core_percent = self
             .processor()?
-            .zip(processor)
+            .zip(start.processor)
             .map(|(after, before)| (after - before) / seconds * 100.0);
         self.readers.look(|tally| {
             let gaps = &tally.gaps;
