@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use scheduler::RunningScheduler;
-use socket2::SockRef;
+use sse_hub::server::{ServeOptions, serve};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -90,10 +90,8 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 /// Clients whose stream ends because the node stops come back after this long, spread out.
 const RECONNECT: std::ops::Range<Duration> = Duration::from_secs(1)..Duration::from_secs(5);
 
-/// What the kernel may keep for one client that does not read; left alone it grows to megabytes for each.
-const SEND_BUFFER: usize = 128 * 1024;
-/// A client that takes nothing for this long has its connection cut, though it still answers.
-const SILENCE: Duration = Duration::from_secs(90);
+/// Connections beside those of event streams.
+const OTHER_CONNECTIONS: usize = 2_000;
 
 /// The pause before a background task that panicked starts anew.
 const RESTART: Duration = Duration::from_secs(1);
@@ -113,13 +111,6 @@ pub enum StartError {
     /// The listening socket is of no use.
     #[error("the listening socket cannot be used: {0}")]
     Socket(#[from] std::io::Error),
-}
-
-/// Accepted connections inherit this from the listening socket.
-fn bound_sockets(listener: &TcpListener) -> std::io::Result<()> {
-    let socket = SockRef::from(listener);
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    socket.set_tcp_user_timeout(Some(SILENCE))
 }
 
 /// A task that runs as long as the node does. One that panics is told of and started anew: a node that looks healthy must not have stopped
@@ -151,7 +142,7 @@ pub struct Running {
     pub address: SocketAddr,
     cancel: CancellationToken,
     scheduler: RunningScheduler,
-    http: Option<JoinHandle<std::io::Result<()>>>,
+    http: Option<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -178,11 +169,13 @@ impl Running {
             }));
             let (hub, members) = (app.hub.clone(), app.members.clone());
             workers.push(tokio::spawn(keep_out(hub, members, cancel.clone())));
-            bound_sockets(&listener)?;
-            let stop = cancel.clone();
-            let serve = axum::serve(listener, router::router(&app))
-                .with_graceful_shutdown(async move { stop.cancelled().await });
-            http = Some(tokio::spawn(async move { serve.await }));
+            let options = ServeOptions {
+                connections: app.config.limits.streams + OTHER_CONNECTIONS,
+                ..ServeOptions::default()
+            };
+            let stop = cancel.clone().cancelled_owned();
+            let router = router::router(&app);
+            http = Some(tokio::spawn(serve(listener, router, options, stop)));
         }
         if roles.worker {
             let (worker, stop) = (app.worker.clone(), cancel.clone());
@@ -274,8 +267,6 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use tokio::net::TcpStream;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -288,21 +279,5 @@ mod tests {
         });
         task.await.unwrap();
         assert_eq!(starts.load(Ordering::Relaxed), 2);
-    }
-
-    #[tokio::test]
-    async fn an_accepted_connection_keeps_little_for_a_client_that_does_not_read_and_not_for_long()
-    {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        bound_sockets(&listener).unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap())
-            .await
-            .unwrap();
-        let (accepted, _) = listener.accept().await.unwrap();
-        // The kernel books twice what was asked for.
-        let buffer = SockRef::from(&accepted).send_buffer_size().unwrap();
-        assert!(buffer <= 2 * SEND_BUFFER, "{buffer}");
-        let silence = SockRef::from(&accepted).tcp_user_timeout().unwrap();
-        assert_eq!(silence, Some(SILENCE));
     }
 }

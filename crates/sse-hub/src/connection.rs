@@ -1,6 +1,7 @@
 use std::io::{ErrorKind, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
@@ -103,6 +104,13 @@ impl Connection {
         self.lock().mailbox.is_closed()
     }
 
+    /// Whether something waits, or the end does, and nothing was taken for longer than `stall`.
+    pub(crate) fn is_overdue(&self, now: Instant, stall: Duration) -> bool {
+        let mailbox = &self.lock().mailbox;
+        (mailbox.is_waiting() || mailbox.is_closed())
+            && now.duration_since(mailbox.progress()) > stall
+    }
+
     pub(crate) fn with_mailbox<R>(&self, change: impl FnOnce(&mut Mailbox) -> R) -> R {
         change(&mut self.lock().mailbox)
     }
@@ -123,7 +131,9 @@ impl Connection {
 
     /// From now on frames go to this socket.
     pub(crate) fn attach(&self, socket: Arc<TcpStream>) {
-        self.lock().socket = Some(socket);
+        let mut state = self.lock();
+        state.mailbox.open(Instant::now());
+        state.socket = Some(socket);
     }
 
     /// Writes what waits, a few chunks at a time, and tells of each frame that the socket now has.

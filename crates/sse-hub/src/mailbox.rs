@@ -115,9 +115,14 @@ impl Mailbox {
         self.begun.is_some() || !self.items.is_empty()
     }
 
-    /// When the stream last took something, or what waits began to wait.
+    /// When the stream last took something, or what waits (be it the end) began to wait.
     pub(crate) fn progress(&self) -> Instant {
         self.progress
+    }
+
+    /// What waits has begun to wait only now: nobody could take it before.
+    pub(crate) fn open(&mut self, now: Instant) {
+        self.progress = now;
     }
 
     /// Adds a handshake frame behind the earlier ones and ahead of everything else.
@@ -215,6 +220,9 @@ impl Mailbox {
     pub(crate) fn end(&mut self, reason: Ended, last: Option<Frame>, waiting: Waiting) -> bool {
         if self.is_closed() {
             return false;
+        }
+        if !self.is_waiting() {
+            self.progress = Instant::now();
         }
         self.ended = Some(reason);
         if let Waiting::Discarded = waiting {

@@ -93,7 +93,7 @@ impl<K: Eq + Hash + Clone> Subscription<K> {
         &self.key
     }
 
-    pub(crate) fn connection(&self) -> &Connection {
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }
 

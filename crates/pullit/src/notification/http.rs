@@ -6,9 +6,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use futures::StreamExt;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use sea_orm::DbErr;
 use serde::Deserialize;
 use sse_hub::{Frame, Subscription};
@@ -49,6 +48,7 @@ async fn subscribe(
     State(feed): State<Arc<Feed>>,
     caller: Caller,
     headers: HeaderMap,
+    extensions: Extensions,
     Query(resume): Query<Resume>,
 ) -> Result<Response, ApiError> {
     let last = headers
@@ -84,9 +84,7 @@ async fn subscribe(
         .unwrap_or_default();
     let expired = Frame::event("tokenExpired", None, "access token expired");
     stream.until(Instant::now() + left, expired);
-    stream_response(Body::from_stream(
-        stream.map(Ok::<_, std::convert::Infallible>),
-    ))
+    Ok(stream.into_response(&extensions).map(Body::new))
 }
 
 /// Sends what the client missed; or tells it to load its state anew, never a part of the history in silence.

@@ -10,6 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{Extensions, HeaderName, HeaderValue, Response};
 use http_body::{Body, Frame};
 
+use super::bodies::Bodies;
 use super::offer::Offer;
 use crate::Subscription;
 
@@ -31,6 +32,9 @@ impl<K: Eq + Hash + Clone> Subscription<K> {
         let offer = request.get::<Offer>().cloned();
         if let Some(offer) = &offer {
             offer.want();
+        }
+        if let Some(bodies) = request.get::<Bodies>() {
+            bodies.add(self.connection(), self.stall());
         }
         let mut response = Response::new(EventBody(State::New(Some(self), offer)));
         let headers = response.headers_mut();

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tower_service::Service;
 
 use super::ServeOptions;
+use super::bodies::{Bodies, Patience};
 use super::io::{Accepted, Lent};
 use super::offer::Writing;
 use super::service::Offering;
@@ -89,9 +90,12 @@ where
     let (prefix, is_http2) = timeout_at(first, read_prefix(&socket)).await??;
     let accepted = Accepted::default();
     let used = Arc::new(AtomicBool::new(false));
+    let bodies = Bodies::default();
+    let mut patience = Patience::new(bodies.clone());
     let offering = Offering {
         service,
         accepted: accepted.clone(),
+        bodies,
         used: used.clone(),
     };
     let lent = TokioIo::new(Lent::new(socket.clone(), prefix, accepted.clone()));
@@ -112,11 +116,13 @@ where
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }
-            connection.as_mut().poll(cx)
+            if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+                return Poll::Ready(end.map(|()| None).map_err(Fault::from));
+            }
+            ready!(patience.poll_lost(cx));
+            Poll::Ready(Err(give_up(&socket)))
         })
-        .await
-        .map(|()| None)
-        .map_err(Fault::from);
+        .await;
     }
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -138,7 +144,8 @@ where
         if !used.load(Relaxed) && first.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err("no request came in time".into()));
         }
-        Poll::Pending
+        ready!(patience.poll_lost(cx));
+        Poll::Ready(Err(give_up(&socket)))
     })
     .await?;
     let Some(takeover) = takeover else {
@@ -151,6 +158,13 @@ where
         stream.as_mut().hear();
     }
     Ok(Some(stream))
+}
+
+/// A client that does not read one stream loses them all: there is no way to end the one alone.
+fn give_up(socket: &TcpStream) -> Fault {
+    // Fails only when the socket is of no use any more.
+    let _ = socket.set_zero_linger();
+    "the client took nothing of an event stream for too long".into()
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {

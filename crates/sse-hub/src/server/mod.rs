@@ -27,6 +27,7 @@
 //! socket would be wrong: in HTTP/2 and HTTP/1.0, and when a layer has encoded the body or given
 //! it a length. Protocol upgrades (WebSocket) are not served.
 
+mod bodies;
 mod body;
 mod connection;
 mod io;

@@ -9,6 +9,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tower_service::Service;
 
+use super::bodies::Bodies;
 use super::io::Accepted;
 use super::offer::Offer;
 
@@ -16,6 +17,7 @@ use super::offer::Offer;
 pub(super) struct Offering<S> {
     pub(super) service: S,
     pub(super) accepted: Accepted,
+    pub(super) bodies: Bodies,
     /// A request has come.
     pub(super) used: Arc<AtomicBool>,
 }
@@ -32,6 +34,7 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.used.store(true, Relaxed);
+        request.extensions_mut().insert(self.bodies.clone());
         let offer = is_simple(&request).then(Offer::new);
         if let Some(offer) = &offer {
             request.extensions_mut().insert(offer.clone());

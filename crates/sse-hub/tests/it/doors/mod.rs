@@ -14,7 +14,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{Extensions, HeaderMap};
+use axum::http::header::CONTENT_ENCODING;
+use axum::http::{Extensions, HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::get;
 use sse_hub::server::{ServeOptions, serve};
@@ -176,10 +177,11 @@ async fn subscribe(
     }
     let expired = Frame::event("expired", None, "come again");
     stream.until(Instant::now() + world.life, expired);
-    let extensions = match world.door {
-        Door::Socket | Door::Http2 => extensions,
-        // Without what the server offers, the stream stays a body.
-        Door::Http1 => Extensions::new(),
-    };
-    stream.into_response(&extensions).map(Body::new)
+    let mut response = stream.into_response(&extensions).map(Body::new);
+    if world.door == Door::Http1 {
+        // A layer could have encoded it, so it stays a body.
+        let encoding = HeaderValue::from_static("identity");
+        response.headers_mut().insert(CONTENT_ENCODING, encoding);
+    }
+    response
 }

@@ -47,12 +47,22 @@ impl Tab {
     }
 
     pub(crate) async fn resume(site: &Site, key: i64, last_id: Option<i64>) -> Self {
+        Self::with_window(site, key, last_id, None).await
+    }
+
+    /// With buffers so small that it is soon noticed when it does not read.
+    pub(crate) async fn narrow(site: &Site, key: i64) -> Self {
+        Self::with_window(site, key, None, Some(4096)).await
+    }
+
+    async fn with_window(site: &Site, key: i64, last_id: Option<i64>, window: Option<u32>) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
-        // So little that a client that does not read is soon noticed.
-        socket.set_recv_buffer_size(4096).unwrap();
+        if let Some(window) = window {
+            socket.set_recv_buffer_size(window).unwrap();
+        }
         let socket = socket.connect(site.address).await.unwrap();
         let (wire, headers) = match site.door {
-            Door::Http2 => http2(socket, key, last_id).await,
+            Door::Http2 => http2(socket, key, last_id, window).await,
             Door::Socket => http1(socket, key, last_id, "").await,
             Door::Http1 => http1(socket, key, last_id, "connection: close\r\n").await,
         };
@@ -169,9 +179,14 @@ impl Wire {
     }
 }
 
-async fn http2(socket: TcpStream, key: i64, last_id: Option<i64>) -> (Wire, HeaderMap) {
+async fn http2(
+    socket: TcpStream,
+    key: i64,
+    last_id: Option<i64>,
+    window: Option<u32>,
+) -> (Wire, HeaderMap) {
     let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
-        .initial_stream_window_size(4096)
+        .initial_stream_window_size(window)
         .handshake(TokioIo::new(socket))
         .await
         .unwrap();
