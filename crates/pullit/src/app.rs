@@ -20,7 +20,7 @@ use crate::learn_stats::{
 };
 use crate::marking::Marking;
 use crate::member::Members;
-use crate::notification::{Feed, NotificationProjection};
+use crate::notification::{Feed, FeedOptions, NotificationProjection};
 use crate::platform::broker::{AmqpBroker, AmqpOptions, Broker, DatabaseBroker};
 use crate::platform::clock::Now;
 use crate::platform::config::{Config, DATABASE_BROKER, GeneratorConfig, GeneratorKind};
@@ -45,6 +45,9 @@ const OUTBOX_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::
 
 /// Where the nodes of a cluster tell each other of new events (PostgreSQL's NOTIFY).
 const OUTBOX_CHANNEL: &str = "pullit_outbox";
+
+/// And of stored notifications.
+const NOTIFICATION_CHANNEL: &str = "pullit_notification";
 
 /// Longest time that a message broker may take to confirm a batch, the way to it included.
 const BROKER_PATIENCE: Duration = Duration::from_secs(8);
@@ -165,7 +168,7 @@ impl App {
             tracing::info!(script, "the tables are brought up to date");
         }
         let secrets = secrets(&config)?;
-        let signal = signal(&db);
+        let signal = reaching(&db, OUTBOX_CHANNEL);
         let (storage, folder) = storage(&config, &secrets, &now)?;
         let broker = broker(&config, &db, &now)?;
         let members = Members::new(db.clone(), Arc::clone(&now));
@@ -213,7 +216,13 @@ impl App {
             question_sets.clone(),
             Arc::clone(&learn_stats),
         );
-        let feed = Arc::new(Feed::new(db.clone(), Arc::clone(&now), hub.clone()));
+        let stored = reaching(&db, NOTIFICATION_CHANNEL);
+        let options = FeedOptions {
+            poll: config.limits.notification_poll.duration(),
+            heartbeat: schedulers::heartbeat_interval(&config),
+        };
+        let feed = Feed::new(db.clone(), Arc::clone(&now), hub.clone(), stored, options);
+        let feed = Arc::new(feed);
         let relay = Arc::new(relay(&config, &db, &now, &broker, &learn_stats, &feed)?);
         let keep = config.retention.inbox.duration();
         if keep <= relay.longest_retry() {
@@ -236,7 +245,7 @@ impl App {
             learn_stats,
             relay,
             signal: signal.clone(),
-            feed,
+            feed: Arc::clone(&feed),
             housekeeping: Arc::clone(&housekeeping),
         };
         let locks = locks(&db, &config.node_id);
@@ -276,6 +285,7 @@ impl App {
             members: members.clone(),
             auth: auth.clone(),
             hub: hub.clone(),
+            feed,
         });
         Ok(Self {
             config,
@@ -401,12 +411,12 @@ fn locks(db: &Db, node: &str) -> Arc<dyn LockProvider> {
     }
 }
 
-/// A publish on any node wakes the relay, whichever node has it.
-fn signal(db: &Db) -> Signal {
+/// A signal given on any node is heard on all that listen.
+fn reaching(db: &Db, channel: &str) -> Signal {
     match db.backend() {
         DbBackend::Postgres => {
             let pool = db.write().get_postgres_connection_pool().clone();
-            Signal::reaching(PostgresWake::new(pool, OUTBOX_CHANNEL))
+            Signal::reaching(PostgresWake::new(pool, channel))
         }
         _ => Signal::new(),
     }

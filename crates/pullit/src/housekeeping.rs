@@ -22,6 +22,7 @@ pub struct Retention {
     inbox: TimeDelta,
     audit: TimeDelta,
     notifications: TimeDelta,
+    notifications_per_member: u32,
     tokens: TimeDelta,
     idempotency: TimeDelta,
     uploads: TimeDelta,
@@ -36,6 +37,7 @@ impl From<&Config> for Retention {
             inbox: keep.inbox.delta(),
             audit: keep.audit.delta(),
             notifications: keep.notifications.delta(),
+            notifications_per_member: keep.notifications_per_member,
             tokens: keep.tokens.delta(),
             idempotency: keep.idempotency.delta(),
             uploads: keep.uploads.delta(),
@@ -124,7 +126,29 @@ impl Housekeeping {
                 }
             }
         }
+        pruned += self.excess(fence, cancel).await?;
         Ok(pruned + self.uploads(fence, cancel).await?)
+    }
+
+    /// Notifications beyond the newest of each member; the number deleted.
+    async fn excess(
+        &self,
+        fence: &dyn RunFence,
+        cancel: &CancellationToken,
+    ) -> Result<u64, RunError> {
+        let keep = &self.retention;
+        let (mut member, mut pruned) = (i64::MIN, 0);
+        loop {
+            RunError::unless_stopped(cancel)?;
+            let most = keep.notifications_per_member;
+            let excess = self.feed.prune_excess(member, most, keep.batch, fence);
+            let excess = excess.await?;
+            pruned += excess.pruned;
+            if excess.pruned < u64::from(keep.batch) {
+                return Ok(pruned);
+            }
+            member = excess.next_member;
+        }
     }
 
     /// Deletes one batch of a kind; the number of rows deleted.

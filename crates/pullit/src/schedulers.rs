@@ -16,7 +16,7 @@ use crate::housekeeping::Housekeeping;
 use crate::job_settings::{BadSetting, Defaults, Record, Settings};
 use crate::learn_stats::{LearnStats, Slot};
 use crate::notification::Feed;
-use crate::platform::config::Config;
+use crate::platform::config::{Config, Span};
 use crate::platform::fence::{FenceError, RunFence};
 use crate::platform::run::RunError;
 use crate::question_set::QuestionSets;
@@ -26,6 +26,14 @@ use crate::source::{CleanupError, Sources};
 pub const RELAY: &str = "relayOutboxEvents";
 /// The one job that every node runs for itself.
 pub const HEARTBEAT: &str = "sendHeartbeat";
+
+const HEARTBEAT_RATE: Duration = Duration::from_secs(3);
+
+/// From one heartbeat to the next, as configured.
+pub fn heartbeat_interval(config: &Config) -> Duration {
+    let every = config.job(HEARTBEAT).every;
+    every.map_or(HEARTBEAT_RATE, Span::duration)
+}
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -78,7 +86,7 @@ pub fn jobs(config: &Config, rooms: &Rooms) -> Result<Vec<Job>, BadSetting> {
         of.job(RELAY,                                Defaults::delay(SECOND,          5 * SECOND, Duration::ZERO, Cluster, Skip, 3, SECOND,     FailuresAndManual))?
             .does(rooms, |c, r, _| async move { relay(&c, &r).await }),
         // 4.2 NotificationEventService: a heartbeat to every open stream of this node.
-        of.job(HEARTBEAT,                            Defaults::rate(3 * SECOND,       3 * SECOND, Duration::ZERO, Node,    Skip, 3, SECOND,     FailuresAndManual))?
+        of.job(HEARTBEAT,                            Defaults::rate(HEARTBEAT_RATE,   3 * SECOND, Duration::ZERO, Node,    Skip, 3, SECOND,     FailuresAndManual))?
             .does(rooms, |_, r, _| async move { Ok(r.feed.heartbeat()) }),
         // Ours: history is kept for its time and not for ever.
         of.job("pruneHistory",                       Defaults::cron("0 30 4 * * *",   2 * MINUTE, MINUTE,      Cluster, Skip,    3, SECOND,     Always))?

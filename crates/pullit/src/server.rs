@@ -160,12 +160,16 @@ impl Running {
         let mut workers = vec![tokio::spawn(telemetry::sum_up(cancel.clone()))];
         let mut http = None;
         if roles.api {
-            // Taken before anybody can subscribe: what is stored from now on is sent.
-            let newest = app.rooms.feed.newest().await?;
             let (feed, stop) = (app.rooms.feed.clone(), cancel.clone());
             workers.push(kept("notification feed", cancel.clone(), move || {
                 let (feed, stop) = (feed.clone(), stop.clone());
-                async move { feed.run(newest, stop).await }
+                async move { feed.run(stop).await }
+            }));
+            let (feed, stop) = (app.rooms.feed.clone(), cancel.clone());
+            let what = "notifications of other nodes";
+            workers.push(kept(what, cancel.clone(), move || {
+                let (feed, stop) = (feed.clone(), stop.clone());
+                async move { feed.hear(stop).await }
             }));
             let (hub, members) = (app.hub.clone(), app.members.clone());
             workers.push(tokio::spawn(keep_out(hub, members, cancel.clone())));

@@ -41,6 +41,13 @@ impl Frame {
         Self::finish(text)
     }
 
+    /// An id alone, which the client remembers as if an event had brought it. No event reaches the page.
+    /// A line break in it ends it.
+    pub fn id(id: &str) -> Self {
+        let id = id.lines().next().unwrap_or_default();
+        Self::finish(format!("id: {id}\n"))
+    }
+
     /// Tells the client how long to wait before it reconnects. No event reaches the page.
     pub fn retry(wait: Duration) -> Self {
         Self::finish(format!("retry: {}\n", wait.as_millis()))

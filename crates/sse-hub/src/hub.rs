@@ -150,6 +150,16 @@ impl<K: Eq + Hash + Clone> Hub<K> {
         streams.len()
     }
 
+    /// Whether the key has a stream that is to receive.
+    pub fn is_connected(&self, key: &K) -> bool {
+        self.shared.registry.shard(key).contains_key(key)
+    }
+
+    /// Whether no stream is open at all.
+    pub fn is_empty(&self) -> bool {
+        self.shared.open.load(SeqCst) == 0
+    }
+
     /// The keys that have at least one stream, in no order.
     pub fn connected_keys(&self) -> Vec<K> {
         let mut keys = Vec::new();

@@ -25,6 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth::Auth;
 use crate::member::Members;
+use crate::notification::Feed;
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
 
@@ -61,6 +62,8 @@ pub struct AdminParts {
     pub auth: Auth,
     /// The event streams of this process.
     pub hub: sse_hub::Hub<i64>,
+    /// What feeds them.
+    pub feed: Arc<Feed>,
 }
 
 impl std::fmt::Debug for AdminParts {

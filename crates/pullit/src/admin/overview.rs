@@ -93,6 +93,6 @@ async fn overview(
         operator_id: operator.id,
         jobs: jobs.into_iter().map(ConsoleJob::from).collect(),
         outbox: admin.outbox_summary().await?,
-        sse: admin.parts.hub.stats().into(),
+        sse: Streams::of(&admin),
     }))
 }

@@ -1,14 +1,16 @@
 //! `/admin/api/sse`
 
+use std::time::Duration;
+
 use axum::extract::State;
 use serde::Serialize;
-use sse_hub::HubStats;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Admin;
 use super::operator::Operator;
+use crate::notification;
 use crate::platform::http::Json;
 
 pub(super) fn routes() -> OpenApiRouter<Admin> {
@@ -37,6 +39,30 @@ pub(super) struct Streams {
     refused_draining: u64,
     /// The node is shutting down and takes no new streams.
     draining: bool,
+    /// From stored to given to the member's streams, in milliseconds, by the clocks of the node that stored and of this one.
+    delivery_millis: Times,
+    /// How much later than its interval a heartbeat came after the one before, in milliseconds.
+    heartbeat_lag_millis: Times,
+}
+
+/// Of one kind of time.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Times {
+    /// The last one.
+    last: f64,
+    /// The longest.
+    longest: f64,
+}
+
+impl From<notification::Times> for Times {
+    fn from(times: notification::Times) -> Self {
+        let millis = |time: Duration| time.as_secs_f64() * 1_000.0;
+        Self {
+            last: millis(times.last),
+            longest: millis(times.longest),
+        }
+    }
 }
 
 /// Why the node ended streams.
@@ -57,8 +83,9 @@ pub(super) struct EndedStreams {
     draining: u64,
 }
 
-impl From<HubStats> for Streams {
-    fn from(stats: HubStats) -> Self {
+impl Streams {
+    pub(super) fn of(admin: &Admin) -> Self {
+        let (stats, feed) = (admin.parts.hub.stats(), admin.parts.feed.stats());
         Self {
             connections: stats.connections,
             members: stats.keys,
@@ -76,6 +103,8 @@ impl From<HubStats> for Streams {
             refused_full: stats.refused_full,
             refused_draining: stats.refused_draining,
             draining: stats.draining,
+            delivery_millis: feed.delivery.into(),
+            heartbeat_lag_millis: feed.heartbeat_lag.into(),
         }
     }
 }
@@ -84,5 +113,5 @@ impl From<HubStats> for Streams {
 #[utoipa::path(get, path = "/admin/api/sse", tag = "admin", security(("bearer" = [])),
     responses((status = 200, body = Streams), (status = 401, description = "A_001, A_002"), (status = 403, description = "A_005")))]
 async fn streams(State(admin): State<Admin>, _: Operator) -> Json<Streams> {
-    Json(admin.parts.hub.stats().into())
+    Json(Streams::of(&admin))
 }

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::feed::{Feed, MOST_REPLAYED, frame};
-use super::store;
+use super::feed::{Feed, Progress, frame};
+use super::history::{self, Missed};
 use crate::platform::http::{ApiError, Caller, Query};
 
 /// A client that finds no place waits this long before it asks again.
@@ -57,6 +57,14 @@ async fn subscribe(
         .map(str::to_owned)
         .or(resume.last_event_id)
         .filter(|id| !id.trim().is_empty());
+    // What is stored by now is history: it comes from the store and does not fill the queue of what is live.
+    let Some(progress) = feed.fresh().await else {
+        tracing::warn!(
+            member = caller.id(),
+            "the notifications could not be looked at in time; the client of a stream comes back for it"
+        );
+        return stream_response(Body::from(sse_hub::refusal_body(FAULT_RETRY)));
+    };
     // Subscribe first, then read the store: what is stored meanwhile is in one of the two or in both, and is sent once.
     let mut stream = match feed.hub.subscribe(caller.id()) {
         Ok(stream) => stream,
@@ -67,13 +75,14 @@ async fn subscribe(
     };
     match last {
         None => {
+            from_now_on(&feed, &mut stream);
             let text = format!("EventStream Created. userId: {}", caller.id());
             stream.first(Frame::event("handShakeComplete", None, &text));
         }
         Some(last) => {
             stream.first(Frame::event("reconnection", None, "connection established"));
             // Any status but 200 would end a browser's EventSource for good.
-            if let Err(error) = replay(&feed, &mut stream, caller.id(), last.trim()).await {
+            if let Err(error) = replay(&feed, &mut stream, last.trim(), progress).await {
                 tracing::warn!(member = caller.id(), %error, "the history of a stream could not be read; its client comes back for it");
                 return stream_response(Body::from(sse_hub::refusal_body(FAULT_RETRY)));
             }
@@ -91,24 +100,32 @@ async fn subscribe(
 async fn replay(
     feed: &Feed,
     stream: &mut Subscription<i64>,
-    member: i64,
     last: &str,
+    progress: Progress,
 ) -> Result<(), DbErr> {
-    let db = feed.db.read();
-    let known = match last.parse::<i64>() {
-        Ok(id) if store::is_members(db, id, member).await? => Some(id),
-        _ => None,
-    };
-    if let Some(id) = known {
-        let missed = store::of_member_after(db, member, id, MOST_REPLAYED + 1).await?;
-        if missed.len() as i64 <= MOST_REPLAYED {
-            stream.resume_after(id);
-            stream.replay(missed.iter().map(|n| (n.id, frame(n))).collect());
-            return Ok(());
+    // Read after subscribing: what is above comes live.
+    let settled = feed.settled();
+    match history::missed(feed, *stream.key(), last, progress, settled).await? {
+        Some(Missed {
+            after,
+            notifications,
+        }) => {
+            stream.resume_after(after);
+            stream.replay(notifications.iter().map(|n| (n.id, frame(n))).collect());
+        }
+        None => {
+            from_now_on(feed, stream);
+            stream.first(Frame::event("resync", None, "reload"));
         }
     }
-    stream.first(Frame::event("resync", None, "reload"));
     Ok(())
+}
+
+/// Sends what is stored from now on, and says where that is: a client that is cut off before its first notification misses none.
+fn from_now_on(feed: &Feed, stream: &mut Subscription<i64>) {
+    let settled = feed.settled();
+    stream.first(history::place(settled));
+    stream.resume_after(settled);
 }
 
 fn stream_response(body: Body) -> Result<Response, ApiError> {

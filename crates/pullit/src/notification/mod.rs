@@ -2,11 +2,17 @@
 
 mod door;
 mod feed;
+mod history;
 pub mod http;
+mod measures;
 mod message;
 mod projection;
+mod retention;
+mod settled;
 mod store;
 
 pub use door::keep_out;
-pub use feed::Feed;
+pub use feed::{Feed, FeedOptions};
+pub use measures::{FeedStats, Times};
 pub use projection::NotificationProjection;
+pub use retention::Excess;

@@ -1,7 +1,10 @@
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult};
 
-use crate::platform::sql::{Dialects, SqlExt};
+use super::settled::Look;
+use crate::platform::sql::{Dialects, SqlExt, id_list};
 
 /// A notification as the database has it.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -10,6 +13,23 @@ pub(super) struct Notification {
     pub(super) member_id: i64,
     pub(super) event_name: String,
     pub(super) payload: serde_json::Value,
+    pub(super) created_at: DateTime<Utc>,
+}
+
+/// Whose a notification is.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub(super) struct Owned {
+    pub(super) id: i64,
+    pub(super) member_id: i64,
+}
+
+/// What is kept around an id that a client says it has.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub(super) struct Kept {
+    /// The id is that of a kept notification of the member.
+    pub(super) own: bool,
+    /// Nothing of the member's with a larger id was ever pruned.
+    pub(super) whole: bool,
 }
 
 const INSERT: Dialects = Dialects {
@@ -21,13 +41,48 @@ const INSERT: Dialects = Dialects {
          FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS item (value, place) \
          JOIN member m ON m.id = (value ->> 'memberId')::bigint ORDER BY place",
 };
-const AFTER: &str = "SELECT id, member_id, event_name, payload FROM notification WHERE id > $1 ORDER BY id LIMIT $2";
-const OF_MEMBER_AFTER: &str = "SELECT id, member_id, event_name, payload FROM notification \
-     WHERE member_id = $1 AND id > $2 ORDER BY id LIMIT $3";
-const IS_MEMBERS: &str = "SELECT 1 FROM notification WHERE id = $1 AND member_id = $2";
-const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM notification";
-const PRUNE: &str = "DELETE FROM notification WHERE id IN \
-     (SELECT id FROM notification WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+// The statement's snapshot is taken before the locks are read: who wrote then and has no lock now has committed, and the next statement sees
+// what. In SQLite the order of the commits is the order of the ids.
+const LOOK: Dialects = Dialects {
+    sqlite: "SELECT coalesce(max(id), 0) AS newest, '[]' AS writers FROM notification",
+    postgres: "SELECT coalesce(max(id), 0) AS newest, \
+             coalesce((SELECT jsonb_agg(DISTINCT virtualtransaction) FROM pg_locks \
+                 WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted AND relation = 'notification'::regclass \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())), '[]')::text AS writers \
+         FROM notification",
+};
+const OWNERS: &str =
+    "SELECT id, member_id FROM notification WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";
+const BY_IDS: Dialects = Dialects {
+    sqlite: "SELECT id, member_id, event_name, payload, created_at FROM notification \
+         WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id",
+    postgres: "SELECT id, member_id, event_name, payload, created_at FROM notification \
+         WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint) ORDER BY id",
+};
+const OF_MEMBER: &str = "SELECT id, member_id, event_name, payload, created_at FROM notification \
+     WHERE member_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4";
+const KEPT: &str = "SELECT EXISTS (SELECT 1 FROM notification WHERE id = $2 AND member_id = $1) AS own, \
+     NOT EXISTS (SELECT 1 FROM notification_horizon WHERE member_id = $1 AND pruned_to > $2) AS whole";
+const OLD: &str =
+    "SELECT id FROM notification WHERE created_at < $1 ORDER BY created_at, id LIMIT $2";
+// Both windows follow the index on (member_id, id), so that a batch reads no further than it needs.
+const EXCESS: &str = "SELECT id, member_id FROM \
+         (SELECT id, member_id, count(*) OVER (PARTITION BY member_id) - row_number() OVER (PARTITION BY member_id ORDER BY id) AS newer \
+          FROM notification WHERE member_id >= $1) ranked \
+     WHERE newer >= $2 ORDER BY member_id, id LIMIT $3";
+const RAISE_HORIZON: Dialects = Dialects {
+    sqlite: "INSERT INTO notification_horizon (member_id, pruned_to) \
+         SELECT member_id, max(id) FROM notification WHERE id IN (SELECT value FROM json_each($1)) GROUP BY member_id ORDER BY member_id \
+         ON CONFLICT (member_id) DO UPDATE SET pruned_to = max(pruned_to, excluded.pruned_to)",
+    postgres: "INSERT INTO notification_horizon (member_id, pruned_to) \
+         SELECT member_id, max(id) FROM notification \
+         WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint) GROUP BY member_id ORDER BY member_id \
+         ON CONFLICT (member_id) DO UPDATE SET pruned_to = greatest(notification_horizon.pruned_to, excluded.pruned_to)",
+};
+const DELETE: Dialects = Dialects {
+    sqlite: "DELETE FROM notification WHERE id IN (SELECT value FROM json_each($1))",
+    postgres: "DELETE FROM notification WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
+};
 
 /// Stores what members are told, in this order. Members who are gone are passed over.
 pub(super) async fn insert(
@@ -39,48 +94,88 @@ pub(super) async fn insert(
         .await
 }
 
-pub(super) async fn after(
-    c: &impl ConnectionTrait,
-    id: i64,
-    limit: i64,
-) -> Result<Vec<Notification>, DbErr> {
-    c.rows(AFTER, vec![id.into(), limit.into()]).await
+/// The newest id that is committed, and who may still commit a smaller one.
+pub(super) async fn look(c: &impl ConnectionTrait) -> Result<Look, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        newest: i64,
+        writers: String,
+    }
+    let row = c.row::<Row, _>(LOOK, Vec::new()).await?;
+    let row =
+        row.ok_or_else(|| DbErr::RecordNotFound("a look at the notifications gave no row".into()))?;
+    let writers: HashSet<String> = serde_json::from_str(&row.writers)
+        .map_err(|error| DbErr::Type(format!("pg_locks: {error}")))?;
+    Ok(Look {
+        newest: row.newest,
+        writers,
+    })
 }
 
-pub(super) async fn of_member_after(
+/// Whose the notifications after one id and up to another are, in order.
+pub(super) async fn owners(
+    c: &impl ConnectionTrait,
+    after: i64,
+    to: i64,
+    limit: i64,
+) -> Result<Vec<Owned>, DbErr> {
+    c.rows(OWNERS, vec![after.into(), to.into(), limit.into()])
+        .await
+}
+
+/// These notifications, in order.
+pub(super) async fn by_ids(
+    c: &impl ConnectionTrait,
+    ids: &[i64],
+) -> Result<Vec<Notification>, DbErr> {
+    c.rows(BY_IDS, vec![id_list(ids)]).await
+}
+
+/// The first of a member's after one id and up to another.
+pub(super) async fn of_member(
     c: &impl ConnectionTrait,
     member_id: i64,
-    id: i64,
+    after: i64,
+    to: i64,
     limit: i64,
 ) -> Result<Vec<Notification>, DbErr> {
-    c.rows(
-        OF_MEMBER_AFTER,
-        vec![member_id.into(), id.into(), limit.into()],
-    )
-    .await
+    let values = vec![member_id.into(), after.into(), to.into(), limit.into()];
+    c.rows(OF_MEMBER, values).await
 }
 
-/// Whether this id is a kept notification of this member.
-pub(super) async fn is_members(
-    c: &impl ConnectionTrait,
-    id: i64,
-    member_id: i64,
-) -> Result<bool, DbErr> {
-    let found = c
-        .scalar::<i32, _>(IS_MEMBERS, vec![id.into(), member_id.into()])
-        .await?;
-    Ok(found.is_some())
+/// What is kept around this id.
+pub(super) async fn kept(c: &impl ConnectionTrait, member_id: i64, id: i64) -> Result<Kept, DbErr> {
+    let kept = c.row(KEPT, vec![member_id.into(), id.into()]).await?;
+    kept.ok_or_else(|| DbErr::RecordNotFound("no answer about a notification".into()))
 }
 
-pub(super) async fn newest(c: &impl ConnectionTrait) -> Result<i64, DbErr> {
-    Ok(c.scalar(NEWEST, Vec::new()).await?.unwrap_or_default())
-}
-
-pub(super) async fn prune(
+/// The oldest of those stored before a time.
+pub(super) async fn old(
     tx: &DatabaseTransaction,
     before: DateTime<Utc>,
-    batch: u32,
-) -> Result<u64, DbErr> {
-    tx.run(PRUNE, vec![before.into(), i64::from(batch).into()])
+    limit: u32,
+) -> Result<Vec<i64>, DbErr> {
+    tx.scalars(OLD, vec![before.into(), i64::from(limit).into()])
         .await
+}
+
+/// Those of members from `member` on that have `newest` newer ones of the same member, by member.
+pub(super) async fn excess(
+    tx: &DatabaseTransaction,
+    member: i64,
+    newest: u32,
+    limit: u32,
+) -> Result<Vec<Owned>, DbErr> {
+    let values = vec![
+        member.into(),
+        i64::from(newest).into(),
+        i64::from(limit).into(),
+    ];
+    tx.rows(EXCESS, values).await
+}
+
+/// Deletes these notifications and remembers, for each member, up to where; the number deleted.
+pub(super) async fn prune(tx: &DatabaseTransaction, ids: &[i64]) -> Result<u64, DbErr> {
+    tx.run(RAISE_HORIZON, vec![id_list(ids)]).await?;
+    tx.run(DELETE, vec![id_list(ids)]).await
 }

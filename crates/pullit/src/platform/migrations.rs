@@ -47,6 +47,14 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../../migrations/postgres/0004_generation_turn.sql"),
         },
     },
+    Migration {
+        version: 5,
+        name: "notification_horizon",
+        script: Dialects {
+            sqlite: include_str!("../../migrations/sqlite/0005_notification_horizon.sql"),
+            postgres: include_str!("../../migrations/postgres/0005_notification_horizon.sql"),
+        },
+    },
 ];
 
 const CREATE_RECORD: Dialects = Dialects {

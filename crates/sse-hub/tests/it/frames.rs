@@ -52,6 +52,14 @@ fn a_comment_and_a_retry_are_no_events() {
 }
 
 #[test]
+fn an_id_alone_is_no_event_and_is_remembered() {
+    let frame = Frame::id("since-41");
+    assert_eq!(frame.as_bytes(), "id: since-41\n\n");
+    assert_eq!(parse(&frame), []);
+    assert_eq!(Frame::id("a\ndata: forged").as_bytes(), "id: a\n\n");
+}
+
+#[test]
 fn a_refusal_is_a_retry_within_its_range_and_nothing_else() {
     for _ in 0..100 {
         let mut parser = Parser::default();

@@ -150,6 +150,10 @@ const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
 const shortClock = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const numbers = new Intl.NumberFormat();
 
+function pair({ last, longest }) {
+  return `${numbers.format(Math.round(last))} ms, ${numbers.format(Math.round(longest))} ms`;
+}
+
 function span(seconds) {
   const s = Math.max(0, Math.round(seconds));
   if (s < 60) return `${s} s`;
@@ -407,6 +411,8 @@ function drawStreams() {
     ["Members connected", numbers.format(sse.members)],
     ["Notifications sent", numbers.format(sse.eventsSent)],
     ["Heartbeats sent", numbers.format(sse.heartbeatsSent)],
+    ["Delivery, last and longest", pair(sse.deliveryMillis)],
+    ["Heartbeat late, last and longest", pair(sse.heartbeatLagMillis)],
     ["Left on their own", numbers.format(sse.left)],
     ["Ended by the node", cut.join(", ") || "0"],
     ["Refused", numbers.format(sse.refusedFull + sse.refusedDraining)],

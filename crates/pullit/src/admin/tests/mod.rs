@@ -26,6 +26,7 @@ use utoipa::openapi::OpenApi;
 use super::{Admin, AdminParts, routes};
 use crate::auth::{AccessTokens, Auth, AuthOptions, Secrets};
 use crate::member::{CreateMember, Members};
+use crate::notification::{Feed, FeedOptions};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
 use crate::platform::http::Identify;
@@ -108,6 +109,17 @@ impl World {
             .unwrap();
         let signal = ::outbox::Signal::new();
         let hub = Hub::new(HubOptions::default());
+        let options = FeedOptions {
+            poll: Duration::from_secs(5),
+            heartbeat: Duration::from_secs(3),
+        };
+        let feed = Feed::new(
+            db.clone(),
+            Arc::clone(&now),
+            hub.clone(),
+            signal.clone(),
+            options,
+        );
         let mut admin = Admin::new(AdminParts {
             scheduler: scheduler.clone(),
             locks,
@@ -117,6 +129,7 @@ impl World {
             members: members.clone(),
             auth: auth.clone(),
             hub: hub.clone(),
+            feed: Arc::new(feed),
         });
         admin.patience = patience;
         let identify: Arc<dyn Identify> = Arc::new(auth.clone());

@@ -145,6 +145,7 @@ impl Default for LimitsConfig {
             prune_batch: 5_000,
             streams_per_member: 8,
             streams: 20_000,
+            notification_poll: Span::seconds(5),
         }
     }
 }
@@ -156,6 +157,7 @@ impl Default for RetentionConfig {
             inbox: Span::days(14),
             audit: Span::days(365),
             notifications: Span::days(30),
+            notifications_per_member: 1_000,
             tokens: Span::days(7),
             idempotency: Span::hours(24),
             uploads: Span::hours(24),

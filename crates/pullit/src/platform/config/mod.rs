@@ -69,7 +69,8 @@ pub struct Config {
 pub struct DatabaseConfig {
     /// `sqlite://PATH` or `postgres://…`; empty: `pullit.db` in the data folder.
     pub url: String,
-    /// Most connections in the pool of this process. A node with the relay role keeps one more, to be woken (PostgreSQL).
+    /// Most connections in the pool of this process. To be woken, a node keeps one more for each of the roles relay and api
+    /// (PostgreSQL).
     pub max_connections: u32,
 }
 
@@ -195,6 +196,9 @@ pub struct LimitsConfig {
     pub streams_per_member: usize,
     /// Event streams of this node.
     pub streams: usize,
+    /// How often a node looks for new notifications unasked (PostgreSQL). It is woken when there are any, so this is for what a script stored,
+    /// and for poolers that let no wake-up through.
+    pub notification_poll: Span,
 }
 
 /// `[retention]`
@@ -207,8 +211,10 @@ pub struct RetentionConfig {
     pub inbox: Span,
     /// Who replayed or discarded which dead event.
     pub audit: Span,
-    /// Notifications.
+    /// Notifications; a client that was away for longer is told to load its state anew.
     pub notifications: Span,
+    /// Notifications of one member, the newest, however young the others are.
+    pub notifications_per_member: u32,
     /// Refresh tokens after their end.
     pub tokens: Span,
     /// Remembered answers of idempotent requests.

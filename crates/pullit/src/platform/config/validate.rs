@@ -114,6 +114,7 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
         ("worker.lease", config.worker.lease),
         ("generator.timeout", config.generator.timeout),
         ("limits.pending_timeout", config.limits.pending_timeout),
+        ("limits.notification_poll", config.limits.notification_poll),
     ] {
         if span.duration().is_zero() {
             return refuse(format!("{name} must be longer than 0"));
@@ -148,6 +149,10 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             config.limits.outbox_attempts as usize,
         ),
         ("limits.prune_batch", config.limits.prune_batch as usize),
+        (
+            "retention.notifications_per_member",
+            config.retention.notifications_per_member as usize,
+        ),
         (
             "database.max_connections",
             config.database.max_connections as usize,

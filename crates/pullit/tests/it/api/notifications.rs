@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use pullit::platform::config::Span;
 use pullit::platform::sql::{Dialects, SqlExt};
 use pullit::server::Roles;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use testkit::http::Client;
 use testkit::sse::{SseEvent, SseReader};
@@ -39,6 +41,25 @@ async fn next(stream: &mut SseReader) -> SseEvent {
             return event;
         }
     }
+}
+
+/// Stores a notification as a script does, which wakes nobody.
+const STORE: Dialects = Dialects {
+    sqlite: "INSERT INTO notification (member_id, event_name, payload) \
+        VALUES ($1, 'questionSetCreationComplete', json_object('questionSetId', $2))",
+    postgres: "INSERT INTO notification (member_id, event_name, payload) \
+        VALUES ($1, 'questionSetCreationComplete', jsonb_build_object('questionSetId', $2))",
+};
+
+async fn store(c: &impl ConnectionTrait, member: i64, set: i64) {
+    let stored = c.run(STORE, vec![member.into(), set.into()]).await.unwrap();
+    assert_eq!(stored, 1);
+}
+
+/// A node that is asleep unless it is woken.
+fn only_woken() -> Setup {
+    let setup = Setup::new().generator(StubGenerator::new());
+    setup.config(|config| config.limits.notification_poll = Span::hours(1))
 }
 
 async fn shake_hands(member: &Member) -> SseReader {
@@ -369,4 +390,169 @@ testkit::on_each_database! {
         out.set_bearer(member.client.bearer().as_deref());
         assert_eq!(out.get("/api/notifications/subscribe").await.status.as_u16(), 403);
     }
+
+    async fn who_is_cut_off_before_the_first_notification_misses_none(db: testkit::Database) {
+        let server = quick(db).await;
+        let member = server.member("a@pullit.test").await;
+        let source = server.ready_source(member.id, "text").await;
+        one_more(&server, &member, source).await;
+        let mut stream = shake_hands(&member).await;
+        // What a browser would come back with: a place, and no notification's number.
+        let place = stream.last_event_id().unwrap().to_owned();
+        assert!(place.parse::<i64>().is_err(), "{place}");
+        stream.next_named("heartbeat").await;
+        drop(stream);
+        let missed = [one_more(&server, &member, source).await, one_more(&server, &member, source).await];
+        for _ in 0..2 {
+            let mut back = member.stream_after(Some(&place)).await;
+            assert_eq!(back.next().await.event, "reconnection");
+            for set in missed {
+                assert_eq!(told(&next(&mut back).await), set);
+            }
+        }
+        // The place in a database that is long gone.
+        let mut lost = member.stream_after(Some("since-999999")).await;
+        assert_eq!(lost.next().await.event, "reconnection");
+        assert_eq!(next(&mut lost).await.event, "resync");
+        // Once is enough: from there it goes on.
+        let place = lost.last_event_id().unwrap().to_owned();
+        drop(lost);
+        let set = one_more(&server, &member, source).await;
+        let mut back = member.stream_after(Some(&place)).await;
+        assert_eq!(back.next().await.event, "reconnection");
+        assert_eq!(told(&next(&mut back).await), set);
+    }
+
+    async fn what_was_pruned_after_the_clients_id_is_answered_with_resync(db: testkit::Database) {
+        let clock = TestClock::running();
+        let setup = Setup::new().generator(StubGenerator::new()).clock(clock.clone());
+        let server = setup.config(|config| config.retention.notifications_per_member = 3).start(db).await;
+        let member = server.member("a@pullit.test").await;
+        let stranger = server.member("b@pullit.test").await;
+        let (source, theirs) = (server.ready_source(member.id, "text").await, server.ready_source(stranger.id, "text").await);
+        let fresh = shake_hands(&member).await;
+        let place = fresh.last_event_id().unwrap().to_owned();
+        let mut last = shake_hands(&stranger).await;
+        one_more(&server, &stranger, theirs).await;
+        let foreign = next(&mut last).await.id.unwrap();
+        for _ in 0..5 {
+            one_more(&server, &member, source).await;
+        }
+        let of_member = "SELECT id FROM notification WHERE member_id = $1 ORDER BY id";
+        let ids = server.app.db.read().scalars::<i64, _>(of_member, vec![member.id.into()]).await.unwrap();
+        assert_eq!(server.ran("pruneHistory").await, 2);
+        for (id, missed) in [(place.clone(), None), (ids[0].to_string(), None), (ids[1].to_string(), None), (ids[2].to_string(), Some(2)), (ids[4].to_string(), Some(0))] {
+            let mut stream = member.stream_after(Some(&id)).await;
+            assert_eq!(stream.next().await.event, "reconnection", "{id}");
+            match missed {
+                None => assert_eq!(next(&mut stream).await.event, "resync", "{id}"),
+                Some(missed) => {
+                    for id in &ids[5 - missed..] {
+                        assert_eq!(next(&mut stream).await.id, Some(id.to_string()));
+                    }
+                    assert_eq!(stream.next().await.event, "heartbeat", "{id}");
+                }
+            }
+        }
+        // By age, one in the middle, with a clock that went back: the row of the id is kept, and yet one after it is gone.
+        let old = "UPDATE notification SET created_at = $1 WHERE id = $2";
+        server.change(old, vec![(clock.time() - TimeDelta::days(31)).into(), ids[3].into()]).await;
+        assert_eq!(server.ran("pruneHistory").await, 1);
+        for (id, resync) in [(ids[2], true), (ids[4], false)] {
+            let mut stream = member.stream_after(Some(&id.to_string())).await;
+            assert_eq!(stream.next().await.event, "reconnection", "{id}");
+            assert_eq!(stream.next().await.event == "resync", resync, "{id}");
+        }
+        // Nobody else lost anything.
+        let mut other = stranger.stream_after(Some(&foreign)).await;
+        assert_eq!(other.next().await.event, "reconnection");
+        assert_eq!(other.next().await.event, "heartbeat");
+    }
+
+    async fn a_member_who_is_banned_elsewhere_or_by_a_script_loses_the_streams_here_too(db: testkit::Database) {
+        let here = quick(db).await;
+        let there = Setup::new().generator(StubGenerator::new()).start_beside(&here).await;
+        let admin = there.admin("admin@pullit.test").await;
+        let mut untouched = shake_hands(&here.member("c@pullit.test").await).await;
+        for (email, by_script) in [("a@pullit.test", false), ("b@pullit.test", true)] {
+            let member = here.member(email).await;
+            let mut stream = shake_hands(&member).await;
+            if by_script {
+                here.change("UPDATE member SET status = 'BANNED' WHERE id = $1", vec![member.id.into()]).await;
+            } else {
+                let path = format!("/admin/api/members/{}/ban", member.id);
+                admin.client.post(&path, &json!({})).await.expect(204);
+            }
+            stream.rest().await;
+        }
+        untouched.next_named("heartbeat").await;
+    }
+}
+
+#[tokio::test]
+async fn a_notification_wakes_every_node_and_a_listener_that_was_cut_reads_what_it_missed() {
+    let working = only_woken()
+        .start(testkit::Database::postgres().await)
+        .await;
+    let api = Roles {
+        worker: false,
+        relay: false,
+        scheduler: false,
+        api: true,
+    };
+    let listening = only_woken().roles(api).start_beside(&working).await;
+    let member = working.member("a@pullit.test").await;
+    let there = listening.member("a@pullit.test").await;
+    let source = working.ready_source(member.id, "text").await;
+    let mut streams = [shake_hands(&member).await, shake_hands(&there).await];
+    let listeners = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %pullit_notification%'";
+    working.until_number(listeners, 2).await;
+    for _ in 0..3 {
+        let set = one_more(&working, &member, source).await;
+        for stream in &mut streams {
+            assert_eq!(told(&next(stream).await), set);
+        }
+    }
+    for set in 1..=3 {
+        store(working.app.db.write(), member.id, set).await;
+        let cut = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity \
+            WHERE datname = current_database() AND query LIKE 'LISTEN %pullit_notification%'";
+        assert_eq!(working.number(cut).await, 2);
+        for stream in &mut streams {
+            assert_eq!(told(&next(stream).await), set);
+        }
+        working.until_number(listeners, 2).await;
+    }
+}
+
+#[tokio::test]
+async fn a_smaller_id_that_commits_after_a_larger_one_is_sent_before_it() {
+    let server = quick(testkit::Database::postgres().await).await;
+    let member = server.member("a@pullit.test").await;
+    let stranger = server.member("b@pullit.test").await;
+    store(server.app.db.write(), member.id, 1).await;
+    let mut stream = shake_hands(&member).await;
+    let place = stream.last_event_id().unwrap().to_owned();
+    let late = server.app.db.begin().await.unwrap();
+    store(&late, member.id, 2).await;
+    let early = server.app.db.begin().await.unwrap();
+    store(&early, member.id, 3).await;
+    store(&early, stranger.id, 4).await;
+    early.commit().await.unwrap();
+    // Both doors wait: that to an open stream, and that to a client that comes back, which looks at the store itself.
+    let mut back = member.stream_after(Some(&place)).await;
+    assert_eq!(back.next().await.event, "reconnection");
+    for stream in [&mut back, &mut stream] {
+        assert_eq!(stream.next().await.event, "heartbeat");
+    }
+    // A writer who comes later is not waited for.
+    let open = server.app.db.begin().await.unwrap();
+    store(&open, stranger.id, 5).await;
+    late.commit().await.unwrap();
+    for stream in [&mut back, &mut stream] {
+        for set in [2, 3] {
+            assert_eq!(told(&next(stream).await), set);
+        }
+    }
+    open.rollback().await.unwrap();
 }

@@ -66,6 +66,27 @@ testkit::on_each_database! {
         assert_eq!(bench.run(PRUNE).await.affected, 7);
     }
 
+    async fn a_member_keeps_so_many_notifications_and_no_more(db: testkit::Database) {
+        let bench = Bench::with(db, "2026-11-22T19:30:00Z", |config| {
+            config.limits.prune_batch = 2;
+            config.retention.notifications_per_member = 3;
+        })
+        .await;
+        bench.members(1..=4).await;
+        // Mixed, as they come: 9 of one member, 3 of another, 4 of a third, none of the fourth.
+        let members = [1, 2, 1, 1, 3, 2, 1, 3, 1, 1, 3, 1, 2, 1, 3, 1];
+        for (member, id) in members.iter().zip(1..) {
+            let time = literal((bench.app.now)());
+            let sql = format!("INSERT INTO notification (id, member_id, event_name, payload, created_at) VALUES ({id}, {member}, 'x', '{{}}', {time})");
+            bench.sql(&sql).await;
+        }
+        assert_eq!(bench.run(PRUNE).await.affected, 7);
+        assert_eq!(bench.numbers("SELECT id FROM notification ORDER BY id").await, [2, 6, 8, 11, 12, 13, 14, 15, 16]);
+        assert_eq!(bench.numbers("SELECT member_id FROM notification_horizon ORDER BY member_id").await, [1, 3]);
+        assert_eq!(bench.numbers("SELECT pruned_to FROM notification_horizon ORDER BY member_id").await, [10, 5]);
+        assert_eq!(bench.run(PRUNE).await.affected, 0);
+    }
+
     async fn the_mark_of_a_dead_letter_is_kept_for_as_long_as_it_can_be_replayed(db: testkit::Database) {
         let bench = Bench::on(db, "2026-11-22T19:30:00Z").await;
         for (n, status) in [(1, "DEAD"), (2, "PENDING")] {
