@@ -3,7 +3,8 @@
 # `set -euo pipefail` and set `me` to their name, for messages.
 #
 # Where a server keeps its data matters for benchmarks only: with `durable=yes` commits reach the disk.
-# `rabbitmq=no` leaves out the one that takes a core for many seconds to start.
+# `rabbitmq=no` leaves out the one that takes a core for many seconds to start. `browser=yes` brings what the
+# test in a browser needs.
 
 # Every background job gets a process group of its own, so that it can be stopped whole and a
 # Ctrl-C reaches this script first.
@@ -13,6 +14,7 @@ scratch=
 drop_ins=()
 durable=${durable:-no}
 rabbitmq=${rabbitmq:-yes}
+browser=${browser:-no}
 
 say() { printf '==> %s\n' "$*" >&2; }
 
@@ -346,6 +348,40 @@ await_rabbitmq() {
     export PULLIT_TEST_AMQP_URL="amqp://guest:guest@127.0.0.1:$rabbitmq_port/%2f"
 }
 
+# ---------------------------------------------------------------- a browser, and the front end's event source
+
+find_chromium() { command -v chromium; }
+
+find_npm() { command -v npm; }
+
+event_source=event-source-polyfill-1.0.31
+event_source_sha512=e0825222d812ff8d48c4de5454056e032733c1917b64812c3355c0a14cc81c0e80fb1ceeb04654bad757cf636bf8c40f2f17d3882bea13bf7f0bc1d3f1f285bc
+event_source_folder=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/pullit-tests
+event_source_package=$event_source_folder/$event_source.tgz
+
+# It is the front end's package and not ours: fetched once, kept in the cache, and looked at each time.
+find_event_source() {
+    printf '%s  %s\n' "$event_source_sha512" "$event_source_package" | sha512sum --check --status 2>/dev/null
+}
+
+fetch_event_source() {
+    find_event_source && return 0
+    say "fetching $event_source"
+    mkdir -p -- "$event_source_folder"
+    attended npm pack --silent --pack-destination "$scratch" "${event_source%-*}@${event_source##*-}" >&2 ||
+        fail "npm could not fetch $event_source; the test in a browser needs it once."
+    mv -f -- "$scratch/$event_source.tgz" "$event_source_package"
+    find_event_source || fail "$event_source_package is not what it should be."
+}
+
+prepare_browser() {
+    fetch_event_source
+    tar -xzf "$event_source_package" -C "$scratch" package/src/eventsource.min.js
+    export PULLIT_TEST_EVENT_SOURCE=$scratch/package/src/eventsource.min.js
+    PULLIT_TEST_CHROMIUM=$(find_chromium)
+    export PULLIT_TEST_CHROMIUM
+}
+
 # ---------------------------------------------------------------- all of them
 
 start_servers() {
@@ -354,12 +390,17 @@ start_servers() {
     needs mariadb-server find_mariadb
     needs redis-server find_redis
     [[ $rabbitmq == no ]] || needs rabbitmq-server find_rabbitmq
+    if [[ $browser == yes ]]; then
+        needs chromium find_chromium
+        find_event_source || needs npm find_npm
+    fi
     install_packages
     # First, because it takes the longest by far.
     [[ $rabbitmq == no ]] || start_rabbitmq
     start_postgres
     start_mariadb
     start_redis
+    [[ $browser == no ]] || prepare_browser
 }
 
 await_servers() {

@@ -29,9 +29,22 @@ impl SseReader {
     /// # Panics
     /// When the answer is not a 200 with `text/event-stream`.
     pub async fn connect(url: &str, bearer: Option<&str>, last_event_id: Option<&str>) -> Self {
-        let mut request = http::direct()
-            .get(url)
-            .header(header::ACCEPT, "text/event-stream");
+        let client = http::direct();
+        let stream = Self::try_connect(&client, url, bearer, last_event_id).await;
+        stream.unwrap_or_else(|reason| panic!("no event stream from {url}: {reason}"))
+    }
+
+    /// As [`SseReader::connect`], for tests in which the server may be dead; many readers share a client.
+    ///
+    /// # Errors
+    /// Why there is no stream, in words.
+    pub async fn try_connect(
+        client: &reqwest::Client,
+        url: &str,
+        bearer: Option<&str>,
+        last_event_id: Option<&str>,
+    ) -> Result<Self, String> {
+        let mut request = client.get(url).header(header::ACCEPT, "text/event-stream");
         if let Some(bearer) = bearer {
             request = request.bearer_auth(bearer);
         }
@@ -40,8 +53,8 @@ impl SseReader {
         }
         let response = tokio::time::timeout(BOUND, request.send())
             .await
-            .unwrap_or_else(|_| panic!("no answer from {url} in {BOUND:?}"))
-            .unwrap_or_else(|error| panic!("no answer from {url}: {error:?}"));
+            .map_err(|_| format!("no answer in {BOUND:?}"))?
+            .map_err(|error| format!("{error:?}"))?;
         let status = response.status();
         let content_type = response
             .headers()
@@ -51,13 +64,13 @@ impl SseReader {
             .to_owned();
         if status != 200 || !content_type.starts_with("text/event-stream") {
             let body = response.text().await.unwrap_or_default();
-            panic!("{url} answered {status} {content_type:?} and not an event stream: {body}");
+            return Err(format!("{status} {content_type:?}: {body}"));
         }
-        Self {
+        Ok(Self {
             response,
             parser: Parser::default(),
             ready: VecDeque::new(),
-        }
+        })
     }
 
     /// The next event.
@@ -93,6 +106,12 @@ impl SseReader {
     /// When neither happens within 10 s.
     pub async fn next_or_end(&mut self) -> Option<SseEvent> {
         self.next_until(Instant::now() + BOUND).await
+    }
+
+    /// The next event, or `None` when the stream has ended or nothing has come for `bound`.
+    pub async fn next_within(&mut self, bound: Duration) -> Option<SseEvent> {
+        let next = self.read_until(Instant::now() + bound).await;
+        next.unwrap_or_default()
     }
 
     /// The events that come until the server ends the stream.

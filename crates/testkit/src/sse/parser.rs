@@ -84,10 +84,7 @@ impl Parser {
                 }
                 empty => *empty = Some(value.to_owned()),
             },
-            "id" if !value.contains('\0') => {
-                self.last_event_id = Some(value.to_owned());
-                self.block.id = Some(value.to_owned());
-            }
+            "id" if !value.contains('\0') => self.block.id = Some(value.to_owned()),
             "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.retry = value.parse().ok().map(Duration::from_millis);
                 self.block.retry = self.retry;
@@ -96,9 +93,13 @@ impl Parser {
         }
     }
 
-    /// A block without data is no event; its id and its reconnection time count all the same.
+    /// A block without data is no event; its id and its reconnection time count all the same. Half a block counts for nothing: its id
+    /// would claim an event that never came.
     fn end_block(&mut self) -> Option<SseEvent> {
         let block = std::mem::take(&mut self.block);
+        if let Some(id) = &block.id {
+            self.last_event_id = Some(id.clone());
+        }
         Some(SseEvent {
             data: block.data?,
             event: block
@@ -202,6 +203,15 @@ mod tests {
         assert_eq!(parser.retry(), Some(Duration::from_secs(60)));
         assert_eq!(parser.last_event_id(), Some("4"));
         assert_eq!(parser.push(b"data: y\n\n"), [event("message", None, "y")]);
+    }
+
+    #[test]
+    fn the_id_of_an_event_that_was_cut_off_is_not_remembered() {
+        let mut parser = Parser::default();
+        parser.push(b"id: 1\ndata: a\n\nid: 2\ndata: b\n");
+        assert_eq!(parser.last_event_id(), Some("1"));
+        parser.push(b"\n");
+        assert_eq!(parser.last_event_id(), Some("2"));
     }
 
     #[test]
