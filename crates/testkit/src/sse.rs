@@ -15,6 +15,15 @@ use crate::http;
 /// How long [`SseReader::next`] and its kin wait.
 const BOUND: Duration = Duration::from_secs(10);
 
+/// Why there is no stream.
+#[derive(Debug)]
+pub enum NoStream {
+    /// No answer came: there is no server, or none that answers.
+    Unreachable(String),
+    /// An answer came, and no event stream: a browser would not ask again.
+    Refused(String),
+}
+
 /// One open stream. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct SseReader {
@@ -31,19 +40,19 @@ impl SseReader {
     pub async fn connect(url: &str, bearer: Option<&str>, last_event_id: Option<&str>) -> Self {
         let client = http::direct();
         let stream = Self::try_connect(&client, url, bearer, last_event_id).await;
-        stream.unwrap_or_else(|reason| panic!("no event stream from {url}: {reason}"))
+        stream.unwrap_or_else(|reason| panic!("no event stream from {url}: {reason:?}"))
     }
 
     /// As [`SseReader::connect`], for tests in which the server may be dead; many readers share a client.
     ///
     /// # Errors
-    /// Why there is no stream, in words.
+    /// When no stream comes of it.
     pub async fn try_connect(
         client: &reqwest::Client,
         url: &str,
         bearer: Option<&str>,
         last_event_id: Option<&str>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, NoStream> {
         let mut request = client.get(url).header(header::ACCEPT, "text/event-stream");
         if let Some(bearer) = bearer {
             request = request.bearer_auth(bearer);
@@ -53,8 +62,8 @@ impl SseReader {
         }
         let response = tokio::time::timeout(BOUND, request.send())
             .await
-            .map_err(|_| format!("no answer in {BOUND:?}"))?
-            .map_err(|error| format!("{error:?}"))?;
+            .map_err(|_| NoStream::Unreachable(format!("no answer in {BOUND:?}")))?
+            .map_err(|error| NoStream::Unreachable(format!("{error:?}")))?;
         let status = response.status();
         let content_type = response
             .headers()
@@ -64,7 +73,8 @@ impl SseReader {
             .to_owned();
         if status != 200 || !content_type.starts_with("text/event-stream") {
             let body = response.text().await.unwrap_or_default();
-            return Err(format!("{status} {content_type:?}: {body}"));
+            let refused = format!("{status} {content_type:?}: {body}");
+            return Err(NoStream::Refused(refused));
         }
         Ok(Self {
             response,

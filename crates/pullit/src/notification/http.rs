@@ -46,17 +46,24 @@ struct Resume {
         (status = 401, description = "A_001, A_002")))]
 async fn subscribe(
     State(feed): State<Arc<Feed>>,
-    caller: Caller,
+    caller: Result<Caller, ApiError>,
     headers: HeaderMap,
     extensions: Extensions,
-    Query(resume): Query<Resume>,
+    resume: Result<Query<Resume>, ApiError>,
 ) -> Result<Response, ApiError> {
-    let last = headers
-        .get("last-event-id")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned)
-        .or(resume.last_event_id)
-        .filter(|id| !id.trim().is_empty());
+    // Any status but 200 would end a browser's EventSource for good: what may pass is answered with a later retry.
+    let caller = match caller {
+        Ok(caller) => caller,
+        Err(error) if error.code.status.is_server_error() => {
+            tracing::warn!(
+                code = error.code.code,
+                "it could not be asked whose a stream is; its client comes back for it"
+            );
+            return stream_response(Body::from(sse_hub::refusal_body(FAULT_RETRY)));
+        }
+        Err(error) => return Err(error),
+    };
+    let last = last_event_id(&headers, resume);
     // What is stored by now is history: it comes from the store and does not fill the queue of what is live.
     let Some(progress) = feed.fresh().await else {
         tracing::warn!(
@@ -81,7 +88,6 @@ async fn subscribe(
         }
         Some(last) => {
             stream.first(Frame::event("reconnection", None, "connection established"));
-            // Any status but 200 would end a browser's EventSource for good.
             if let Err(error) = replay(&feed, &mut stream, last.trim(), progress).await {
                 tracing::warn!(member = caller.id(), %error, "the history of a stream could not be read; its client comes back for it");
                 return stream_response(Body::from(sse_hub::refusal_body(FAULT_RETRY)));
@@ -94,6 +100,17 @@ async fn subscribe(
     let expired = Frame::event("tokenExpired", None, "access token expired");
     stream.until(Instant::now() + left, expired);
     Ok(stream.into_response(&extensions).map(Body::new))
+}
+
+/// The client's last event id, whatever it says. A query that cannot be read says something, and none of ours.
+fn last_event_id(headers: &HeaderMap, resume: Result<Query<Resume>, ApiError>) -> Option<String> {
+    let header = headers.get("last-event-id").map(HeaderValue::as_bytes);
+    let last = match (header, resume) {
+        (Some(header), _) => Some(String::from_utf8_lossy(header).into_owned()),
+        (None, Ok(Query(resume))) => resume.last_event_id,
+        (None, Err(_)) => Some("?".to_owned()),
+    };
+    last.filter(|id| !id.trim().is_empty())
 }
 
 /// Sends what the client missed; or tells it to load its state anew, never a part of the history in silence.

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use testkit::sse::SseReader;
+use testkit::sse::{NoStream, SseReader};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::book::Book;
@@ -33,9 +33,13 @@ impl Tab {
                 let url = format!("{node}/api/notifications/subscribe");
                 let token = Some(self.token.as_str());
                 let stream = SseReader::try_connect(&self.client, &url, token, last.as_deref());
-                if let Ok(stream) = stream.await {
-                    self.read(stream, &mut last).await;
-                    self.book.reconnected();
+                match stream.await {
+                    Ok(stream) => {
+                        self.read(stream, &mut last).await;
+                        self.book.reconnected();
+                    }
+                    Err(NoStream::Unreachable(_)) => {}
+                    Err(NoStream::Refused(refused)) => self.book.wrong(refused),
                 }
             }
             // Not the seconds that the server asks for: the more often it is cut off, the better.
