@@ -87,7 +87,7 @@ pub fn jobs(config: &Config, rooms: &Rooms) -> Result<Vec<Job>, BadSetting> {
             .does(rooms, |c, r, _| async move { relay(&c, &r).await }),
         // 4.2 NotificationEventService: a heartbeat to every open stream of this node.
         of.job(HEARTBEAT,                            Defaults::rate(HEARTBEAT_RATE,   3 * SECOND, Duration::ZERO, Node,    Skip, 3, SECOND,     FailuresAndManual))?
-            .does(rooms, |_, r, _| async move { Ok(r.feed.heartbeat()) }),
+            .does(rooms, |_, r, _| async move { Ok(r.feed.heartbeat().await) }),
         // Ours: history is kept for its time and not for ever.
         of.job("pruneHistory",                       Defaults::cron("0 30 4 * * *",   2 * MINUTE, MINUTE,      Cluster, Skip,    3, SECOND,     Always))?
             .does(rooms, |c, r, f| async move { r.housekeeping.prune(&f, c.cancellation()).await }),

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use axum::extract::State;
 use serde::Serialize;
+use sse_hub::Latency;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Admin;
 use super::operator::Operator;
-use crate::notification;
 use crate::platform::http::Json;
 
 pub(super) fn routes() -> OpenApiRouter<Admin> {
@@ -39,9 +39,15 @@ pub(super) struct Streams {
     refused_draining: u64,
     /// The node is shutting down and takes no new streams.
     draining: bool,
-    /// From stored to given to the member's streams, in milliseconds, by the clocks of the node that stored and of this one.
-    delivery_millis: Times,
-    /// How much later than its interval a heartbeat came after the one before, in milliseconds.
+    /// Of the open streams, those that write to their client's socket themselves.
+    on_sockets: usize,
+    /// From stored to given to the member's streams, by the clocks of the node that stored and of this one.
+    delay_millis: Times,
+    /// From given to a stream until its socket had taken it, waiting for a slow reader included.
+    delivery_millis: Shares,
+    /// A heartbeat, from its begin until every stream had taken it or had it in its queue.
+    heartbeat_millis: Shares,
+    /// How much later than meant the last stream got a heartbeat.
     heartbeat_lag_millis: Times,
 }
 
@@ -55,14 +61,42 @@ pub(super) struct Times {
     longest: f64,
 }
 
-impl From<notification::Times> for Times {
-    fn from(times: notification::Times) -> Self {
-        let millis = |time: Duration| time.as_secs_f64() * 1_000.0;
+/// Of one kind of time, exact to an eighth.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Shares {
+    /// How often it was measured.
+    count: u64,
+    /// Half of them took no longer.
+    median: f64,
+    /// 99 of 100 took no longer.
+    p99: f64,
+    /// The longest.
+    longest: f64,
+}
+
+impl Times {
+    fn new(last: Duration, longest: Duration) -> Self {
         Self {
-            last: millis(times.last),
-            longest: millis(times.longest),
+            last: millis(last),
+            longest: millis(longest),
         }
     }
+}
+
+impl From<Latency> for Shares {
+    fn from(latency: Latency) -> Self {
+        Self {
+            count: latency.count,
+            median: millis(latency.p50),
+            p99: millis(latency.p99),
+            longest: millis(latency.max),
+        }
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
 }
 
 /// Why the node ended streams.
@@ -85,7 +119,7 @@ pub(super) struct EndedStreams {
 
 impl Streams {
     pub(super) fn of(admin: &Admin) -> Self {
-        let (stats, feed) = (admin.parts.hub.stats(), admin.parts.feed.stats());
+        let (stats, delay) = (admin.parts.hub.stats(), admin.parts.feed.delay());
         Self {
             connections: stats.connections,
             members: stats.keys,
@@ -103,8 +137,11 @@ impl Streams {
             refused_full: stats.refused_full,
             refused_draining: stats.refused_draining,
             draining: stats.draining,
-            delivery_millis: feed.delivery.into(),
-            heartbeat_lag_millis: feed.heartbeat_lag.into(),
+            on_sockets: stats.on_sockets,
+            delay_millis: Times::new(delay.last, delay.longest),
+            delivery_millis: stats.delivery.into(),
+            heartbeat_millis: stats.broadcast.into(),
+            heartbeat_lag_millis: Times::new(stats.heartbeat_lag, stats.heartbeat_lag_max),
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::measures::{FeedStats, Measures};
+use super::delay::{Delay, Delays};
 use super::settled::Settling;
 use super::store::{self, Notification};
 use crate::platform::clock::Now;
@@ -42,7 +42,8 @@ pub struct Feed {
     pub(super) hub: Hub<i64>,
     signal: Signal,
     poll: Duration,
-    measures: Measures,
+    heartbeat: Duration,
+    delays: Delays,
     asked: Notify,
     /// Looks that have begun.
     begun: AtomicU64,
@@ -89,7 +90,8 @@ impl Feed {
             hub,
             signal,
             poll,
-            measures: Measures::new(options.heartbeat),
+            heartbeat: options.heartbeat,
+            delays: Delays::new(),
             asked: Notify::new(),
             begun: AtomicU64::new(0),
             progress: watch::Sender::default(),
@@ -108,14 +110,14 @@ impl Feed {
     }
 
     /// A dummy event to every open stream of this node, so that nothing between it and the browser takes it for idle. The number of streams.
-    pub fn heartbeat(&self) -> u64 {
-        self.measures.beat();
-        self.hub.broadcast(Frame::event("heartbeat", None, "ping")) as u64
+    pub async fn heartbeat(&self) -> u64 {
+        let beat = Frame::event("heartbeat", None, "ping");
+        self.hub.heartbeat(beat, self.heartbeat).await as u64
     }
 
-    /// How quick it is.
-    pub fn stats(&self) -> FeedStats {
-        self.measures.stats()
+    /// How long notifications take to get here.
+    pub fn delay(&self) -> Delay {
+        self.delays.read()
     }
 
     /// Sends what is stored from the first look on, until it is cancelled. Started again, it goes on where it was.
@@ -204,7 +206,7 @@ impl Feed {
                     let (member, id) = (notification.member_id, notification.id);
                     self.hub.publish(&member, id, frame(&notification));
                     let took = (self.now)() - notification.created_at;
-                    self.measures.delivered(took.to_std().unwrap_or_default());
+                    self.delays.add(took.to_std().unwrap_or_default());
                     *from = id;
                 }
             }

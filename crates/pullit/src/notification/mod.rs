@@ -1,18 +1,18 @@
 //! `NotificationEventService` (guide 4.2): what members are told, stored first, then sent to every tab they have open.
 
+mod delay;
 mod door;
 mod feed;
 mod history;
 pub mod http;
-mod measures;
 mod message;
 mod projection;
 mod retention;
 mod settled;
 mod store;
 
+pub use delay::Delay;
 pub use door::keep_out;
 pub use feed::{Feed, FeedOptions};
-pub use measures::{FeedStats, Times};
 pub use projection::NotificationProjection;
 pub use retention::Excess;

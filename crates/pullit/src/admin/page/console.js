@@ -150,8 +150,8 @@ const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
 const shortClock = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const numbers = new Intl.NumberFormat();
 
-function pair({ last, longest }) {
-  return `${numbers.format(Math.round(last))} ms, ${numbers.format(Math.round(longest))} ms`;
+function milliseconds(time) {
+  return `${numbers.format(time < 10 ? Math.round(time * 10) / 10 : Math.round(time))} ms`;
 }
 
 function span(seconds) {
@@ -411,8 +411,9 @@ function drawStreams() {
     ["Members connected", numbers.format(sse.members)],
     ["Notifications sent", numbers.format(sse.eventsSent)],
     ["Heartbeats sent", numbers.format(sse.heartbeatsSent)],
-    ["Delivery, last and longest", pair(sse.deliveryMillis)],
-    ["Heartbeat late, last and longest", pair(sse.heartbeatLagMillis)],
+    ["Stored to streams, last and longest", `${milliseconds(sse.delayMillis.last)}, ${milliseconds(sse.delayMillis.longest)}`],
+    ["Stream to socket, median and longest", `${milliseconds(sse.deliveryMillis.median)}, ${milliseconds(sse.deliveryMillis.longest)}`],
+    ["Heartbeat late, last and longest", `${milliseconds(sse.heartbeatLagMillis.last)}, ${milliseconds(sse.heartbeatLagMillis.longest)}`],
     ["Left on their own", numbers.format(sse.left)],
     ["Ended by the node", cut.join(", ") || "0"],
     ["Refused", numbers.format(sse.refusedFull + sse.refusedDraining)],

@@ -340,6 +340,31 @@ testkit::on_each_database! {
         .await;
     }
 
+    async fn an_operator_sees_how_quick_the_streams_are(db: testkit::Database) {
+        let server = quick(db).await;
+        let admin = server.admin("admin@pullit.test").await;
+        let member = server.member("a@pullit.test").await;
+        let source = server.ready_source(member.id, "text").await;
+        let mut tabs = [shake_hands(&member).await, shake_hands(&member).await];
+        one_more(&server, &member, source).await;
+        for tab in &mut tabs {
+            next(tab).await;
+            tab.next_named("heartbeat").await;
+        }
+        let streams = admin.client.get("/admin/api/sse").await.expect(200);
+        assert_eq!((&streams["connections"], &streams["members"], &streams["eventsSent"]), (&json!(2), &json!(1), &json!(2)), "{streams}");
+        assert!(streams["heartbeatsSent"].as_u64() >= Some(2), "{streams}");
+        assert_eq!(streams["deliveryMillis"]["count"], 2, "{streams}");
+        assert!(streams["heartbeatMillis"]["count"].as_u64() >= Some(1), "{streams}");
+        for time in [&streams["delayMillis"]["last"], &streams["delayMillis"]["longest"], &streams["deliveryMillis"]["longest"]] {
+            assert!(time.as_f64() > Some(0.0) && time.as_f64() < Some(30_000.0), "{streams}");
+        }
+        let metrics = server.client.get("/metrics").await.text;
+        for name in ["notification_delay_seconds_count", "sse_delivery_seconds_count", "sse_heartbeat_lag_seconds_count", "sse_connections"] {
+            assert!(metrics.contains(name), "{name}");
+        }
+    }
+
     async fn a_stream_tells_those_between_to_keep_nothing_back(db: testkit::Database) {
         let server = quick(db).await;
         let member = server.member("a@pullit.test").await;
