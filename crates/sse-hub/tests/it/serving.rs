@@ -14,10 +14,15 @@ use axum::routing::{get, post};
 use sse_hub::server::{ServeOptions, serve};
 use sse_hub::{Hub, HubOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+
+use crate::client::event;
+
+/// More than the kernel takes at once.
+const LARGE: usize = 50_000;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -45,6 +50,7 @@ impl Server {
         let router = Router::new()
             .route("/quick", get(async || "quick"))
             .route("/slow", get(slow))
+            .route("/heavy", get(heavy))
             .route("/echo", post(async |body: String| body))
             .route("/events", get(events))
             .route("/encoded", get(encoded))
@@ -70,6 +76,14 @@ impl Server {
         TcpStream::connect(self.address).await.unwrap()
     }
 
+    /// Whether a new connection is closed without an answer to what it asks.
+    async fn refuses(&self) -> bool {
+        let mut socket = self.connect().await;
+        // Fails when it is closed already.
+        let _ = socket.write_all(QUICK.as_bytes()).await;
+        is_closed(&mut socket).await
+    }
+
     async fn send(&self, request: &str) -> TcpStream {
         let mut socket = self.connect().await;
         socket.write_all(request.as_bytes()).await.unwrap();
@@ -93,6 +107,14 @@ async fn encoded(state: State<Doing>, extensions: Extensions) -> Response {
     let mut response = events(state, extensions).await;
     let encoding = HeaderValue::from_static("br");
     response.headers_mut().insert(CONTENT_ENCODING, encoding);
+    response
+}
+
+/// With so long a head that the client must read before it is written.
+async fn heavy(state: State<Doing>, extensions: Extensions) -> Response {
+    let mut response = events(state, extensions).await;
+    let fill = HeaderValue::from_str(&"n".repeat(LARGE)).unwrap();
+    response.headers_mut().insert("x-fill", fill);
     response
 }
 
@@ -135,6 +157,27 @@ async fn a_connection_answers_one_request_after_the_other() {
 }
 
 #[tokio::test]
+async fn a_stream_waits_until_the_head_of_its_response_is_written() {
+    let server = Server::start(|options| options.send_buffer = 4096).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut socket = socket.connect(server.address).await.unwrap();
+    let request = b"GET /heavy HTTP/1.1\r\nhost: a\r\n\r\n";
+    socket.write_all(request).await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while server.doing.hub.stats().connections == 0 {
+        assert!(Instant::now() < deadline);
+        tokio::task::yield_now().await;
+    }
+    server.doing.hub.publish(&7, 1, event(1));
+    let text = read_until(&mut socket, "event 1").await;
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&"n".repeat(LARGE)));
+    assert!(body.contains("retry: "), "{body}");
+    assert_eq!(server.doing.hub.stats().on_sockets, 1);
+}
+
+#[tokio::test]
 async fn a_request_may_come_byte_by_byte() {
     let server = Server::start(|_| {}).await;
     let mut socket = server.connect().await;
@@ -154,8 +197,7 @@ async fn at_one_connection_too_many_the_new_one_is_closed_and_the_others_stay() 
     let mut second = server.send(QUICK).await;
     read_until(&mut first, "quick").await;
     read_until(&mut second, "quick").await;
-    let mut third = server.connect().await;
-    assert!(is_closed(&mut third).await);
+    assert!(server.refuses().await);
     first.write_all(QUICK.as_bytes()).await.unwrap();
     read_until(&mut first, "quick").await;
     drop(second);
@@ -175,7 +217,7 @@ async fn a_stream_keeps_its_place_among_the_connections() {
     let server = Server::start(|options| options.connections = 1).await;
     let mut stream = server.send("GET /events HTTP/1.1\r\nhost: a\r\n\r\n").await;
     read_until(&mut stream, "retry: ").await;
-    assert!(is_closed(&mut server.connect().await).await);
+    assert!(server.refuses().await);
 }
 
 #[tokio::test]
