@@ -221,6 +221,26 @@ testkit::on_each_database! {
             .await;
     }
 
+    async fn a_worker_whose_turn_was_taken_over_stops_and_leaves_it_to_the_other(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T09:00:00Z").await;
+        waiting(&bench, [10]).await;
+        let hung = Arc::new(Hung::default());
+        let quick = |config: &mut Config| config.worker.lease = "600ms".parse().unwrap();
+        let first = bench.generating(Some(hung.clone()), quick).await;
+        first
+            .work_until("the turn is taken over", async || {
+                hung.is_asked().await;
+                let row = bench.row(10).await;
+                bench.sql("UPDATE generation_turn SET holder = 'another worker'").await;
+                hung.is_given_up().await;
+                assert_eq!(bench.row(10).await, row);
+                true
+            })
+            .await;
+        let theirs = "SELECT count(*) FROM generation_turn WHERE holder = 'another worker'";
+        assert_eq!(bench.number(theirs).await, 1);
+    }
+
     async fn a_request_that_is_delivered_twice_at_once_is_worked_on_once(db: testkit::Database) {
         let bench = Bench::on(db, "2026-11-22T09:00:00Z").await;
         waiting(&bench, [10]).await;
