@@ -136,6 +136,31 @@ testkit::on_each_database! {
         assert_eq!(bench.number(right).await, 1);
     }
 
+    async fn a_single_column_that_went_astray_is_put_right(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-24T19:00:00Z").await;
+        bench.members(1..=2).await;
+        for date in ["2026-11-22", "2026-11-24", "2026-11-25"] {
+            bench.solved(1, day(date), 3, 1).await;
+        }
+        bench.run(WEEKLY).await;
+        bench.relay().await;
+        let right = bench.stats().await;
+        for wrong in [
+            "total_solved_question_set_count = 77", "total_solved_question_count = 77", "total_correct_question_count = 77",
+            "total_question_count = 77", "weekly_solved_question_count = 77", "consecutive_learning_days = 77",
+            // Member 2 has never learned.
+            "last_learning_date = '2020-01-01'", "last_learning_date = NULL",
+        ] {
+            bench.sql(&format!("UPDATE learn_stats SET {wrong}")).await;
+            bench.run(WEEKLY).await;
+            assert_eq!(bench.stats().await, right, "{wrong}");
+            bench.relay().await;
+        }
+        bench.sql("DELETE FROM learn_stats WHERE member_id = 1").await;
+        bench.run(WEEKLY).await;
+        assert_eq!(bench.stats().await, right, "no row");
+    }
+
     async fn weeks_begin_on_monday_in_seoul(db: testkit::Database) {
         let bench = Bench::on(db, "2026-11-22T14:59:59Z").await;
         bench.members(1..=1).await;
