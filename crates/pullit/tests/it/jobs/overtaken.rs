@@ -73,7 +73,7 @@ impl Bench {
         tokio::join!(work, meanwhile).0
     }
 
-    async fn publish_reset(&self, member: i64) {
+    pub(crate) async fn publish_reset(&self, member: i64) {
         let payload = serde_json::json!({"version": 1, "memberId": member, "week": "2026-W48"});
         let event = outbox::NewEvent::new("WEEKLY_RESET", format!("member:{member}"), payload);
         let tx = self.app.db.begin().await.unwrap();

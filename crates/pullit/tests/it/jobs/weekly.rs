@@ -136,6 +136,23 @@ testkit::on_each_database! {
         assert_eq!(bench.number(right).await, 1);
     }
 
+    async fn a_reset_says_what_the_week_holds_where_no_other_event_told_of_it(db: testkit::Database) {
+        let bench = Bench::on(db, "2026-11-22T19:00:00Z").await;
+        bench.members(1..=3).await;
+        bench.sql(
+            "INSERT INTO learn_stats_daily (member_id, activity_date, solved_question_count) \
+             VALUES (1, '2026-11-22', 9), (1, '2026-11-23', 3), (2, '2026-11-23', 4)",
+        )
+        .await;
+        // Member 2 has no row.
+        bench.sql("INSERT INTO learn_stats (member_id, weekly_solved_question_count) VALUES (1, 0), (3, 5)").await;
+        for member in 1..=3 {
+            bench.publish_reset(member).await;
+        }
+        assert_eq!(bench.relay().await, 3);
+        assert_eq!(bench.weekly().await, [3, 4, 0]);
+    }
+
     async fn a_single_column_that_went_astray_is_put_right(db: testkit::Database) {
         let bench = Bench::on(db, "2026-11-24T19:00:00Z").await;
         bench.members(1..=2).await;
