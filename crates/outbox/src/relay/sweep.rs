@@ -4,7 +4,9 @@
 
 use std::ops::Range;
 
-use sea_orm::DatabaseTransaction;
+use futures::future::OptionFuture;
+use sea_orm::{DatabaseBackend, DatabaseTransaction, DbErr};
+use tokio::task::{JoinError, JoinHandle};
 
 use super::{
     Relay,
@@ -34,14 +36,42 @@ pub(super) enum Swept {
     NotPlain,
 }
 
+/// The transaction of the next range, begun while the one before is at work.
+type Ahead = JoinHandle<Result<DatabaseTransaction, DbErr>>;
+
 impl<'a> Pass<'a> {
     /// Delivers range after range of as many ids as a batch, from the look's first on, while they are full.
     pub(super) async fn sweep(&mut self, look: &Look) -> Result<Swept, Halt> {
+        let mut ahead = None;
+        let swept = self.sweep_ranges(look, &mut ahead).await;
+        if let Some(Ok(Ok(unused))) = OptionFuture::from(ahead).await {
+            rollback(unused).await;
+        }
+        swept
+    }
+
+    async fn sweep_ranges(
+        &mut self,
+        look: &Look,
+        ahead: &mut Option<Ahead>,
+    ) -> Result<Swept, Halt> {
+        let db = &self.relay.db;
+        // SQLite has one transaction that writes.
+        let several = db.get_database_backend() == DatabaseBackend::Postgres;
         let width = i64::try_from(self.relay.batch_size).unwrap_or(i64::MAX);
         let mut start = look.first;
-        for _ in 0..RANGES_OF_A_LOOK {
+        for range in 1..=RANGES_OF_A_LOOK {
+            let tx = match ahead.take() {
+                Some(begun) => begun.await.map_err(unfinished)??,
+                None => begin_write(db).await?,
+            };
+            // Most looks find less than one range.
+            if several && (2..RANGES_OF_A_LOOK).contains(&range) {
+                let db = db.clone();
+                *ahead = Some(tokio::spawn(async move { begin_write(&db).await }));
+            }
             let end = start.saturating_add(width);
-            let Some(swept) = self.sweep_range(start..end, look.from).await? else {
+            let Some(swept) = self.sweep_range(tx, start..end, look.from).await? else {
                 return Ok(Swept::NotPlain);
             };
             // What comes in pieces is read first, or every piece would have its own transaction.
@@ -57,9 +87,12 @@ impl<'a> Pass<'a> {
     }
 
     /// Returns how many events there were: none when an earlier one has come since the look. Or nothing when one is not plain.
-    async fn sweep_range(&mut self, ids: Range<i64>, from: i64) -> Result<Option<usize>, Halt> {
-        let relay = self.relay;
-        let tx = begin_write(&relay.db).await?;
+    async fn sweep_range(
+        &mut self,
+        tx: DatabaseTransaction,
+        ids: Range<i64>,
+        from: i64,
+    ) -> Result<Option<usize>, Halt> {
         let chunks = match self.take_and_apply(&tx, ids, from).await {
             Ok(Some(chunks)) if !chunks.is_empty() => chunks,
             Ok(taken) => {
@@ -111,6 +144,10 @@ impl<'a> Pass<'a> {
         }
         Ok(Some(chunks))
     }
+}
+
+fn unfinished(error: JoinError) -> DbErr {
+    DbErr::Custom(format!("begin did not finish: {error}"))
 }
 
 impl Relay {

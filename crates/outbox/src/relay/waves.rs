@@ -18,10 +18,15 @@ pub(super) fn waves<T>(
     event: impl Fn(&T) -> &Event,
     lane_of: impl Fn(&T) -> Lane,
 ) -> Vec<BTreeMap<Lane, Vec<T>>> {
+    let lanes: Vec<Lane> = batch.iter().map(lane_of).collect();
+    if let Some(lane) = lanes.first().copied()
+        && lanes.iter().all(|other| *other == lane)
+    {
+        return vec![BTreeMap::from([(lane, batch)])];
+    }
     let mut last: HashMap<&str, (usize, Lane)> = HashMap::new();
     let mut places = Vec::with_capacity(batch.len());
-    for one in &batch {
-        let lane = lane_of(one);
+    for (one, lane) in batch.iter().zip(lanes) {
         let key = event(one).aggregate_key.as_str();
         let wave = match last.get(key) {
             None => 0,

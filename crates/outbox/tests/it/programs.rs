@@ -82,7 +82,9 @@ impl Faults {
             "Unavailable" => Fault::Unavailable,
             _ => Fault::Refused,
         };
-        (*met <= times).then_some(fault)
+        // Whoever refuses keeps to it: a run that is cut may forget that it was told.
+        let stays = destination == "wire" && matches!(fault, Fault::Refused);
+        (stays || *met <= times).then_some(fault)
     }
 }
 
