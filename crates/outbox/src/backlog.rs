@@ -120,7 +120,7 @@ pub async fn list<C: ConnectionTrait>(
 fn stored(row: &QueryResult) -> Result<StoredEvent, OutboxError> {
     Ok(StoredEvent {
         id: row.try_get("", "id")?,
-        event_id: row.try_get("", "event_id")?,
+        event_id: text(row, "event_id")?,
         event_type: text(row, "event_type")?,
         aggregate_key: text(row, "aggregate_key")?,
         status: status(row)?,
@@ -134,7 +134,7 @@ fn stored(row: &QueryResult) -> Result<StoredEvent, OutboxError> {
 
 /// One that cannot be read is none, as for the relay.
 fn trace_id(row: &QueryResult) -> Result<Option<String>, OutboxError> {
-    let text: Option<String> = row.try_get("", "traceparent")?;
+    let text: Option<String> = row.try_get("", "traceparent").unwrap_or_default();
     let trace = text.and_then(|text| text.parse::<TraceParent>().ok());
     Ok(trace.map(|trace| trace.trace_id()))
 }

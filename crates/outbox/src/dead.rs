@@ -10,10 +10,11 @@ use crate::{
     sql::{Sql, begin_write, id_list, time},
 };
 
+// Put off, even if to now: so it is found wherever it stands, whatever the clock of its publisher said.
 const REPLAY: Sql = Sql {
-    postgres: "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 0, next_attempt_at = $2
+    postgres: "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 1, next_attempt_at = $2
         WHERE status = 'DEAD' AND id = ANY ($1)",
-    sqlite: "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 0, next_attempt_at = $2
+    sqlite: "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 1, next_attempt_at = $2
         WHERE status = 'DEAD' AND id IN (SELECT value FROM json_each($1))",
 };
 

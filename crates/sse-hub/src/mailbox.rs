@@ -148,15 +148,19 @@ impl Mailbox {
         self.delivered = self.delivered.max(id);
         self.items
             .retain(|item| item.origin.id().is_none_or(|id| id > self.delivered));
-        self.limited = self
-            .items
-            .iter()
-            .filter(|item| item.origin.is_limited())
-            .count();
+        self.count_limited();
+    }
+
+    fn count_limited(&mut self) {
+        let limited = self.items.iter().filter(|item| item.origin.is_limited());
+        self.limited = limited.count();
     }
 
     pub(crate) fn replay(&mut self, mut history: Vec<(i64, Frame)>) {
         if self.is_closed() {
+            // Without their history the later events must not go either: the client would resume after them.
+            self.items.retain(|item| item.origin.id().is_none());
+            self.count_limited();
             return;
         }
         // In order, each finds its place at once.
@@ -371,6 +375,18 @@ mod tests {
         }
         while mailbox.pop(now).is_some() {}
         assert!(mailbox.items.capacity() <= KEPT_CAPACITY);
+    }
+
+    #[test]
+    fn a_stream_that_ends_before_its_history_has_come_hands_out_nothing_that_comes_after_it() {
+        let now = Instant::now();
+        let mut mailbox = Mailbox::new(now);
+        mailbox.push(Origin::Live(201), &ping(), &LIMITS, now);
+        mailbox.end(Ended::Draining, Some(ping()), Waiting::Sent);
+        mailbox.resume_after(100);
+        mailbox.replay(vec![(101, ping())]);
+        assert_eq!(mailbox.pop(now).map(|item| item.origin), Some(Origin::Last));
+        assert!(mailbox.pop(now).is_none());
     }
 
     #[test]

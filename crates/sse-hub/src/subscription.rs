@@ -58,7 +58,8 @@ impl<K: Eq + Hash + Clone> Subscription<K> {
 
     /// Sends what the store holds for this client. Read the store *after* subscribing: an event
     /// published meanwhile is then in one of the two or in both, and is sent once, in the order of
-    /// ids. The queue's limit does not apply to these frames.
+    /// ids. The queue's limit does not apply to these frames. When the stream has ended meanwhile, no
+    /// event with an id is sent: the client comes back for all of them.
     pub fn replay(&mut self, history: Vec<(i64, Frame)>) {
         self.connection
             .with_mailbox(|mailbox| mailbox.replay(history));

@@ -46,7 +46,7 @@ const DUE: Sql = Sql {
 // An event that was given up and is replayed may be anywhere, and may have come since the look.
 const PUT_OFF_BELOW: Sql = Sql {
     postgres: "SELECT id FROM outbox_event
-        WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at) AND id < $1
+        WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at) AND id + 0 < $1
         ORDER BY aggregate_key, id LIMIT 1",
     sqlite: "SELECT id FROM outbox_event INDEXED BY outbox_event_put_off
         WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at) AND id < $1
@@ -122,6 +122,9 @@ async fn claim_in(
                 .is_none_or(|first| claimed.event.id < *first)
         }));
         if claimed.len() >= limit {
+            break;
+        }
+        if end == i64::MAX {
             break;
         }
         window = window.saturating_mul(2);

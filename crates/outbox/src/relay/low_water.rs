@@ -5,7 +5,7 @@
 //! transactions that had begun to write when an id was already delivered, the snapshot of a later look says when the last
 //! has ended; what they committed is in that same snapshot. (In SQLite the order of the commits is the order of the ids.)
 //!
-//! Rows below the mark can only be made by hand, or be put off or replayed: those that are put off are found by
+//! Rows below the mark can only be made by hand, or be put off or replayed (which puts them off to now): those are found by
 //! their own index, and a patrol looks for the rest, slice by slice downwards from the mark and round again.
 
 use std::{
@@ -18,8 +18,9 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult};
 
 use crate::sql::Sql;
 
-// The last column is the time that the others took, without the way to the server and back.
-// LIMIT 1 in the order of its index: no plan reads what was never put off.
+// `micros` is the time that the columns before it took, without the way to the server and back. The last column may read every event
+// that was put off, which is no fault of the patrol's.
+// LIMIT 1 in the order of their index, and an id that no other index finds (`id + 0`): no plan reads what was never put off.
 const LOOK: Sql = Sql {
     postgres: "SELECT
             (SELECT MIN(id) FROM outbox_event WHERE status = 'PENDING' AND id >= $1) AS ahead,
@@ -27,12 +28,12 @@ const LOOK: Sql = Sql {
             (SELECT id FROM outbox_event
              WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)
              ORDER BY aggregate_key, id LIMIT 1) AS put_off,
-            (SELECT id FROM outbox_event
-             WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at) AND id < $1
-             ORDER BY aggregate_key, id LIMIT 1) AS put_off_below,
             pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_open,
             pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_to_open,
-            (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000000)::bigint AS micros",
+            (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000000)::bigint AS micros,
+            (SELECT id FROM outbox_event
+             WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at) AND id + 0 < $1
+             ORDER BY aggregate_key, id LIMIT 1) AS put_off_below",
     sqlite: "SELECT
             (SELECT MIN(id) FROM outbox_event INDEXED BY outbox_event_pending
              WHERE status = 'PENDING' AND id >= $1) AS ahead,

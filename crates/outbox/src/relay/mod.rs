@@ -149,7 +149,7 @@ impl Relay {
             };
             if sweeping && !look.put_off {
                 match pass.sweep(&look).await {
-                    Ok(Swept::Full) => continue,
+                    Ok(Swept::On) => continue,
                     Ok(Swept::Little) => {
                         sweeping = false;
                         continue;

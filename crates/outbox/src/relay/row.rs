@@ -25,7 +25,7 @@ pub(super) struct Claimed {
 fn event(row: &QueryResult) -> Result<Event, Box<dyn Error>> {
     let event_id: String = row.try_get_by_index(1)?;
     let payload: String = row.try_get_by_index(4)?;
-    let traceparent: Option<String> = row.try_get_by_index(5)?;
+    let traceparent: Option<String> = row.try_get_by_index(5).unwrap_or_default();
     Ok(Event {
         id: row.try_get_by_index(0)?,
         event_id: event_id

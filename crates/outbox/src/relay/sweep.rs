@@ -1,12 +1,11 @@
 //! The short way: a range of events that all take effect in this database is claimed, applied and deleted in one transaction.
 //! When one of them is not plain (it goes outside, or to several places; it was tried or put off before; it cannot be read; its
-//! projection fails), nothing has happened, and the long way reads before it delivers.
+//! projection fails), nothing has happened to its range, and the long way reads before it delivers.
 
 use std::ops::Range;
 
-use futures::future::OptionFuture;
-use sea_orm::{DatabaseBackend, DatabaseTransaction, DbErr};
-use tokio::task::{JoinError, JoinHandle};
+use sea_orm::{DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr};
+use tokio::task::JoinHandle;
 
 use super::{
     Relay,
@@ -28,65 +27,70 @@ const RANGES_OF_A_LOOK: u32 = 8;
 /// How a sweep ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Swept {
-    /// Range after range had much in it: look, and go on.
-    Full,
-    /// What there was, if anything, was little.
+    /// Look, and go on: there was much, or something has come in between, or the ids have a gap.
+    On,
+    /// What the look saw was little.
     Little,
     /// An event that is not plain stands at the front.
     NotPlain,
 }
 
-/// The transaction of the next range, begun while the one before is at work.
-type Ahead = JoinHandle<Result<DatabaseTransaction, DbErr>>;
+/// The transaction of the next range, begun while the one before is at work: it waits for nothing and holds nothing but its
+/// connection. One that is not needed any more rolls back by itself.
+struct Ahead(JoinHandle<Result<DatabaseTransaction, DbErr>>);
+
+impl Ahead {
+    fn begin(db: &DatabaseConnection) -> Self {
+        let db = db.clone();
+        Self(tokio::spawn(async move { begin_write(&db).await }))
+    }
+
+    /// Or another one, when this could not be begun: in a small pool it may have waited in vain for the connection of the range before.
+    async fn transaction(self, db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+        match self.0.await {
+            Ok(Ok(tx)) => Ok(tx),
+            _ => begin_write(db).await,
+        }
+    }
+}
 
 impl<'a> Pass<'a> {
     /// Delivers range after range of as many ids as a batch, from the look's first on, while they are full.
     pub(super) async fn sweep(&mut self, look: &Look) -> Result<Swept, Halt> {
-        let mut ahead = None;
-        let swept = self.sweep_ranges(look, &mut ahead).await;
-        if let Some(Ok(Ok(unused))) = OptionFuture::from(ahead).await {
-            rollback(unused).await;
-        }
-        swept
-    }
-
-    async fn sweep_ranges(
-        &mut self,
-        look: &Look,
-        ahead: &mut Option<Ahead>,
-    ) -> Result<Swept, Halt> {
         let db = &self.relay.db;
         // SQLite has one transaction that writes.
         let several = db.get_database_backend() == DatabaseBackend::Postgres;
         let width = i64::try_from(self.relay.batch_size).unwrap_or(i64::MAX);
         let mut start = look.first;
+        let mut ahead: Option<Ahead> = None;
         for range in 1..=RANGES_OF_A_LOOK {
             let tx = match ahead.take() {
-                Some(begun) => begun.await.map_err(unfinished)??,
+                Some(begun) => begun.transaction(db).await?,
                 None => begin_write(db).await?,
             };
             // Most looks find less than one range.
             if several && (2..RANGES_OF_A_LOOK).contains(&range) {
-                let db = db.clone();
-                *ahead = Some(tokio::spawn(async move { begin_write(&db).await }));
+                ahead = Some(Ahead::begin(db));
             }
             let end = start.saturating_add(width);
             let Some(swept) = self.sweep_range(tx, start..end, look.from).await? else {
                 return Ok(Swept::NotPlain);
             };
             // What comes in pieces is read first, or every piece would have its own transaction.
-            if (swept as u64) < self.relay.batch_size / 2 {
-                return Ok(Swept::Little);
+            if (swept as u64) < self.relay.batch_size.div_ceil(2) {
+                let little = range == 1 && swept > 0;
+                return Ok(if little { Swept::Little } else { Swept::On });
             }
             if self.must_stop() {
                 break;
             }
             start = end;
         }
-        Ok(Swept::Full)
+        Ok(Swept::On)
     }
 
-    /// Returns how many events there were: none when an earlier one has come since the look. Or nothing when one is not plain.
+    /// Returns how many events there were: none when an earlier one has come since the look, or any was put off. Or nothing when one is
+    /// not plain.
     async fn sweep_range(
         &mut self,
         tx: DatabaseTransaction,
@@ -144,10 +148,6 @@ impl<'a> Pass<'a> {
         }
         Ok(Some(chunks))
     }
-}
-
-fn unfinished(error: JoinError) -> DbErr {
-    DbErr::Custom(format!("begin did not finish: {error}"))
 }
 
 impl Relay {

@@ -80,7 +80,7 @@ fn plain(row: &QueryResult) -> Result<Option<Event>, Box<dyn Error>> {
         return Ok(None);
     }
     let event_id: String = row.try_get_by_index(1)?;
-    let traceparent: Option<String> = row.try_get_by_index(5)?;
+    let traceparent: Option<String> = row.try_get_by_index(5).unwrap_or_default();
     Ok(Some(Event {
         id: row.try_get_by_index(0)?,
         event_id: event_id.parse()?,

@@ -2,8 +2,8 @@
 //!
 //!     cargo bench -p pullit --bench source_cleanup
 //!
-//! The job runs whole: lock, fence, pages, objects, rows. What it is compared with deletes objects alone, one request after the other, over
-//! the same connection settings. `BENCH_OBJECTS` (10,000) each. The S3 server runs in a process of its own, on files in a temporary folder.
+//! The job runs whole: lock, fence, pages, objects, rows. What it is compared with takes one source after the other over the same connection
+//! settings, its object and then its row; beside them stand the requests alone, without any row. `BENCH_OBJECTS` (10,000) each. The S3 server runs in a process of its own, on files in a temporary folder.
 //! Rows are in SQLite, or in PostgreSQL when `PULLIT_TEST_POSTGRES_URL` names a server.
 
 #![allow(
@@ -121,14 +121,17 @@ async fn app(server: &Server, folder: &Path, database: &testkit::Database) -> Ap
     App::build(config, outside).await.unwrap()
 }
 
-async fn deleted_sources(app: &App, count: usize) {
+async fn member(app: &App) {
     let member = "INSERT INTO member (id, name, email) VALUES (1, 'bench', 'bench@pullit.test')";
     app.db.write().run(member, vec![]).await.unwrap();
+}
+
+async fn deleted_sources(app: &App, group: &str, count: usize) {
     let source = "INSERT INTO source (member_id, original_name, content_type, file_path, file_size_bytes, status) \
                   VALUES (1, 'notes.txt', 'text/plain', $1, 5, 'DELETED')";
     let tx = app.db.begin().await.unwrap();
     for n in 0..count {
-        tx.run(source, vec![path("job", n).into()]).await.unwrap();
+        tx.run(source, vec![path(group, n).into()]).await.unwrap();
     }
     tx.commit().await.unwrap();
 }
@@ -141,8 +144,8 @@ async fn measure(count: usize) {
     };
     let server = Server::start(root.path());
     let app = app(&server, folder.path(), &database).await;
-    deleted_sources(&app, count).await;
-    for group in ["one", "bulk", "job"] {
+    member(&app).await;
+    for group in ["one", "bulk", "each", "job"] {
         put_objects(&server, group, count).await;
     }
 
@@ -163,6 +166,23 @@ async fn measure(count: usize) {
     }
     let bulk = started.elapsed();
 
+    deleted_sources(&app, "each", count).await;
+    let ids = app
+        .db
+        .read()
+        .scalars::<i64, _>("SELECT id FROM source ORDER BY id", vec![]);
+    let ids = ids.await.unwrap();
+    let started = Instant::now();
+    for (n, id) in ids.into_iter().enumerate() {
+        let key: ObjectKey = path("each", n).parse().unwrap();
+        app.storage.delete(&key).await.unwrap();
+        let row = "DELETE FROM source WHERE id = $1 AND status = 'DELETED'";
+        let gone = app.db.write().run(row, vec![id.into()]).await;
+        assert_eq!(gone.unwrap(), 1);
+    }
+    let each = started.elapsed();
+
+    deleted_sources(&app, "job", count).await;
     let started = Instant::now();
     let run = app.scheduler.run_now("runSourceCleanup").await.unwrap();
     let job = started.elapsed();
@@ -189,13 +209,19 @@ async fn measure(count: usize) {
         rate(bulk)
     );
     println!(
+        "  one after the other, with rows {:6.2} s   {:8.0} objects/s",
+        each.as_secs_f64(),
+        rate(each)
+    );
+    println!(
         "  runSourceCleanup, with rows  {:8.2} s   {:8.0} objects/s",
         job.as_secs_f64(),
         rate(job)
     );
     println!(
-        "  {:.1} times as fast",
-        one.as_secs_f64() / job.as_secs_f64()
+        "  {:.1} times as fast as one after the other (target: 10); the requests alone: {:.1} times",
+        each.as_secs_f64() / job.as_secs_f64(),
+        one.as_secs_f64() / bulk.as_secs_f64()
     );
 }
 

@@ -17,7 +17,7 @@ const PAGE: &str = "SELECT id, name, email, role, status, created_at FROM member
 const ACTIVE: Dialects = Dialects {
     sqlite: "SELECT id FROM member WHERE status = 'ACTIVE' AND id IN (SELECT value FROM json_each($1))",
     postgres: "SELECT id FROM member WHERE status = 'ACTIVE' \
-         AND id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
+         AND id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
 };
 
 pub(super) async fn by_id(c: &impl ConnectionTrait, id: i64) -> Result<Option<Member>, DbErr> {

@@ -10,7 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use sea_orm::DbErr;
 use serde::Deserialize;
-use sse_hub::{Frame, Subscription};
+use sse_hub::{Ended, Frame, Refusal, Subscription};
 use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -77,7 +77,11 @@ async fn subscribe(
         Ok(stream) => stream,
         Err(refusal) => {
             tracing::info!(member = caller.id(), %refusal, "an event stream was refused");
-            return stream_response(Body::from(sse_hub::refusal_body(REFUSAL_RETRY)));
+            let retry = match refusal {
+                Refusal::Draining => FAULT_RETRY,
+                Refusal::Full => REFUSAL_RETRY,
+            };
+            return stream_response(Body::from(sse_hub::refusal_body(retry)));
         }
     };
     match last {
@@ -91,6 +95,15 @@ async fn subscribe(
             if let Err(error) = replay(&feed, &mut stream, last.trim(), progress).await {
                 tracing::warn!(member = caller.id(), %error, "the history of a stream could not be read; its client comes back for it");
                 return stream_response(Body::from(sse_hub::refusal_body(FAULT_RETRY)));
+            }
+            // It ended while its history was read, which it may not have got: nothing that comes after must go out either.
+            let retry = match stream.ended() {
+                None => None,
+                Some(Ended::GaveWay) => Some(REFUSAL_RETRY),
+                Some(_) => Some(FAULT_RETRY),
+            };
+            if let Some(retry) = retry {
+                return stream_response(Body::from(sse_hub::refusal_body(retry)));
             }
         }
     }
@@ -131,8 +144,9 @@ async fn replay(
             stream.replay(notifications.iter().map(|n| (n.id, frame(n))).collect());
         }
         None => {
-            from_now_on(feed, stream);
+            // In this order: a client that is cut off in between comes back with what it had, and is told again.
             stream.first(Frame::event("resync", None, "reload"));
+            from_now_on(feed, stream);
         }
     }
     Ok(())

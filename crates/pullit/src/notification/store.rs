@@ -57,7 +57,7 @@ const BY_IDS: Dialects = Dialects {
     sqlite: "SELECT id, member_id, event_name, payload, created_at FROM notification \
          WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id",
     postgres: "SELECT id, member_id, event_name, payload, created_at FROM notification \
-         WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint) ORDER BY id",
+         WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) ORDER BY id",
 };
 const OF_MEMBER: &str = "SELECT id, member_id, event_name, payload, created_at FROM notification \
      WHERE member_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4";
@@ -76,12 +76,12 @@ const RAISE_HORIZON: Dialects = Dialects {
          ON CONFLICT (member_id) DO UPDATE SET pruned_to = max(pruned_to, excluded.pruned_to)",
     postgres: "INSERT INTO notification_horizon (member_id, pruned_to) \
          SELECT member_id, max(id) FROM notification \
-         WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint) GROUP BY member_id ORDER BY member_id \
+         WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) GROUP BY member_id ORDER BY member_id \
          ON CONFLICT (member_id) DO UPDATE SET pruned_to = greatest(notification_horizon.pruned_to, excluded.pruned_to)",
 };
 const DELETE: Dialects = Dialects {
     sqlite: "DELETE FROM notification WHERE id IN (SELECT value FROM json_each($1))",
-    postgres: "DELETE FROM notification WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
+    postgres: "DELETE FROM notification WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
 };
 
 /// Stores what members are told, in this order. Members who are gone are passed over.

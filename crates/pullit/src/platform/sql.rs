@@ -129,7 +129,7 @@ pub trait SqlExt: ConnectionTrait {
 impl<C: ConnectionTrait + ?Sized> SqlExt for C {}
 
 /// Ids as the one parameter of `IN (SELECT value FROM json_each($1))` (SQLite) or
-/// `= ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)` (PostgreSQL): the statement stays a constant whatever their number.
+/// `= ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))` (PostgreSQL): the statement stays a constant whatever their number.
 pub fn id_list(ids: &[i64]) -> Value {
     let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
     Value::from(format!("[{list}]"))

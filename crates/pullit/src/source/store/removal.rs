@@ -35,7 +35,7 @@ const REMOVE: Dialects = Dialects {
              AND NOT EXISTS (SELECT 1 FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
                WHERE l.source_id = source.id AND q.deleted_at IS NULL) \
              RETURNING file_path",
-    postgres: "DELETE FROM source WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint) AND status = 'DELETED' \
+    postgres: "DELETE FROM source WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND status = 'DELETED' \
                AND (extraction_until IS NULL OR extraction_until <= now()) \
                AND NOT EXISTS (SELECT 1 FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
                  WHERE l.source_id = source.id AND q.deleted_at IS NULL) \
@@ -46,11 +46,11 @@ const GIVE_UP_OPEN: Dialects = Dialects {
     sqlite: "UPDATE upload SET source_id = NULL \
              WHERE file_path IN (SELECT value FROM json_each($1)) AND source_id IS NOT NULL AND expires_at >= $2",
     postgres: "UPDATE upload SET source_id = NULL \
-               WHERE file_path = ANY (SELECT jsonb_array_elements_text($1::jsonb)) AND source_id IS NOT NULL AND expires_at >= $2",
+               WHERE file_path = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) AND source_id IS NOT NULL AND expires_at >= $2",
 };
 const FORGET_UPLOADS: Dialects = Dialects {
     sqlite: "DELETE FROM upload WHERE file_path IN (SELECT value FROM json_each($1)) AND source_id IS NOT NULL",
-    postgres: "DELETE FROM upload WHERE file_path = ANY (SELECT jsonb_array_elements_text($1::jsonb)) AND source_id IS NOT NULL",
+    postgres: "DELETE FROM upload WHERE file_path = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) AND source_id IS NOT NULL",
 };
 
 const ABANDONED: &str = "SELECT id, file_path FROM upload \
@@ -61,19 +61,19 @@ const GIVE_UP: Dialects = Dialects {
     sqlite: "UPDATE upload SET completed_at = COALESCE(completed_at, $2) \
              WHERE id IN (SELECT value FROM json_each($1)) AND source_id IS NULL",
     postgres: "UPDATE upload SET completed_at = COALESCE(completed_at, $2) \
-               WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)) AND source_id IS NULL",
+               WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) AND source_id IS NULL",
 };
 const GIVEN_UP: Dialects = Dialects {
     sqlite: "SELECT id, file_path FROM upload \
              WHERE id IN (SELECT value FROM json_each($1)) AND source_id IS NULL AND completed_at IS NOT NULL",
     postgres: "SELECT id, file_path FROM upload \
-               WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)) AND source_id IS NULL AND completed_at IS NOT NULL",
+               WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) AND source_id IS NULL AND completed_at IS NOT NULL",
 };
 const PRUNE: Dialects = Dialects {
     sqlite: "DELETE FROM upload \
              WHERE id IN (SELECT value FROM json_each($1)) AND source_id IS NULL AND completed_at IS NOT NULL",
     postgres: "DELETE FROM upload \
-               WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)) AND source_id IS NULL AND completed_at IS NOT NULL",
+               WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) AND source_id IS NULL AND completed_at IS NOT NULL",
 };
 
 #[derive(Clone, Debug, FromQueryResult)]

@@ -20,26 +20,26 @@ const USABLE: Dialects = Dialects {
              WHERE member_id = $1 AND status <> 'DELETED' AND id IN (SELECT value FROM json_each($2)) ORDER BY id",
     postgres: "SELECT id, status, original_name, failure_reason FROM source \
                WHERE member_id = $1 AND status <> 'DELETED' \
-                 AND id = ANY (SELECT jsonb_array_elements_text($2::jsonb)::bigint) ORDER BY id FOR SHARE",
+                 AND id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)::bigint)) ORDER BY id FOR SHARE",
 };
 const TEXTS: Dialects = Dialects {
     sqlite: "SELECT s.id, s.original_name, t.content FROM source s JOIN source_text t ON t.source_id = s.id \
              WHERE s.status IN ('READY', 'DELETED') AND s.id IN (SELECT value FROM json_each($1))",
     postgres: "SELECT s.id, s.original_name, t.content FROM source s JOIN source_text t ON t.source_id = s.id \
-               WHERE s.status IN ('READY', 'DELETED') AND s.id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
+               WHERE s.status IN ('READY', 'DELETED') AND s.id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
 };
 
 const TEXT_LENGTH: Dialects = Dialects {
     sqlite: "SELECT coalesce(sum(length(content)), 0) FROM source_text WHERE source_id IN (SELECT value FROM json_each($1))",
     postgres: "SELECT coalesce(sum(length(content)), 0)::bigint FROM source_text \
-               WHERE source_id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint)",
+               WHERE source_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
 };
 
 const DOCUMENTS: Dialects = Dialects {
     sqlite: "SELECT id, file_path, content_type, etag, file_size_bytes FROM source \
              WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id",
     postgres: "SELECT id, file_path, content_type, etag, file_size_bytes FROM source \
-               WHERE id = ANY (SELECT jsonb_array_elements_text($1::jsonb)::bigint) ORDER BY id",
+               WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) ORDER BY id",
 };
 
 /// Where the document of a source is.

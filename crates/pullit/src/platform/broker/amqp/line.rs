@@ -56,27 +56,21 @@ impl Line {
     /// Whether the broker answers and has the queue. When it has not, the next call finds a new connection, which makes it: on a node
     /// that has nothing to send nobody else would.
     pub(super) async fn check(&self) -> Result<(), BrokerError> {
-        let found = self.find_queue().await;
-        if found.is_err() {
-            self.hang_up().await;
-        }
-        found
-    }
-
-    async fn find_queue(&self) -> Result<(), BrokerError> {
         let channel = self.channel().await?;
         let passive = QueueDeclareOptions {
             passive: true,
             ..Default::default()
         };
-        in_time(async {
-            let queue = self.topology.work().clone();
-            channel
-                .queue_declare(queue, passive, FieldTable::default())
-                .await?;
-            Ok(())
-        })
-        .await
+        let queue = self.topology.work().clone();
+        let declare = channel.queue_declare(queue, passive, FieldTable::default());
+        let Ok(found) = tokio::time::timeout(PATIENCE, declare).await else {
+            return Err(no_answer());
+        };
+        let Err(error) = found else { return Ok(()) };
+        if is_missing(&error) {
+            self.hang_up().await;
+        }
+        Err(told(error))
     }
 
     /// The next channel is one of a new connection.
@@ -92,11 +86,19 @@ impl Line {
 async fn in_time<T>(work: impl Future<Output = Result<T, lapin::Error>>) -> Result<T, BrokerError> {
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(done) => done.map_err(told),
-        Err(_) => Err(BrokerError::Unavailable(format!(
-            "no answer within {} s",
-            PATIENCE.as_secs()
-        ))),
+        Err(_) => Err(no_answer()),
     }
+}
+
+fn no_answer() -> BrokerError {
+    BrokerError::Unavailable(format!("no answer within {} s", PATIENCE.as_secs()))
+}
+
+fn is_missing(error: &lapin::Error) -> bool {
+    let ErrorKind::ProtocolError(said) = error.kind() else {
+        return false;
+    };
+    matches!(said.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
 }
 
 /// What an error of the protocol means for us.
