@@ -15,8 +15,9 @@ use crate::{
 
 // The last column is whether the event is plain: never tried, nor put off.
 //
-// An event below the range has committed since the look, or one was replayed: the next of its key may be in the range by now, and
-// must not go first. (In SQLite the order of the commits is the order of the ids.)
+// An event below the range has come since the look, or one was replayed: the next of its key may be in the range by now, and
+// must not go first. (Also in SQLite, where the order of the commits is the order of the ids: the range before this one may have reached
+// beyond the ids that there were.)
 const TAKE_POSTGRES: Sql = Sql::same(
     "DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
             AND NOT EXISTS (SELECT 1 FROM outbox_event WHERE status = 'PENDING' AND id >= $3 AND id < $1)
@@ -33,6 +34,8 @@ const READ_SQLITE: Sql = Sql::same(
     "SELECT json_group_array(json_array(id, event_id, event_type, aggregate_key, payload, traceparent, created_at,
             delivered_to = '[]' AND attempts = 0 AND postponed = 0 AND next_attempt_at <= created_at))
         FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
+            AND NOT EXISTS (SELECT 1 FROM outbox_event INDEXED BY outbox_event_pending
+                            WHERE status = 'PENDING' AND id >= $3 AND id < $1)
             AND (SELECT id FROM outbox_event INDEXED BY outbox_event_put_off
                  WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)
                  ORDER BY aggregate_key, id LIMIT 1) IS NULL",
@@ -49,7 +52,7 @@ pub(super) async fn take(
 ) -> Result<Option<Vec<Event>>, DbErr> {
     let events = match tx.get_database_backend() {
         DatabaseBackend::Postgres => from_postgres(tx, ids, from).await?,
-        _ => from_sqlite(tx, ids).await?,
+        _ => from_sqlite(tx, ids, from).await?,
     };
     Ok(events.map(|mut events| {
         events.sort_unstable_by_key(|event| event.id);
@@ -127,9 +130,10 @@ impl Row {
 async fn from_sqlite(
     tx: &DatabaseTransaction,
     ids: Range<i64>,
+    from: i64,
 ) -> Result<Option<Vec<Event>>, DbErr> {
-    let values = || [ids.start.into(), ids.end.into()];
-    let read = match tx.query_one_raw(READ_SQLITE.with(tx, values())).await {
+    let read = READ_SQLITE.with(tx, [ids.start.into(), ids.end.into(), from.into()]);
+    let read = match tx.query_one_raw(read).await {
         Ok(Some(read)) => read,
         Ok(None) => return Ok(None),
         Err(error) if is_conflict(&error) || is_outage(&error) => return Err(error),
@@ -150,7 +154,8 @@ async fn from_sqlite(
     if events.is_empty() {
         return Ok(Some(events));
     }
-    let deleted = tx.execute_raw(DELETE_SQLITE.with(tx, values())).await?;
+    let delete = DELETE_SQLITE.with(tx, [ids.start.into(), ids.end.into()]);
+    let deleted = tx.execute_raw(delete).await?;
     Ok((deleted.rows_affected() == events.len() as u64).then_some(events))
 }
 
@@ -160,37 +165,38 @@ async fn from_sqlite(
     reason = "a test has nobody to return an error to"
 )]
 mod tests {
+    use sea_orm::DatabaseConnection;
+
     use super::*;
     use crate::sql::begin_write;
 
-    #[tokio::test]
-    async fn a_range_is_left_alone_when_an_earlier_event_has_come_since_the_look() {
-        let database = testkit::Database::postgres().await;
-        let db = database.connect().await;
+    async fn nine_events(db: &testkit::Database) -> DatabaseConnection {
+        let db = db.connect().await;
         crate::schema::lay(&db).await.unwrap();
-        let fill = "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload)
-            SELECT gen_random_uuid(), 'A', 'k', '{}' FROM generate_series(1, 9)";
-        db.execute_unprepared(fill).await.unwrap();
-        for (first, from, taken) in [(6, 4, 0), (6, 6, 4), (1, i64::MIN, 9)] {
-            let tx = begin_write(&db).await.unwrap();
-            let events = take(&tx, first..100, from).await.unwrap().unwrap();
-            assert_eq!(events.len(), taken, "from {from}");
-            tx.rollback().await.unwrap();
+        for id in 1..=9 {
+            let publish = format!(
+                "INSERT INTO outbox_event (id, event_id, event_type, aggregate_key, payload)
+                 VALUES ({id}, '{}', 'A', 'k', '{{}}')",
+                Uuid::new_v4()
+            );
+            db.execute_unprepared(&publish).await.unwrap();
         }
+        db
     }
 
     testkit::on_each_database! {
-        async fn a_range_is_left_alone_when_an_event_anywhere_was_put_off_since_the_look(db: testkit::Database) {
-            let db = db.connect().await;
-            crate::schema::lay(&db).await.unwrap();
-            for id in 1..=9 {
-                let publish = format!(
-                    "INSERT INTO outbox_event (id, event_id, event_type, aggregate_key, payload)
-                     VALUES ({id}, '{}', 'A', 'k', '{{}}')",
-                    Uuid::new_v4()
-                );
-                db.execute_unprepared(&publish).await.unwrap();
+        async fn a_range_is_left_alone_when_an_earlier_event_has_come_since_the_look(db: testkit::Database) {
+            let db = nine_events(&db).await;
+            for (first, from, taken) in [(6, 4, 0), (6, 6, 4), (1, i64::MIN, 9)] {
+                let tx = begin_write(&db).await.unwrap();
+                let events = take(&tx, first..100, from).await.unwrap().unwrap();
+                assert_eq!(events.len(), taken, "from {from}");
+                tx.rollback().await.unwrap();
             }
+        }
+
+        async fn a_range_is_left_alone_when_an_event_anywhere_was_put_off_since_the_look(db: testkit::Database) {
+            let db = nine_events(&db).await;
             let change = "UPDATE outbox_event SET attempts = 1 - attempts WHERE id = 1";
             for taken in [0, 4] {
                 db.execute_unprepared(change).await.unwrap();

@@ -56,7 +56,7 @@ async fn a_named_event_that_never_comes_says_what_came_instead() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "answered 401 Unauthorized")]
+#[should_panic(expected = "401 Unauthorized")]
 async fn an_answer_that_is_no_stream_is_told() {
     let server = StandIn::start(|_| answer("401 Unauthorized", "", "{}")).await;
     SseReader::connect(server.base(), None, None).await;
