@@ -7,14 +7,20 @@
 //! publishes writes to the socket.
 //!
 //! ```no_run
-//! # use axum::{Router, body::Body, extract::Path, http::Extensions, response::Response, routing::get};
-//! # use sse_hub::{Hub, HubOptions, server::{ServeOptions, serve}};
+//! # use std::time::Duration;
+//! # use axum::{Router, body::Body, extract::Path, http::Extensions, routing::get};
+//! # use axum::response::{IntoResponse, Response};
+//! # use sse_hub::{Hub, HubOptions, refusal_body, server::{ServeOptions, serve}};
 //! # async fn run(listener: tokio::net::TcpListener) {
 //! let hub: Hub<i64> = Hub::new(HubOptions::default());
 //! let subscribe = async move |Path(key): Path<i64>, extensions: Extensions| -> Response {
 //!     match hub.subscribe(key) {
 //!         Ok(stream) => stream.into_response(&extensions).map(Body::new),
-//!         Err(_) => todo!("see refusal_body"),
+//!         Err(_) => {
+//!             let retry = Duration::from_secs(60)..Duration::from_secs(180);
+//!             let refusal = Response::new(Body::from(refusal_body(retry)));
+//!             ([("content-type", "text/event-stream")], refusal).into_response()
+//!         }
 //!     }
 //! };
 //! let router: Router = Router::new().route("/events/{key}", get(subscribe));
