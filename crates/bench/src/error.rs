@@ -38,6 +38,8 @@ pub(crate) enum LoadError {
     Talk(#[source] io::Error),
     #[error("of {sent} publishes to one reader each only {arrived} arrived")]
     Missing { sent: u64, arrived: u64 },
+    #[error("the readers that are not to read were not all there after a minute")]
+    NotStalled,
     #[error("the server's process {0} is gone")]
     Gone(u32),
     #[error("the machine refused: {0}")]

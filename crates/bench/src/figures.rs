@@ -24,29 +24,33 @@ pub(crate) struct Figures {
     pub(crate) gap_median_ms: Option<f64>,
     pub(crate) gap_p99_ms: Option<f64>,
     pub(crate) gap_most_ms: Option<f64>,
-    /// Publishes to one reader: how many a second there were, and milliseconds from the publisher's sending to the receipt.
+    /// Heartbeats that did not come in the soak.
+    pub(crate) missing_beats: Option<f64>,
+    /// Publishes to one reader: how many a second there were, which share that is of what was asked for, in percent, and milliseconds from the publisher's sending to the receipt.
     pub(crate) targeted_rate: Option<f64>,
+    pub(crate) targeted_share: Option<f64>,
     pub(crate) targeted_median_ms: Option<f64>,
     pub(crate) targeted_p99_ms: Option<f64>,
     pub(crate) targeted_most_ms: Option<f64>,
     /// Milliseconds from publish to socket, as the server itself measured them.
     pub(crate) to_socket_p99_ms: Option<f64>,
-    /// MiB that were published to each stalled reader, as long as it was thought to take any.
+    /// MiB that were published to each stalled reader before nobody took any more; the least of them.
     pub(crate) stalled_backlog_mib: Option<f64>,
     /// MB that a hundred stalled readers cost at most, and of these what the kernel held.
     pub(crate) stalled_mb: Option<f64>,
     pub(crate) stalled_kernel_mb: Option<f64>,
     /// The same after the server has had time to be rid of them.
     pub(crate) stalled_left_mb: Option<f64>,
-    /// Last reader's time with stalled readers beside it, over that without.
+    /// Last reader's time with stalled readers beside it that the server still serves, over that without.
     pub(crate) stalled_delay: Option<f64>,
-    /// The longest gap between heartbeats meanwhile.
+    /// The longest gap between heartbeats meanwhile, and those that did not come.
     pub(crate) stalled_gap_most_ms: Option<f64>,
+    pub(crate) stalled_missing_beats: Option<f64>,
     /// Stalled readers whose connection the server had reset by then.
     pub(crate) stalled_reset: Option<f64>,
-    /// Events that arrived other than they were sent, or twice.
-    pub(crate) damaged: u64,
-    pub(crate) repeated: u64,
+    /// Events that arrived other than they were sent, or twice; nothing is known of them when a part of the run failed.
+    pub(crate) damaged: Option<f64>,
+    pub(crate) repeated: Option<f64>,
 }
 
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {

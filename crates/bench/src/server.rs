@@ -1,9 +1,13 @@
+mod answers;
 mod child;
 mod nchan;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::{connect::Wish, error::LoadError};
+use serde_json::Value;
+
+use crate::{connect::Wish, error::LoadError, publisher::Publisher};
+pub(crate) use answers::Answers;
 use child::Child;
 
 /// What is measured.
@@ -91,9 +95,30 @@ impl Server {
         format!("/publish?key={}", self.key(number))
     }
 
-    /// Whether it can say what it did.
-    pub(crate) fn has_stats(&self) -> bool {
-        !self.is_nchan
+    /// How it answers.
+    pub(crate) fn answers(&self) -> Answers {
+        if self.is_nchan {
+            Answers::Nchan
+        } else {
+            Answers::Ours
+        }
+    }
+
+    /// An error unless a publish reached as many streams as it should.
+    pub(crate) fn reached(&self, answer: &str, wanted: u64) -> Result<(), LoadError> {
+        self.answers().reached(answer, wanted)
+    }
+
+    /// What it says of itself, if it can.
+    pub(crate) async fn stats(
+        &self,
+        publisher: &mut Publisher,
+    ) -> Result<Option<Value>, LoadError> {
+        if self.is_nchan {
+            return Ok(None);
+        }
+        let stats = publisher.get("/stats").await?;
+        Ok(serde_json::from_str(&stats).ok())
     }
 
     /// Readers from [`STALLED`] on are others than the crowd.

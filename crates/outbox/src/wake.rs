@@ -166,13 +166,16 @@ impl Shared {
 
     /// Listens until the connection is lost. `on_wake` is told whether it is the first call.
     async fn listen(&self, mut on_wake: impl FnMut(bool)) -> Result<Never, Lost> {
+        // Whoever looks at the server's connections sees what this one is for.
+        let name = format!("wake-ups of {}", self.channel);
+        let options = self.pool.connect_options().as_ref().clone();
         // A pool for this one connection: the other one may be full, and must not be short of it.
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ANSWER_TIMEOUT)
             .max_lifetime(None)
             .idle_timeout(None)
-            .connect_lazy_with(self.pool.connect_options().as_ref().clone());
+            .connect_lazy_with(options.application_name(&name));
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.eager_reconnect(false);
         timeout(ANSWER_TIMEOUT, listener.listen(&self.channel)).await??;

@@ -1,13 +1,17 @@
 //! The composition root: builds everything from the configuration, and is the only place that knows all.
 
+mod resources;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use outbox::{Destination, PostgresWake, Relay, Signal};
+use outbox::{Destination, Relay, Signal};
+pub(crate) use resources::public_url;
+use resources::{broker, generator, locks, reaching, secrets, storage};
 use scheduler::{Clock, Scheduler};
-use sea_orm::{DbBackend, DbErr};
-use shedlock::{LockProvider, PostgresLockProvider, SqliteLockProvider};
+use sea_orm::DbErr;
+use shedlock::LockProvider;
 use sse_hub::{Hub, HubOptions};
 use thiserror::Error;
 
@@ -21,20 +25,18 @@ use crate::learn_stats::{
 use crate::marking::Marking;
 use crate::member::Members;
 use crate::notification::{Feed, FeedOptions, NotificationProjection};
-use crate::platform::broker::{AmqpBroker, AmqpOptions, Broker, DatabaseBroker};
+use crate::platform::broker::Broker;
 use crate::platform::clock::Now;
-use crate::platform::config::{Config, DATABASE_BROKER, GeneratorConfig, GeneratorKind};
+use crate::platform::config::Config;
 use crate::platform::db::{ConnectError, Db};
 use crate::platform::migrations::migrate;
 use crate::platform::payload::up_to_version;
-use crate::platform::storage::{FolderStorage, S3Storage, Storage, StorageError, UrlSigner};
+use crate::platform::storage::{FolderStorage, Storage, StorageError};
 use crate::question_set::events::{
     QUESTION_GENERATION_REQUESTED, QUESTION_SET_COMPLETED, QUESTION_SET_FAILED,
 };
-use crate::question_set::generator::model::{
-    ClientError, Gemini, ModelGenerator, ModelOptions, OpenAi,
-};
-use crate::question_set::generator::{OfflineGenerator, QuestionGenerator};
+use crate::question_set::generator::QuestionGenerator;
+use crate::question_set::generator::model::ClientError;
 use crate::question_set::{QuestionGenerationWorker, QuestionSets, SetLimits, WorkerOptions};
 use crate::schedulers::{self, Rooms};
 use crate::source::extraction::{Extractor, Limits};
@@ -48,9 +50,6 @@ const OUTBOX_CHANNEL: &str = "pullit_outbox";
 
 /// And of stored notifications.
 const NOTIFICATION_CHANNEL: &str = "pullit_notification";
-
-/// Longest time that a message broker may take to confirm a batch, the way to it included.
-const BROKER_PATIENCE: Duration = Duration::from_secs(8);
 
 /// Longest time that the relay waits for a destination: the broker's own verdict comes first.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(12);
@@ -319,68 +318,6 @@ fn node_id() -> String {
     format!("{host}:{}:{tail:08x}", std::process::id())
 }
 
-fn generator(config: &GeneratorConfig) -> Result<Arc<dyn QuestionGenerator>, BuildError> {
-    let options = || -> Result<ModelOptions, BuildError> {
-        Ok(ModelOptions {
-            url: config.parsed_url().map_err(BuildError::Configuration)?,
-            key: config.key.clone(),
-            model: config.model.clone(),
-            timeout: config.timeout.duration(),
-            max_output_tokens: config.max_output_tokens,
-        })
-    };
-    let (rate, chars) = (config.requests_per_minute, config.max_chars);
-    Ok(match config.kind {
-        GeneratorKind::Offline => Arc::new(OfflineGenerator),
-        GeneratorKind::OpenAi => {
-            Arc::new(ModelGenerator::new(OpenAi::new(options()?)?, rate, chars))
-        }
-        GeneratorKind::Gemini => {
-            Arc::new(ModelGenerator::new(Gemini::new(options()?)?, rate, chars))
-        }
-    })
-}
-
-fn secrets(config: &Config) -> Result<Secrets, SecretError> {
-    if config.auth.jwt_secret.is_empty() {
-        if config.database_url().starts_with("postgres") {
-            tracing::warn!(
-                data_dir = %config.data_dir.display(),
-                "auth.jwt_secret is not set: nodes that do not share this data folder will refuse each other's tokens and upload URLs"
-            );
-        }
-        Secrets::from_folder(&config.data_dir)
-    } else {
-        Ok(Secrets::from_text(&config.auth.jwt_secret))
-    }
-}
-
-type Storages = (Arc<dyn Storage>, Option<Arc<FolderStorage>>);
-
-fn storage(config: &Config, secrets: &Secrets, now: &Now) -> Result<Storages, BuildError> {
-    if config.is_s3() {
-        let settings = config.s3().map_err(BuildError::Configuration)?;
-        let downloads = config.data_dir.join("downloads");
-        let max_bytes = config.upload.max_bytes;
-        let storage = S3Storage::open(settings, downloads, max_bytes, Arc::clone(now))?;
-        return Ok((Arc::new(storage), None));
-    }
-    let signer = UrlSigner::new(&public_url(config), secrets.key("upload-url"));
-    let folder = config.storage_url();
-    let folder = folder.strip_prefix("file://").unwrap_or(&folder);
-    let storage = Arc::new(FolderStorage::open(folder, signer)?);
-    Ok((Arc::clone(&storage) as Arc<dyn Storage>, Some(storage)))
-}
-
-/// The address under which browsers reach this server.
-pub(crate) fn public_url(config: &Config) -> String {
-    if config.http.public_url.is_empty() {
-        format!("http://{}", config.listen)
-    } else {
-        config.http.public_url.trim_end_matches('/').to_owned()
-    }
-}
-
 fn auth(config: &Config, db: &Db, now: &Now, members: &Members, secrets: &Secrets) -> Auth {
     let options = AuthOptions {
         dev_login: config.auth.dev_login,
@@ -396,49 +333,6 @@ fn auth(config: &Config, db: &Db, now: &Now, members: &Members, secrets: &Secret
         tokens,
         options,
     )
-}
-
-fn locks(db: &Db, node: &str) -> Arc<dyn LockProvider> {
-    match db.backend() {
-        DbBackend::Postgres => {
-            let pool = db.write().get_postgres_connection_pool().clone();
-            Arc::new(PostgresLockProvider::new(pool, node))
-        }
-        _ => {
-            let pool = db.write().get_sqlite_connection_pool().clone();
-            Arc::new(SqliteLockProvider::new(pool, node))
-        }
-    }
-}
-
-/// A signal given on any node is heard on all that listen.
-fn reaching(db: &Db, channel: &str) -> Signal {
-    match db.backend() {
-        DbBackend::Postgres => {
-            let pool = db.write().get_postgres_connection_pool().clone();
-            Signal::reaching(PostgresWake::new(pool, channel))
-        }
-        _ => Signal::new(),
-    }
-}
-
-fn broker(config: &Config, db: &Db, now: &Now) -> Result<Arc<dyn Broker>, BuildError> {
-    let node = config.node_id.clone();
-    if config.broker.url == DATABASE_BROKER {
-        let lease = config.worker.lease.duration();
-        let broker = DatabaseBroker::new(db.clone(), Arc::clone(now), node, lease);
-        return Ok(Arc::new(broker));
-    }
-    let options = AmqpOptions {
-        url: config.broker.url.clone(),
-        prefix: config.broker.prefix.clone(),
-        patience: BROKER_PATIENCE,
-        prefetch: u16::try_from(config.worker.concurrency).unwrap_or(u16::MAX),
-        node,
-    };
-    let broker =
-        AmqpBroker::new(options).map_err(|error| BuildError::Configuration(error.to_string()))?;
-    Ok(Arc::new(broker))
 }
 
 fn relay(

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::notification::keep_out;
 use crate::platform::broker::BrokerError;
-use crate::platform::telemetry;
+use crate::platform::{open_files, telemetry};
 use crate::{router, schedulers};
 
 /// What a node does. All of it, unless told otherwise.
@@ -90,7 +90,7 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 /// Clients whose stream ends because the node stops come back after this long, spread out.
 const RECONNECT: std::ops::Range<Duration> = Duration::from_secs(1)..Duration::from_secs(5);
 
-/// Connections beside those of event streams.
+/// Connections beside those of event streams, where there are files enough.
 const OTHER_CONNECTIONS: usize = 2_000;
 
 /// The pause before a background task that panicked starts anew.
@@ -174,7 +174,8 @@ impl Running {
             let (hub, members) = (app.hub.clone(), app.members.clone());
             workers.push(tokio::spawn(keep_out(hub, members, cancel.clone())));
             let options = ServeOptions {
-                connections: app.config.limits.streams + OTHER_CONNECTIONS,
+                connections: (app.config.limits.streams + OTHER_CONNECTIONS)
+                    .min(open_files::room_for_clients()),
                 ..ServeOptions::default()
             };
             let stop = cancel.clone().cancelled_owned();

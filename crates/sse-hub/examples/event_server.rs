@@ -18,21 +18,25 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::Extensions;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sse_hub::server::{ServeOptions, serve};
+use sse_hub::server::{ServeOptions, refusal, serve};
 use sse_hub::{Frame, Hub, HubOptions, Latency};
+use tokio::time::Instant;
 
 const HEARTBEAT: Duration = Duration::from_secs(3);
 const REFUSAL_RETRY: std::ops::Range<Duration> = Duration::from_secs(5)..Duration::from_secs(15);
 
+/// Of a stream, as an access token's that ends while it is open.
+const LIFE: Duration = Duration::from_secs(3600);
+
 struct Server {
     hub: Hub<i64>,
     id: AtomicI64,
+    goodbye: Frame,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +53,7 @@ async fn main() -> std::io::Result<()> {
     let server = Arc::new(Server {
         hub: hub.clone(),
         id: AtomicI64::new(0),
+        goodbye: Frame::event("goodbye", None, "come again"),
     });
     tokio::spawn(beat(hub));
     let router = Router::new()
@@ -90,11 +95,12 @@ async fn subscribe(
     extensions: Extensions,
 ) -> Response {
     match server.hub.subscribe(key) {
-        Ok(stream) => stream.into_response(&extensions).map(Body::new),
-        Err(_) => {
-            let body = Body::from(sse_hub::refusal_body(REFUSAL_RETRY));
-            ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
+        Ok(mut stream) => {
+            stream.first(Frame::event("hello", None, &format!("events of {key}")));
+            stream.until(Instant::now() + LIFE, server.goodbye.clone());
+            stream.into_response(&extensions).map(Body::new)
         }
+        Err(_) => refusal(REFUSAL_RETRY).map(Body::from),
     }
 }
 
@@ -123,7 +129,8 @@ async fn stats(State(server): State<Arc<Server>>) -> Json<Value> {
     let stats = server.hub.stats();
     Json(json!({
         "connections": stats.connections,
-        "delivered": stats.events_sent + stats.broadcasts_sent,
+        "events": stats.events_sent,
+        "broadcasts": stats.broadcasts_sent,
         "left": stats.left,
         "tooSlow": stats.dropped.too_slow,
         "stalled": stats.dropped.stalled,

@@ -104,19 +104,21 @@ impl Connection {
         self.lock().mailbox.is_closed()
     }
 
-    /// Whether something waits, or the end does, and nothing was taken for longer than `stall`.
-    pub(crate) fn is_overdue(&self, now: Instant, stall: Duration) -> bool {
-        let mailbox = &self.lock().mailbox;
-        (mailbox.is_waiting() || mailbox.is_closed())
-            && now.duration_since(mailbox.progress()) > stall
-    }
-
     pub(crate) fn with_mailbox<R>(&self, change: impl FnOnce(&mut Mailbox) -> R) -> R {
         change(&mut self.lock().mailbox)
     }
 
-    pub(crate) fn poll_next(&self, cx: &Context<'_>, now: Instant) -> Poll<Option<Item>> {
+    pub(crate) fn poll_next(
+        &self,
+        cx: &Context<'_>,
+        now: Instant,
+        stall: Duration,
+    ) -> Poll<Option<Item>> {
         let mut state = self.lock();
+        let mailbox = &state.mailbox;
+        if mailbox.is_closed() && now.duration_since(mailbox.progress()) > stall {
+            return Poll::Ready(None);
+        }
         if let Some(item) = state.mailbox.pop(now) {
             return Poll::Ready(Some(item));
         }

@@ -40,8 +40,9 @@ impl Ended {
     }
 }
 
-/// Why a stream was not opened. Answer with status 200 and [`refusal_body`](crate::refusal_body)
-/// in both cases: any other status ends a browser's `EventSource` for good.
+/// Why a stream was not opened. Answer with status 200 and [`refusal_body`](crate::refusal_body) in
+/// both cases (`server::refusal` is the whole answer): any other status ends a browser's
+/// `EventSource` for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// `HubOptions::total` streams are open.

@@ -44,7 +44,7 @@ impl Frame {
     /// An id alone, which the client remembers as if an event had brought it. No event reaches the page.
     /// A line break in it ends it.
     pub fn id(id: &str) -> Self {
-        let id = id.lines().next().unwrap_or_default();
+        let id = lines(id).next().unwrap_or_default();
         Self::finish(format!("id: {id}\n"))
     }
 

@@ -9,15 +9,17 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
-use crate::mailbox::{Limits, Origin, Push, Waiting};
+use crate::mailbox::{Limits, Origin, Waiting};
 use crate::registry::Registry;
 use crate::retry::jittered;
+use crate::round::Round;
+use crate::spread::Spread;
 use crate::telemetry::Telemetry;
 use crate::{Ended, Frame, HubOptions, HubStats, Refusal, Subscription};
 
 /// Streams that a broadcast writes to before it lets other tasks run: less than half a millisecond of
 /// work.
-const STRETCH: usize = 64;
+const STRETCH: usize = 32;
 
 /// The open event streams of this process, by key (for instance a member's id). Clones are the
 /// same hub. No method waits for a reader: a stream on its client's socket gets a frame at once
@@ -35,7 +37,7 @@ struct Shared<K> {
     on_sockets: AtomicUsize,
     vacated: Notify,
     draining: AtomicBool,
-    telemetry: Telemetry,
+    telemetry: Arc<Telemetry>,
 }
 
 impl<K: Eq + Hash + Clone> Hub<K> {
@@ -54,7 +56,7 @@ impl<K: Eq + Hash + Clone> Hub<K> {
                 on_sockets: AtomicUsize::new(0),
                 vacated: Notify::new(),
                 draining: AtomicBool::new(false),
-                telemetry: Telemetry::new(),
+                telemetry: Arc::new(Telemetry::new()),
             }),
         }
     }
@@ -80,7 +82,7 @@ impl<K: Eq + Hash + Clone> Hub<K> {
     /// rise; a stream that was already sent this id or a higher one does not get it.
     pub fn publish(&self, key: &K, id: i64, frame: Frame) -> usize {
         let streams = self.shared.registry.streams(key);
-        let mut round = Round::new(self, Origin::Live(id), &frame);
+        let mut round = self.round(Origin::Live(id), &frame);
         for stream in &streams {
             round.push(stream);
         }
@@ -93,7 +95,7 @@ impl<K: Eq + Hash + Clone> Hub<K> {
     /// Sends a frame without an id to every stream and says how many took it. With thousands of
     /// streams this holds the thread for long: prefer [`spread`](Self::spread) on a runtime.
     pub fn broadcast(&self, frame: Frame) -> usize {
-        let mut round = Round::new(self, Origin::Broadcast, &frame);
+        let mut round = self.round(Origin::Broadcast, &frame);
         for part in 0..Registry::<K>::PARTS {
             for stream in &self.shared.registry.part(part) {
                 round.push(stream);
@@ -106,30 +108,51 @@ impl<K: Eq + Hash + Clone> Hub<K> {
         round.taken
     }
 
-    /// The same as [`broadcast`](Self::broadcast), but lets other tasks run after every few streams.
-    pub async fn spread(&self, frame: Frame) -> usize {
-        let mut round = Round::new(self, Origin::Broadcast, &frame);
-        let mut at_a_stretch = 0;
-        for part in 0..Registry::<K>::PARTS {
-            for stream in &self.shared.registry.part(part) {
+    /// The same as [`broadcast`](Self::broadcast), by all workers of the tokio runtime, which let other
+    /// tasks run after every few streams. When this is dropped, some streams get the frame and others
+    /// do not.
+    pub async fn spread(&self, frame: Frame) -> usize
+    where
+        K: Send + 'static,
+    {
+        let now = Instant::now();
+        let taken = Spread::new(self.clone(), frame, now).run().await;
+        self.shared.telemetry.broadcast(now.elapsed());
+        taken
+    }
+
+    /// Sends a frame to the streams of one part, with a pause after every few, and says how many took it.
+    pub(crate) async fn spread_part(&self, part: usize, frame: &Frame, now: Instant) -> usize {
+        let shared = &self.shared;
+        let streams = shared.registry.part(part);
+        let (mut taken, mut closed) = (0, 0);
+        for stretch in streams.chunks(STRETCH) {
+            let mut round = Round::new(
+                Origin::Broadcast,
+                frame,
+                shared.limits,
+                &shared.telemetry,
+                now,
+            );
+            for stream in stretch {
                 round.push(stream);
-                at_a_stretch += 1;
-                if at_a_stretch == STRETCH {
-                    at_a_stretch = 0;
-                    tokio::task::yield_now().await;
-                }
             }
-            if std::mem::take(&mut round.closed) > 0 {
-                self.shared.registry.sweep_part(part);
-            }
+            taken += round.taken;
+            closed += round.closed;
+            tokio::task::yield_now().await;
         }
-        self.shared.telemetry.broadcast(round.now.elapsed());
-        round.taken
+        if closed > 0 {
+            shared.registry.sweep_part(part);
+        }
+        taken
     }
 
     /// A [`spread`](Self::spread) that is meant to come `every` so often, and measures how much later
     /// than that after the one before the last stream got this one.
-    pub async fn heartbeat(&self, frame: Frame, every: Duration) -> usize {
+    pub async fn heartbeat(&self, frame: Frame, every: Duration) -> usize
+    where
+        K: Send + 'static,
+    {
         let taken = self.spread(frame).await;
         self.shared.telemetry.beat(Instant::now(), every);
         taken
@@ -222,6 +245,17 @@ impl<K: Eq + Hash + Clone> Hub<K> {
         }
     }
 
+    fn round<'a>(&'a self, origin: Origin, frame: &'a Frame) -> Round<'a> {
+        let shared = &self.shared;
+        Round::new(
+            origin,
+            frame,
+            shared.limits,
+            &shared.telemetry,
+            Instant::now(),
+        )
+    }
+
     fn register(
         &self,
         key: &K,
@@ -302,52 +336,5 @@ impl<K: Eq + Hash + Clone> fmt::Debug for Hub<K> {
             .field("options", &self.shared.options)
             .field("stats", &self.stats())
             .finish()
-    }
-}
-
-/// One frame on its way to many streams.
-struct Round<'a> {
-    origin: Origin,
-    frame: &'a Frame,
-    limits: &'a Limits,
-    telemetry: &'a Telemetry,
-    now: Instant,
-    taken: usize,
-    /// Streams met that receive no more.
-    closed: usize,
-}
-
-impl<'a> Round<'a> {
-    fn new<K: Eq + Hash + Clone>(hub: &'a Hub<K>, origin: Origin, frame: &'a Frame) -> Self {
-        Self {
-            origin,
-            frame,
-            limits: &hub.shared.limits,
-            telemetry: &hub.shared.telemetry,
-            now: Instant::now(),
-            taken: 0,
-            closed: 0,
-        }
-    }
-
-    /// To be called without holding a lock: it wakes the stream's reader.
-    fn push(&mut self, stream: &Connection) {
-        let (push, waker) = stream.push(self.origin, self.frame, self.limits, self.now);
-        match push {
-            Push::Sent => {
-                self.telemetry.sent(self.origin, self.now);
-                self.taken += 1;
-            }
-            Push::Queued => self.taken += 1,
-            Push::Seen => {}
-            Push::Closed => self.closed += 1,
-            Push::Ended(reason) => {
-                self.telemetry.dropped(reason);
-                self.closed += 1;
-            }
-        }
-        if let Some(waker) = waker {
-            waker.wake();
-        }
     }
 }

@@ -46,8 +46,10 @@ mod on_socket;
 mod options;
 mod registry;
 mod retry;
+mod round;
 #[cfg(feature = "server")]
 pub mod server;
+mod spread;
 mod stats;
 mod subscription;
 mod telemetry;

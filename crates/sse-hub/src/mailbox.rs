@@ -1,9 +1,10 @@
+mod writing;
+
 use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
 use tokio::time::Instant;
+use writing::Begun;
 
 use crate::{Ended, Frame};
 
@@ -43,13 +44,7 @@ pub(crate) struct Item {
     pub(crate) since: Instant,
 }
 
-/// A frame of which the socket has taken a part: nothing else may come before its rest.
-struct Begun {
-    rest: Bytes,
-    origin: Origin,
-    since: Instant,
-}
-
+#[derive(Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) queue: usize,
     pub(crate) stall: Duration,
@@ -82,7 +77,7 @@ pub(crate) struct Mailbox {
     limited: usize,
     /// The highest id handed out, or that the client said it has.
     delivered: i64,
-    /// When the stream last took a frame, or the first one began to wait.
+    /// See [`progress`](Self::progress).
     progress: Instant,
     ended: Option<Ended>,
     /// The client left, or said something where it should only listen.
@@ -115,7 +110,8 @@ impl Mailbox {
         self.begun.is_some() || !self.items.is_empty()
     }
 
-    /// When the stream last took something, or what waits (be it the end) began to wait.
+    /// When the stream last took something, or what waits (be it the end) began to wait. From its end on
+    /// this stands still: a client that takes a little now and then must not keep an ended stream's place.
     pub(crate) fn progress(&self) -> Instant {
         self.progress
     }
@@ -127,21 +123,30 @@ impl Mailbox {
 
     /// Adds a handshake frame behind the earlier ones and ahead of everything else.
     pub(crate) fn handshake(&mut self, frame: Frame) {
-        if !self.is_closed() {
-            let at = self
-                .items
-                .iter()
-                .take_while(|item| item.origin == Origin::Handshake)
-                .count();
-            self.items.insert(
-                at,
-                Item {
-                    origin: Origin::Handshake,
-                    frame,
-                    since: self.progress,
-                },
-            );
+        if self.is_closed() {
+            self.withhold_events();
+            return;
         }
+        let at = self
+            .items
+            .iter()
+            .take_while(|item| item.origin == Origin::Handshake)
+            .count();
+        self.items.insert(
+            at,
+            Item {
+                origin: Origin::Handshake,
+                frame,
+                since: self.progress,
+            },
+        );
+    }
+
+    /// Without what was to go before them, later events must not go either: the client would resume
+    /// after them.
+    fn withhold_events(&mut self) {
+        self.items.retain(|item| item.origin.id().is_none());
+        self.count_limited();
     }
 
     pub(crate) fn resume_after(&mut self, id: i64) {
@@ -158,9 +163,7 @@ impl Mailbox {
 
     pub(crate) fn replay(&mut self, mut history: Vec<(i64, Frame)>) {
         if self.is_closed() {
-            // Without their history the later events must not go either: the client would resume after them.
-            self.items.retain(|item| item.origin.id().is_none());
-            self.count_limited();
+            self.withhold_events();
             return;
         }
         // In order, each finds its place at once.
@@ -225,9 +228,7 @@ impl Mailbox {
         if self.is_closed() {
             return false;
         }
-        if !self.is_waiting() {
-            self.progress = Instant::now();
-        }
+        self.progress = Instant::now();
         self.ended = Some(reason);
         if let Waiting::Discarded = waiting {
             self.items = VecDeque::new();
@@ -245,7 +246,7 @@ impl Mailbox {
 
     pub(crate) fn pop(&mut self, now: Instant) -> Option<Item> {
         let item = self.items.pop_front()?;
-        self.progress = now;
+        self.moved(now);
         if item.origin.is_limited() {
             self.limited -= 1;
         }
@@ -258,80 +259,18 @@ impl Mailbox {
         Some(item)
     }
 
+    fn moved(&mut self, now: Instant) {
+        if !self.is_closed() {
+            self.progress = now;
+        }
+    }
+
     /// Takes no more frames; what waits is still sent.
     pub(crate) fn leave(&mut self) {
+        if !self.is_closed() {
+            self.progress = Instant::now();
+        }
         self.left = true;
-    }
-
-    /// Nothing waits and the stream still receives: a frame of this origin may go straight to the
-    /// socket. Otherwise what became of it, or `None` when it has to wait.
-    pub(crate) fn straight(&self, origin: Origin) -> Result<(), Option<Push>> {
-        if self.is_closed() {
-            Err(Some(Push::Closed))
-        } else if self.is_waiting() {
-            Err(None)
-        } else if origin.id().is_some_and(|id| id <= self.delivered) {
-            Err(Some(Push::Seen))
-        } else {
-            Ok(())
-        }
-    }
-
-    /// The socket has begun to take a frame that did not wait; `rest` is what it left.
-    pub(crate) fn begin(&mut self, origin: Origin, rest: Bytes, now: Instant) {
-        self.progress = now;
-        if let Some(id) = origin.id() {
-            self.delivered = id;
-        }
-        if !rest.is_empty() {
-            self.begun = Some(Begun {
-                rest,
-                origin,
-                since: now,
-            });
-        }
-    }
-
-    /// The chunks that wait, as many as fit.
-    pub(crate) fn chunks<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let begun = self.begun.iter().map(|begun| &begun.rest);
-        let waiting = begun.chain(self.items.iter().map(|item| item.frame.chunk()));
-        slices
-            .iter_mut()
-            .zip(waiting)
-            .map(|(slice, bytes)| *slice = IoSlice::new(bytes))
-            .count()
-    }
-
-    /// The socket took `taken` bytes of what waits. Tells of each frame that it now has whole.
-    pub(crate) fn advance(
-        &mut self,
-        mut taken: usize,
-        now: Instant,
-        mut sent: impl FnMut(Origin, Instant),
-    ) {
-        self.progress = now;
-        while taken > 0 {
-            if self.begun.is_none() {
-                let Some(item) = self.pop(now) else { return };
-                self.begun = Some(Begun {
-                    rest: item.frame.chunk().clone(),
-                    origin: item.origin,
-                    since: item.since,
-                });
-            }
-            let step = self.begun.as_ref().map_or(0, |begun| begun.rest.len());
-            if let Some(begun) = &mut self.begun
-                && taken < step
-            {
-                begun.rest.advance(taken);
-                return;
-            }
-            taken -= step;
-            if let Some(begun) = self.begun.take() {
-                sent(begun.origin, begun.since);
-            }
-        }
     }
 
     /// Where an event belongs, or `None` when it must not be sent again. Searched from the back,
@@ -354,53 +293,4 @@ impl Mailbox {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: Limits = Limits {
-        queue: 64,
-        stall: Duration::from_secs(30),
-    };
-
-    fn ping() -> Frame {
-        Frame::event("heartbeat", None, "ping")
-    }
-
-    #[test]
-    fn an_emptied_queue_gives_back_the_room_of_a_backlog() {
-        let now = Instant::now();
-        let mut mailbox = Mailbox::new(now);
-        for _ in 0..LIMITS.queue {
-            mailbox.push(Origin::Broadcast, &ping(), &LIMITS, now);
-        }
-        while mailbox.pop(now).is_some() {}
-        assert!(mailbox.items.capacity() <= KEPT_CAPACITY);
-    }
-
-    #[test]
-    fn a_stream_that_ends_before_its_history_has_come_hands_out_nothing_that_comes_after_it() {
-        let now = Instant::now();
-        let mut mailbox = Mailbox::new(now);
-        mailbox.push(Origin::Live(201), &ping(), &LIMITS, now);
-        mailbox.end(Ended::Draining, Some(ping()), Waiting::Sent);
-        mailbox.resume_after(100);
-        mailbox.replay(vec![(101, ping())]);
-        assert_eq!(mailbox.pop(now).map(|item| item.origin), Some(Origin::Last));
-        assert!(mailbox.pop(now).is_none());
-    }
-
-    #[test]
-    fn nothing_comes_after_the_last_frame() {
-        let now = Instant::now();
-        let mut mailbox = Mailbox::new(now);
-        mailbox.end(Ended::Expired, Some(ping()), Waiting::Sent);
-        assert_eq!(
-            mailbox.push(Origin::Live(1), &ping(), &LIMITS, now),
-            Push::Closed
-        );
-        mailbox.replay(vec![(1, ping())]);
-        mailbox.handshake(ping());
-        assert_eq!(mailbox.pop(now).map(|item| item.origin), Some(Origin::Last));
-        assert!(mailbox.pop(now).is_none());
-    }
-}
+mod tests;

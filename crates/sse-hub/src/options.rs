@@ -11,8 +11,9 @@ pub struct HubOptions {
     pub per_key: usize,
     /// Streams of the whole hub; at one more the new one is refused.
     pub total: usize,
-    /// How long frames may wait for a stream that takes none before it is ended. It is looked at
-    /// whenever a frame comes, so heartbeats set how exact it is.
+    /// How long frames may wait for a stream that takes none before it is ended, and how long a stream
+    /// that was told to end has for all that waits. Of a stream that is the body of a response it is
+    /// looked at whenever a frame comes, so heartbeats set how exact it is.
     pub stall: Duration,
     /// Every stream begins by telling its client to wait this long (some time in the range) before it
     /// reconnects. It also replaces a longer wait that the client was told before.

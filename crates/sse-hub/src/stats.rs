@@ -27,7 +27,7 @@ pub struct HubStats {
     pub heartbeat_lag: Duration,
     /// The longest of these.
     pub heartbeat_lag_max: Duration,
-    /// Streams whose client left on its own.
+    /// Streams that the hub did not end: their client left, or whoever subscribed dropped them.
     pub left: u64,
     /// Streams that the hub ended, by reason.
     pub dropped: Dropped,

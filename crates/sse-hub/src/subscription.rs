@@ -40,7 +40,8 @@ impl<K: Eq + Hash + Clone> Subscription<K> {
         }
     }
 
-    /// Sends a frame before all events, after the frames given here earlier.
+    /// Sends a frame before all events, after the frames given here earlier. When the stream has ended
+    /// meanwhile, no event with an id is sent: the client comes back for all of them.
     pub fn first(&mut self, frame: Frame) {
         self.connection
             .with_mailbox(|mailbox| mailbox.handshake(frame));
@@ -151,7 +152,7 @@ impl<K: Eq + Hash + Clone + Unpin> Stream for Subscription<K> {
         }
         let now = Instant::now();
         this.check_expiry(cx, now);
-        match this.connection.poll_next(cx, now) {
+        match this.connection.poll_next(cx, now, this.hub.stall()) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(item)) => {
                 this.hub.sent(item.origin, item.since);

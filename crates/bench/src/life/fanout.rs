@@ -28,7 +28,7 @@ impl Life<'_> {
         ));
         let events = || self.readers.look(|tally| tally.events);
         let (events_before, processor_before) = (events(), self.processor()?);
-        let times = self.rounds().await?;
+        let times = self.rounds(self.args.rounds).await?;
         sleep(REST).await;
         let events = self.readers.look(|tally| tally.events) - events_before;
         figures.delivery_us = self
@@ -42,10 +42,10 @@ impl Life<'_> {
         Ok(())
     }
 
-    /// The times of the first and the last reader, of as many publishes as were asked for.
-    pub(super) async fn rounds(&mut self) -> Result<Vec<(f64, f64)>, LoadError> {
+    /// The times of the first and the last reader, of so many publishes.
+    pub(super) async fn rounds(&mut self, count: usize) -> Result<Vec<(f64, f64)>, LoadError> {
         let mut times = Vec::new();
-        for _ in 0..self.args.rounds {
+        for _ in 0..count {
             times.push(self.broadcast().await?);
             sleep(PAUSE).await;
         }

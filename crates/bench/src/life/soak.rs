@@ -3,13 +3,16 @@ use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Life, milliseconds};
-use crate::{error::LoadError, figures::Figures, progress::say, server::Keys};
+use crate::{
+    error::LoadError, figures::Figures, histogram::Histogram, progress::say, server::Keys,
+};
 
 /// Between two publishes to all, and two looks at the memory.
 const STEP: Duration = Duration::from_secs(5);
 
-/// Publishes to one reader each, in one step.
-const TARGETED: usize = 100;
+/// Publishes to one reader each, in one step: over ten minutes a hundred and twenty thousand, of which each would show
+/// if it left a hundred bytes behind.
+const TARGETED: usize = 1_000;
 
 /// A server that has grown to this ends the soak: the machine is not only ours.
 const TOO_MUCH: u64 = 6 << 30;
@@ -31,16 +34,17 @@ impl Life<'_> {
         ));
         // A first round, so that growth is not what a first publish costs once.
         self.broadcast().await?;
-        self.readers.look(|tally| tally.gaps = Default::default());
+        self.readers
+            .look(|tally| tally.latencies = Histogram::default());
         let start = Start {
-            at: Instant::now(),
+            at: self.watch_beats(),
             processor: self.processor()?,
             resident_each: self.resident_each()?,
         };
         let end = Duration::from_secs_f64(self.minutes * 60.0);
         let mut ticks = interval(STEP.min(end));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut chosen = 0;
+        let (mut chosen, mut sent) = (0, 0);
         while start.at.elapsed() < end {
             ticks.tick().await;
             self.broadcast().await?;
@@ -49,6 +53,7 @@ impl Life<'_> {
                     chosen = self.another(chosen);
                     self.publish_to(chosen).await?;
                 }
+                sent += TARGETED as u64;
             }
             self.note(&start, figures)?;
             if self.resident()?.is_some_and(|resident| resident > TOO_MUCH) {
@@ -56,7 +61,7 @@ impl Life<'_> {
                 break;
             }
         }
-        Ok(())
+        self.arrival_of(sent).await
     }
 
     /// After every step, so that a server that breaks down later has figures all the same.
@@ -73,6 +78,7 @@ impl Life<'_> {
             .processor()?
             .zip(start.processor)
             .map(|(after, before)| (after - before) / seconds * 100.0);
+        figures.missing_beats = Some(self.missing_beats(start.at));
         self.readers.look(|tally| {
             let gaps = &tally.gaps;
             figures.gap_least_ms = gaps.least().map(milliseconds);
@@ -86,8 +92,8 @@ impl Life<'_> {
     async fn publish_to(&mut self, reader: usize) -> Result<(), LoadError> {
         let text = self.payload.text(self.clock.now());
         let path = self.server.publish_path(reader);
-        self.publisher.post(&path, &text).await?;
-        Ok(())
+        let answer = self.publisher.post(&path, &text).await?;
+        self.server.reached(&answer, 1)
     }
 
     /// A reader far from the one before, so that all have their turn.

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Failure, Start, outside, print};
 use crate::app::{App, public_url};
 use crate::platform::config::Config;
-use crate::platform::telemetry;
+use crate::platform::{open_files, telemetry};
 use crate::server::{Roles, Running};
 
 /// `pullit serve`
@@ -40,6 +40,8 @@ impl Serve {
         if roles.api {
             safe(&config, address)?;
             config.listen = address.to_string();
+            let room = open_files::room_for_clients();
+            config.limits.streams = open_files::streams_within(room, config.limits.streams);
         }
         // Asked for before the first wait, so that no signal of these is missed.
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::of)?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 use outbox::Signal;
 use sea_orm::{DbBackend, DbErr};
 use sse_hub::{Frame, Hub};
+use thiserror::Error;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::delay::{Delay, Delays};
 use super::settled::Settling;
 use super::store::{self, Notification};
+use super::watch::{Looked, Watch};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
 
@@ -18,12 +20,6 @@ use crate::platform::db::Db;
 const POLL_SQLITE: Duration = Duration::from_millis(500);
 /// From one look to the next, whoever asks.
 const PACE: Duration = Duration::from_millis(5);
-/// The first and the longest pause while what is committed waits for an open transaction.
-const HELD: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
-/// After so long it is told of.
-const HELD_LONG: Duration = Duration::from_secs(5);
-/// The pause after a look that failed.
-const RETRY: Duration = Duration::from_millis(500);
 /// A look may take this long, with what it sends; what is left over is sent by the next.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a client that comes back waits for a look.
@@ -68,6 +64,17 @@ pub(super) struct Progress {
     /// The newest id that was ever seen.
     pub(super) newest: i64,
     settled: Option<i64>,
+    /// The feed was cancelled: no look comes any more.
+    stopped: bool,
+}
+
+/// Why nobody can say how far the feed is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(super) enum NotFresh {
+    #[error("the node stops")]
+    Stopping,
+    #[error("the database does not answer in time")]
+    Silent,
 }
 
 #[derive(Default)]
@@ -123,6 +130,8 @@ impl Feed {
     /// Sends what is stored from the first look on, until it is cancelled. Started again, it goes on where it was.
     pub async fn run(&self, cancel: CancellationToken) {
         let mut watch = Watch::new(self.poll);
+        self.progress
+            .send_modify(|progress| progress.stopped = false);
         while !cancel.is_cancelled() {
             let next = Instant::now() + PACE;
             let looked = match timeout(LOOK_TIMEOUT, self.look()).await {
@@ -142,20 +151,25 @@ impl Feed {
                 break;
             }
         }
+        self.progress
+            .send_modify(|progress| progress.stopped = true);
     }
 
-    /// How far the feed is after a look that began after this call, and so saw what was committed before it. None when the database does not
-    /// answer in time.
-    pub(super) async fn fresh(&self) -> Option<Progress> {
+    /// How far the feed is after a look that began after this call, and so saw what was committed before it.
+    ///
+    /// # Errors
+    /// When there is no such look.
+    pub(super) async fn fresh(&self) -> Result<Progress, NotFresh> {
         let wanted = self.begun.load(SeqCst) + 1;
         self.asked.notify_one();
         let mut progress = self.progress.subscribe();
-        let fresh = progress.wait_for(|now| now.look >= wanted && now.settled.is_some());
-        timeout(FRESH_TIMEOUT, fresh)
-            .await
-            .ok()?
-            .ok()
-            .map(|now| *now)
+        let fresh =
+            progress.wait_for(|now| now.stopped || (now.look >= wanted && now.settled.is_some()));
+        match timeout(FRESH_TIMEOUT, fresh).await {
+            Ok(Ok(now)) if !now.stopped => Ok(*now),
+            Ok(_) => Err(NotFresh::Stopping),
+            Err(_) => Err(NotFresh::Silent),
+        }
     }
 
     /// Up to this id the feed sends nothing any more to a stream that is opened from now on; what is above, it does.
@@ -163,8 +177,7 @@ impl Feed {
         self.progress.borrow().settled.unwrap_or_default()
     }
 
-    /// Whether everything that is committed could be sent.
-    async fn look(&self) -> Result<bool, DbErr> {
+    async fn look(&self) -> Result<Looked, DbErr> {
         let mut state = self.state.lock().await;
         let look = self.begun.fetch_add(1, SeqCst) + 1;
         let found = store::look(self.db.read()).await?;
@@ -172,16 +185,17 @@ impl Feed {
         let settled = state.settling.learn(found);
         // First told, then sent: a stream that is opened in between replays from the store what it is too late for.
         self.progress.send_modify(|progress| {
-            *progress = Progress {
-                look,
-                newest: progress.newest.max(newest),
-                settled,
-            };
+            progress.look = look;
+            progress.newest = progress.newest.max(newest);
+            progress.settled = settled;
         });
         if let Some(settled) = settled {
             self.send(&mut state.sent, settled).await?;
         }
-        Ok(!state.settling.waits())
+        Ok(Looked {
+            settled,
+            waits: state.settling.waits(),
+        })
     }
 
     async fn send(&self, sent: &mut Option<i64>, to: i64) -> Result<(), DbErr> {
@@ -204,9 +218,11 @@ impl Feed {
             for ids in here.chunks(CHUNK) {
                 for notification in store::by_ids(self.db.read(), ids).await? {
                     let (member, id) = (notification.member_id, notification.id);
-                    self.hub.publish(&member, id, frame(&notification));
-                    let took = (self.now)() - notification.created_at;
-                    self.delays.add(took.to_std().unwrap_or_default());
+                    // It may have left meanwhile, or have it from the store.
+                    if self.hub.publish(&member, id, frame(&notification)) > 0 {
+                        let took = (self.now)() - notification.created_at;
+                        self.delays.add(took.to_std().unwrap_or_default());
+                    }
                     *from = id;
                 }
             }
@@ -224,63 +240,89 @@ pub(super) fn frame(notification: &Notification) -> Frame {
     )
 }
 
-/// What one look after the other was like: how long to wait for the next, and what to say of it.
-struct Watch {
-    poll: Duration,
-    failing: bool,
-    held: Duration,
-    held_since: Option<Instant>,
-    told: bool,
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
 
-impl Watch {
-    fn new(poll: Duration) -> Self {
-        Self {
-            poll,
-            failing: false,
-            held: HELD.0,
-            held_since: None,
-            told: false,
-        }
+    use chrono::Utc;
+    use sse_hub::HubOptions;
+
+    use super::*;
+    use crate::member::{CreateMember, Members};
+    use crate::platform::migrations::migrate;
+    use crate::platform::sql::SqlExt;
+
+    async fn feed(database: &testkit::Database) -> Arc<Feed> {
+        let db = Db::connect(database.url(), 2).await.unwrap();
+        migrate(&db).await.unwrap();
+        let options = FeedOptions {
+            poll: Duration::from_millis(20),
+            heartbeat: Duration::from_secs(3),
+        };
+        let hub = Hub::new(HubOptions::default());
+        Arc::new(Feed::new(
+            db,
+            Arc::new(Utc::now),
+            hub,
+            Signal::new(),
+            options,
+        ))
     }
 
-    fn pause_after(&mut self, looked: Result<bool, DbErr>) -> Duration {
-        match looked {
-            Err(error) => {
-                if !self.failing {
-                    tracing::warn!(%error, "stored notifications could not be read; they are sent when the database answers");
-                }
-                self.failing = true;
-                RETRY
+    async fn member(feed: &Feed) -> i64 {
+        let create = CreateMember {
+            email: "a@pullit.test".to_owned(),
+            name: None,
+            admin: false,
+        };
+        let members = Members::new(feed.db.clone(), feed.now.clone());
+        members.create(create).await.unwrap().id
+    }
+
+    async fn store(feed: &Feed, member: i64) {
+        let insert =
+            "INSERT INTO notification (member_id, event_name, payload) VALUES ($1, 'told', '{}')";
+        feed.db
+            .write()
+            .run(insert, vec![member.into()])
+            .await
+            .unwrap();
+    }
+
+    testkit::on_each_database! {
+        async fn nobody_waits_for_a_look_of_a_feed_that_has_stopped(database: testkit::Database) {
+            let feed = feed(&database).await;
+            let cancel = CancellationToken::new();
+            cancel.cancel();
+            let (before, ()) = tokio::join!(feed.fresh(), feed.run(cancel.clone()));
+            assert_eq!(before.unwrap_err(), NotFresh::Stopping);
+            assert_eq!(feed.fresh().await.unwrap_err(), NotFresh::Stopping);
+            // Started anew, it looks again.
+            let cancel = CancellationToken::new();
+            let again = tokio::spawn({
+                let (feed, cancel) = (Arc::clone(&feed), cancel.clone());
+                async move { feed.run(cancel).await }
+            });
+            while feed.fresh().await.is_err() {
+                tokio::task::yield_now().await;
             }
-            Ok(all) => {
-                if self.failing {
-                    tracing::info!("stored notifications can be read again");
-                    self.failing = false;
-                }
-                if all { self.free() } else { self.held() }
-            }
+            cancel.cancel();
+            again.await.unwrap();
         }
-    }
 
-    fn free(&mut self) -> Duration {
-        if self.told {
-            tracing::info!("notifications are sent again");
+        async fn only_what_reached_somebody_counts_as_delayed(database: testkit::Database) {
+            let feed = feed(&database).await;
+            let member = member(&feed).await;
+            feed.look().await.unwrap();
+            let mut has_all = feed.hub.subscribe(member).unwrap();
+            has_all.resume_after(i64::MAX);
+            store(&feed, member).await;
+            feed.look().await.unwrap();
+            assert_eq!(feed.delay(), Delay::default());
+            let _takes_it = feed.hub.subscribe(member).unwrap();
+            store(&feed, member).await;
+            feed.look().await.unwrap();
+            assert!(feed.delay().last > Duration::ZERO);
         }
-        *self = Self::new(self.poll);
-        self.poll
-    }
-
-    fn held(&mut self) -> Duration {
-        let since = *self.held_since.get_or_insert_with(Instant::now);
-        if !self.told && since.elapsed() >= HELD_LONG {
-            self.told = true;
-            tracing::warn!(
-                "notifications wait for a transaction that wrote to their table and has not ended: see pg_locks for `notification`"
-            );
-        }
-        let pause = self.held;
-        self.held = (self.held * 2).min(HELD.1);
-        pause
     }
 }

@@ -1,29 +1,34 @@
 //! `/api/notifications/subscribe`
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderValue};
 use sea_orm::DbErr;
 use serde::Deserialize;
-use sse_hub::{Ended, Frame, Refusal, Subscription};
+use sse_hub::server::refusal;
+use sse_hub::{Frame, Refusal, Subscription};
 use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::feed::{Feed, Progress, frame};
+use super::feed::{Feed, NotFresh, Progress, frame};
 use super::history::{self, Missed};
 use crate::platform::http::{ApiError, Caller, Query};
 
 /// A client that finds no place waits this long before it asks again.
-const REFUSAL_RETRY: std::ops::Range<Duration> = Duration::from_secs(60)..Duration::from_secs(180);
+const REFUSAL_RETRY: Range<Duration> = Duration::from_secs(60)..Duration::from_secs(180);
 
 /// A client whose history cannot be read now waits this long.
-const FAULT_RETRY: std::ops::Range<Duration> = Duration::from_secs(2)..Duration::from_secs(10);
+const FAULT_RETRY: Range<Duration> = Duration::from_secs(2)..Duration::from_secs(10);
+
+/// One for all streams, each of which keeps it until its end.
+static EXPIRED: LazyLock<Frame> =
+    LazyLock::new(|| Frame::event("tokenExpired", None, "access token expired"));
 
 /// The routes of the room.
 pub fn routes(feed: Arc<Feed>) -> OpenApiRouter {
@@ -59,18 +64,22 @@ async fn subscribe(
                 code = error.code.code,
                 "it could not be asked whose a stream is; its client comes back for it"
             );
-            return stream_response(Body::from(sse_hub::refusal_body(FAULT_RETRY)));
+            return come_back(FAULT_RETRY);
         }
         Err(error) => return Err(error),
     };
     let last = last_event_id(&headers, resume);
     // What is stored by now is history: it comes from the store and does not fill the queue of what is live.
-    let Some(progress) = feed.fresh().await else {
-        tracing::warn!(
-            member = caller.id(),
-            "the notifications could not be looked at in time; the client of a stream comes back for it"
-        );
-        return stream_response(Body::from(sse_hub::refusal_body(FAULT_RETRY)));
+    let progress = match feed.fresh().await {
+        Ok(progress) => progress,
+        Err(NotFresh::Stopping) => return come_back(FAULT_RETRY),
+        Err(NotFresh::Silent) => {
+            tracing::warn!(
+                member = caller.id(),
+                "the notifications could not be looked at in time; the client of a stream comes back for it"
+            );
+            return come_back(FAULT_RETRY);
+        }
     };
     // Subscribe first, then read the store: what is stored meanwhile is in one of the two or in both, and is sent once.
     let mut stream = match feed.hub.subscribe(caller.id()) {
@@ -81,7 +90,7 @@ async fn subscribe(
                 Refusal::Draining => FAULT_RETRY,
                 Refusal::Full => REFUSAL_RETRY,
             };
-            return stream_response(Body::from(sse_hub::refusal_body(retry)));
+            return come_back(retry);
         }
     };
     match last {
@@ -94,25 +103,20 @@ async fn subscribe(
             stream.first(Frame::event("reconnection", None, "connection established"));
             if let Err(error) = replay(&feed, &mut stream, last.trim(), progress).await {
                 tracing::warn!(member = caller.id(), %error, "the history of a stream could not be read; its client comes back for it");
-                return stream_response(Body::from(sse_hub::refusal_body(FAULT_RETRY)));
-            }
-            // It ended while its history was read, which it may not have got: nothing that comes after must go out either.
-            let retry = match stream.ended() {
-                None => None,
-                Some(Ended::GaveWay) => Some(REFUSAL_RETRY),
-                Some(_) => Some(FAULT_RETRY),
-            };
-            if let Some(retry) = retry {
-                return stream_response(Body::from(sse_hub::refusal_body(retry)));
+                return come_back(FAULT_RETRY);
             }
         }
     }
     let left = (caller.0.expires_at - (feed.now)())
         .to_std()
         .unwrap_or_default();
-    let expired = Frame::event("tokenExpired", None, "access token expired");
-    stream.until(Instant::now() + left, expired);
+    stream.until(Instant::now() + left, EXPIRED.clone());
     Ok(stream.into_response(&extensions).map(Body::new))
+}
+
+/// An empty stream, and when to ask again.
+fn come_back(retry: Range<Duration>) -> Result<Response, ApiError> {
+    Ok(refusal(retry).map(Body::from))
 }
 
 /// The client's last event id, whatever it says. A query that cannot be read says something, and none of ours.
@@ -157,19 +161,4 @@ fn from_now_on(feed: &Feed, stream: &mut Subscription<i64>) {
     let settled = feed.settled();
     stream.first(history::place(settled));
     stream.resume_after(settled);
-}
-
-fn stream_response(body: Body) -> Result<Response, ApiError> {
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("no-store, no-transform"),
-    );
-    headers.insert(
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
-    Ok(response)
 }

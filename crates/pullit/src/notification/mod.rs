@@ -10,6 +10,7 @@ mod projection;
 mod retention;
 mod settled;
 mod store;
+mod watch;
 
 pub use delay::Delay;
 pub use door::keep_out;

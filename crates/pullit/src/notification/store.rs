@@ -42,14 +42,14 @@ const INSERT: Dialects = Dialects {
          JOIN member m ON m.id = (value ->> 'memberId')::bigint ORDER BY place",
 };
 // The statement's snapshot is taken before the locks are read: who wrote then and has no lock now has committed, and the next statement sees
-// what. In SQLite the order of the commits is the order of the ids.
+// what. In SQLite the order of the commits is the order of the ids. What was pruned was committed: a table that was emptied takes no id back.
 const LOOK: Dialects = Dialects {
-    sqlite: "SELECT coalesce(max(id), 0) AS newest, '[]' AS writers FROM notification",
-    postgres: "SELECT coalesce(max(id), 0) AS newest, \
+    sqlite: "SELECT max(coalesce((SELECT max(id) FROM notification), 0), coalesce((SELECT max(pruned_to) FROM notification_horizon), 0)) AS newest, \
+             '[]' AS writers",
+    postgres: "SELECT greatest((SELECT max(id) FROM notification), (SELECT max(pruned_to) FROM notification_horizon), 0) AS newest, \
              coalesce((SELECT jsonb_agg(DISTINCT virtualtransaction) FROM pg_locks \
                  WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted AND relation = 'notification'::regclass \
-                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())), '[]')::text AS writers \
-         FROM notification",
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())), '[]')::text AS writers",
 };
 const OWNERS: &str =
     "SELECT id, member_id FROM notification WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";

@@ -14,48 +14,28 @@ struct Migration {
     script: Dialects,
 }
 
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        name: "service",
-        script: Dialects {
-            sqlite: include_str!("../../migrations/sqlite/0001_service.sql"),
-            postgres: include_str!("../../migrations/postgres/0001_service.sql"),
-        },
-    },
-    Migration {
-        version: 2,
-        name: "work_trace",
-        script: Dialects {
-            sqlite: include_str!("../../migrations/sqlite/0002_work_trace.sql"),
-            postgres: include_str!("../../migrations/postgres/0002_work_trace.sql"),
-        },
-    },
-    Migration {
-        version: 3,
-        name: "learn_stats_walk",
-        script: Dialects {
-            sqlite: include_str!("../../migrations/sqlite/0003_learn_stats_walk.sql"),
-            postgres: include_str!("../../migrations/postgres/0003_learn_stats_walk.sql"),
-        },
-    },
-    Migration {
-        version: 4,
-        name: "generation_turn",
-        script: Dialects {
-            sqlite: include_str!("../../migrations/sqlite/0004_generation_turn.sql"),
-            postgres: include_str!("../../migrations/postgres/0004_generation_turn.sql"),
-        },
-    },
-    Migration {
-        version: 5,
-        name: "notification_horizon",
-        script: Dialects {
-            sqlite: include_str!("../../migrations/sqlite/0005_notification_horizon.sql"),
-            postgres: include_str!("../../migrations/postgres/0005_notification_horizon.sql"),
-        },
-    },
-];
+/// The script of each database, found by the number and the name.
+macro_rules! migrations {
+    ($($file:literal: $version:literal $name:literal,)+) => {
+        &[$(Migration {
+            version: $version,
+            name: $name,
+            script: Dialects {
+                sqlite: include_str!(concat!("../../migrations/sqlite/", $file, "_", $name, ".sql")),
+                postgres: include_str!(concat!("../../migrations/postgres/", $file, "_", $name, ".sql")),
+            },
+        },)+]
+    };
+}
+
+const MIGRATIONS: &[Migration] = migrations! {
+    "0001": 1 "service",
+    "0002": 2 "work_trace",
+    "0003": 3 "learn_stats_walk",
+    "0004": 4 "generation_turn",
+    "0005": 5 "notification_horizon",
+    "0006": 6 "notification_horizon_order",
+};
 
 const CREATE_RECORD: Dialects = Dialects {
     sqlite: "CREATE TABLE IF NOT EXISTS schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, \

@@ -8,6 +8,7 @@ pub mod fence;
 pub mod http;
 pub mod idempotency;
 pub mod migrations;
+pub mod open_files;
 pub mod payload;
 pub mod run;
 pub mod sql;

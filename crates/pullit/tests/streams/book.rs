@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +10,16 @@ pub(crate) struct Book(Mutex<Pages>);
 struct Pages {
     tabs: Vec<Vec<Told>>,
     reconnects: usize,
+    returns: BTreeMap<usize, Return>,
     wrong: Option<String>,
+}
+
+/// How far a tab is that was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Return {
+    Greeted,
+    /// A heartbeat came after everything that was missed.
+    Back,
 }
 
 /// One notification at one tab.
@@ -39,6 +49,33 @@ impl Book {
             }
             pages.tabs[tab].push(Told { id, at });
         });
+    }
+
+    /// A tab that came back was greeted.
+    pub(crate) fn greeted(&self, tab: usize) {
+        self.with(|pages| pages.returns.insert(tab, Return::Greeted));
+    }
+
+    /// A heartbeat came to a tab.
+    pub(crate) fn beat(&self, tab: usize) {
+        self.with(|pages| {
+            if let Some(is) = pages.returns.get_mut(&tab) {
+                *is = Return::Back;
+            }
+        });
+    }
+
+    /// All tabs are to come back once more.
+    pub(crate) fn forget_returns(&self) {
+        self.with(|pages| pages.returns.clear());
+    }
+
+    /// Whether every tab has come back since then.
+    pub(crate) fn all_are_back(&self) -> bool {
+        self.with(|pages| {
+            let back = pages.returns.values().filter(|is| **is == Return::Back);
+            back.count() == pages.tabs.len()
+        })
     }
 
     pub(crate) fn wrong(&self, what: String) {

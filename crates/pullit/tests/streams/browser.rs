@@ -2,7 +2,6 @@ use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -17,10 +16,7 @@ use testkit::http::Client;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::events;
-
-/// The longest that anything may take on a busy machine; Chromium needs seconds to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::{PATIENCE, events};
 
 fn from_the_script(variable: &str) -> PathBuf {
     let path = std::env::var_os(variable);
@@ -106,10 +102,18 @@ impl Page {
         }
     }
 
+    /// Waits for this and sees nothing on the way that the page was to be told only once.
     async fn until(&mut self, what: &str) {
-        let until = async { while self.seen.recv().await.is_some_and(|seen| seen.what != what) {} };
-        let seen = tokio::time::timeout(PATIENCE, until).await;
-        seen.unwrap_or_else(|_| panic!("the page has not seen {what} within {PATIENCE:?}"));
+        loop {
+            let seen = tokio::time::timeout(PATIENCE, self.seen.recv()).await;
+            let seen = seen.unwrap_or_else(|_| panic!("the page has not seen {what}"));
+            let seen = seen.unwrap();
+            if seen.what == what {
+                return;
+            }
+            let usual = ["heartbeat", "open", "error"];
+            assert!(usual.contains(&seen.what.as_str()), "{seen:?}");
+        }
     }
 
     /// The set that the page is told of next; its id is a notification's.

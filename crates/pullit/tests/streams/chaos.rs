@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use testkit::wait;
 use tokio::sync::mpsc;
 
+use crate::PATIENCE;
 use crate::book::Book;
 use crate::cluster::{Cluster, NODES};
 use crate::events;
@@ -18,8 +19,6 @@ use crate::tab::Tab;
 
 const MEMBERS: usize = 300;
 const TABS: usize = 2;
-/// The longest that anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug)]
 enum Blow {
@@ -78,6 +77,13 @@ async fn whatever_dies_every_notification_arrives_at_each_tab_once_and_in_order(
     })
     .await;
     let settled = began.elapsed();
+    // Once more from where each tab is: it has everything, and is told nothing again.
+    book.forget_returns();
+    strike(&mut cluster, Blow::AllNodes, &mut dice).await;
+    wait::until("every tab is back", PATIENCE, async || {
+        book.total() >= published.tabs && book.all_are_back()
+    })
+    .await;
     for tab in tabs {
         tab.abort();
     }
@@ -227,6 +233,11 @@ async fn close(
     seed: u64,
     [ready, settled]: [Duration; 2],
 ) {
+    book.total();
+    assert!(
+        book.reconnects() >= 2 * members.len() * TABS,
+        "all nodes died twice"
+    );
     let stored = rows(
         &cluster.db,
         "SELECT id, member_id, (payload ->> 'questionSetId')::bigint AS set_id, \

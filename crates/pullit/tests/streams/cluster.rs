@@ -3,12 +3,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use testkit::process::{Command, Pullit};
-use testkit::{postgres, server};
+use testkit::{postgres, server, wait};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::PATIENCE;
 use crate::events;
 
 pub(crate) const NODES: usize = 3;
@@ -107,7 +108,7 @@ impl Cluster {
     /// Cuts the connections by which the nodes hear of each other.
     pub(crate) async fn cut_listeners(&mut self) {
         self.died("listeners");
-        self.cut("query LIKE 'LISTEN%'").await;
+        self.cut("application_name LIKE 'wake-ups of %'").await;
     }
 
     /// Cuts all connections of the nodes.
@@ -117,18 +118,20 @@ impl Cluster {
         self.cut("TRUE").await;
     }
 
+    /// Until at least one was there to be cut.
     async fn cut(&self, which: &str) {
         let cut = format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+            "SELECT count(pg_terminate_backend(pid)) AS cut FROM pg_stat_activity \
              WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND {which}"
         );
-        // When the pool's own connection is the one that died.
-        for _ in 0..3 {
-            if self.db.execute_unprepared(&cut).await.is_ok() {
-                return;
-            }
-        }
-        panic!("no connection could be cut");
+        let backend = self.db.get_database_backend();
+        wait::until("a connection is cut", PATIENCE, async || {
+            let cut = Statement::from_string(backend, cut.clone());
+            // None when the connection of the pool is one that died.
+            let row = self.db.query_one_raw(cut).await.ok().flatten();
+            row.is_some_and(|row| row.try_get::<i64>("", "cut").unwrap() > 0)
+        })
+        .await;
     }
 
     fn died(&mut self, what: &'static str) {

@@ -11,9 +11,14 @@
     reason = "the helpers of tests, which clippy does not take for tests"
 )]
 
+use std::time::Duration;
+
 mod book;
 mod browser;
 mod chaos;
 mod cluster;
 mod events;
 mod tab;
+
+/// The longest that anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);

@@ -55,8 +55,8 @@ impl Tab {
                     // The test may be over.
                     let _ = self.open.send(());
                 }
-                "reconnection" if last.is_some() => {}
-                "heartbeat" => {}
+                "reconnection" if last.is_some() => self.book.greeted(self.number),
+                "heartbeat" => self.book.beat(self.number),
                 "questionSetCreationComplete" => {
                     let id = event.id.as_deref().and_then(|id| id.parse().ok());
                     self.book.told(self.number, id.unwrap());

@@ -1,8 +1,10 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::hash::Hash;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -10,14 +12,18 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{Extensions, HeaderName, HeaderValue, Response};
 use http_body::{Body, Frame};
 
-use super::bodies::Bodies;
 use super::offer::Offer;
-use crate::Subscription;
+use super::patience::GivenUp;
+use crate::mailbox::Waiting;
+use crate::{Ended, Subscription, refusal_body};
 
 /// The body of a response that is an event stream. Under [`serve`](super::serve) it hands the stream
 /// to the client's socket as soon as the server begins to read it; else, and in HTTP/2, it yields the
 /// stream's bytes.
-pub struct EventBody<K: Eq + Hash + Clone>(State<K>);
+pub struct EventBody<K: Eq + Hash + Clone> {
+    state: State<K>,
+    given_up: Option<GivenUp>,
+}
 
 enum State<K: Eq + Hash + Clone> {
     New(Option<Subscription<K>>, Option<Offer>),
@@ -33,22 +39,33 @@ impl<K: Eq + Hash + Clone> Subscription<K> {
         if let Some(offer) = &offer {
             offer.want();
         }
-        if let Some(bodies) = request.get::<Bodies>() {
-            bodies.add(self.connection(), self.stall());
-        }
-        let mut response = Response::new(EventBody(State::New(Some(self), offer)));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        headers.insert(
-            CACHE_CONTROL,
-            HeaderValue::from_static("no-store, no-transform"),
-        );
-        headers.insert(
-            HeaderName::from_static("x-accel-buffering"),
-            HeaderValue::from_static("no"),
-        );
-        response
+        event_stream(EventBody {
+            state: State::New(Some(self), offer),
+            given_up: request.get().cloned(),
+        })
     }
+}
+
+/// The answer to a client that gets no stream now: an event stream that ends at once, after a `retry:`
+/// of some time in the range. Any other status than its 200 would end a browser's `EventSource` for
+/// good.
+pub fn refusal(retry: Range<Duration>) -> Response<Bytes> {
+    event_stream(refusal_body(retry))
+}
+
+fn event_stream<B>(body: B) -> Response<B> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-store, no-transform"),
+    );
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    response
 }
 
 impl<K: Eq + Hash + Clone + Send + Unpin + 'static> Body for EventBody<K> {
@@ -59,7 +76,7 @@ impl<K: Eq + Hash + Clone + Send + Unpin + 'static> Body for EventBody<K> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let state = &mut self.get_mut().0;
+        let state = &mut self.get_mut().state;
         if let State::New(stream, offer) = state {
             let stream = match (stream.take(), offer.take()) {
                 (Some(stream), Some(offer)) => offer.take(stream),
@@ -72,6 +89,16 @@ impl<K: Eq + Hash + Clone + Send + Unpin + 'static> Body for EventBody<K> {
                 .poll_next(cx)
                 .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
             State::New(..) | State::OnSocket => Poll::Pending,
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone> Drop for EventBody<K> {
+    fn drop(&mut self) {
+        if let State::New(Some(stream), _) | State::Streaming(stream) = &self.state
+            && self.given_up.as_ref().is_some_and(GivenUp::is_so)
+        {
+            stream.end(Ended::Stalled, None, Waiting::Discarded);
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -21,10 +22,11 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tower_service::Service;
 
 use super::ServeOptions;
-use super::bodies::{Bodies, Patience};
 use super::io::{Accepted, Lent};
 use super::offer::Writing;
+use super::patience::{Blocked, GivenUp, Patience, Verdict};
 use super::service::Offering;
+use super::underway::{Underway, Watched};
 use crate::Parted;
 
 /// What an HTTP/2 connection begins with. No method of HTTP/1.1 begins like it.
@@ -87,21 +89,34 @@ where
     B::Error: Into<Fault>,
 {
     let first = Instant::now() + options.first_request;
-    let (prefix, is_http2) = timeout_at(first, read_prefix(&socket)).await??;
+    let Some((prefix, is_http2)) = first_bytes(&socket, first, stop.clone()).await? else {
+        return Ok(None);
+    };
     let accepted = Accepted::default();
     let used = Arc::new(AtomicBool::new(false));
-    let bodies = Bodies::default();
-    let mut patience = Patience::new(bodies.clone());
+    let (blocked, given_up) = (Blocked::default(), GivenUp::default());
     let offering = Offering {
         service,
         accepted: accepted.clone(),
-        bodies,
+        given_up: given_up.clone(),
         used: used.clone(),
     };
-    let lent = TokioIo::new(Lent::new(socket.clone(), prefix, accepted.clone()));
+    let lent = TokioIo::new(Lent::new(
+        socket.clone(),
+        prefix,
+        accepted.clone(),
+        blocked.clone(),
+    ));
     let mut stopped = pin!(stopped(stop));
     let mut stopping = false;
+    let mut first = pin!(sleep_until(first));
     if is_http2 {
+        let underway = Underway::new();
+        let mut patience = Patience::new(options, blocked, Some(underway.clone()));
+        let watched = Watched {
+            service: offering,
+            underway,
+        };
         let mut server = http2::Builder::new(TokioExecutor::new());
         server
             .timer(TokioTimer::new())
@@ -110,42 +125,56 @@ where
             .max_concurrent_streams(CONCURRENT)
             .max_header_list_size(HEADERS as u32)
             .max_send_buf_size(STREAM_BUFFER);
-        let mut connection = pin!(server.serve_connection(lent, offering));
+        let mut connection = pin!(server.serve_connection(lent, watched));
         return poll_fn(|cx| {
-            if !stopping && stopped.as_mut().poll(cx).is_ready() {
-                stopping = true;
-                connection.as_mut().graceful_shutdown();
+            loop {
+                if !stopping && stopped.as_mut().poll(cx).is_ready() {
+                    stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+                    return Poll::Ready(end.map(|()| None).map_err(Fault::from));
+                }
+                if !used.load(Relaxed) && first.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Err(too_late()));
+                }
+                match ready!(patience.poll_over(cx)) {
+                    Verdict::Lost => return Poll::Ready(Err(give_up(&socket, &given_up))),
+                    Verdict::Idle => {
+                        patience.was_told_to_end();
+                        connection.as_mut().graceful_shutdown();
+                    }
+                }
             }
-            if let Poll::Ready(end) = connection.as_mut().poll(cx) {
-                return Poll::Ready(end.map(|()| None).map_err(Fault::from));
-            }
-            ready!(patience.poll_lost(cx));
-            Poll::Ready(Err(give_up(&socket)))
         })
         .await;
     }
+    let mut patience = Patience::new(options, blocked, None);
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(options.idle)
         .max_buf_size(HEADERS)
         .serve_connection(lent, offering);
-    let mut first = pin!(sleep_until(first));
     let takeover = poll_fn(|cx| {
-        if !stopping && stopped.as_mut().poll(cx).is_ready() {
-            stopping = true;
-            Pin::new(&mut connection).graceful_shutdown();
+        loop {
+            if let Poll::Ready(end) = Pin::new(&mut connection).poll(cx) {
+                return Poll::Ready(end.map(|()| None).map_err(Fault::from));
+            }
+            if let Some(takeover) = accepted.get().and_then(|offer| offer.takeover()) {
+                return Poll::Ready(Ok(Some(takeover)));
+            }
+            // Only now: before it has read what is there, it would close.
+            if !stopping && stopped.as_mut().poll(cx).is_ready() {
+                stopping = true;
+                Pin::new(&mut connection).graceful_shutdown();
+                continue;
+            }
+            if !used.load(Relaxed) && first.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(too_late()));
+            }
+            ready!(patience.poll_over(cx));
+            return Poll::Ready(Err(give_up(&socket, &given_up)));
         }
-        if let Poll::Ready(end) = Pin::new(&mut connection).poll(cx) {
-            return Poll::Ready(end.map(|()| None).map_err(Fault::from));
-        }
-        if let Some(takeover) = accepted.get().and_then(|offer| offer.takeover()) {
-            return Poll::Ready(Ok(Some(takeover)));
-        }
-        if !used.load(Relaxed) && first.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err("no request came in time".into()));
-        }
-        ready!(patience.poll_lost(cx));
-        Poll::Ready(Err(give_up(&socket)))
     })
     .await?;
     let Some(takeover) = takeover else {
@@ -160,11 +189,39 @@ where
     Ok(Some(stream))
 }
 
-/// A client that does not read one stream loses them all: there is no way to end the one alone.
-fn give_up(socket: &TcpStream) -> Fault {
+/// In HTTP/2 a client that does not read one answer loses them all.
+fn give_up(socket: &TcpStream, given_up: &GivenUp) -> Fault {
+    given_up.set();
     // Fails only when the socket is of no use any more.
     let _ = socket.set_zero_linger();
-    "the client took nothing of an event stream for too long".into()
+    "the client took nothing for too long".into()
+}
+
+fn too_late() -> Fault {
+    "no request came in time".into()
+}
+
+/// Which protocol the client speaks; `None` when the server stops and it has said nothing.
+async fn first_bytes(
+    socket: &TcpStream,
+    until: Instant,
+    stop: watch::Receiver<bool>,
+) -> Result<Option<(Bytes, bool)>, Fault> {
+    let mut prefix = pin!(timeout_at(until, read_prefix(socket)));
+    tokio::select! {
+        prefix = &mut prefix => Ok(Some(prefix??)),
+        // Browsers connect before they have anything to ask.
+        () = stopped(stop) => match has_sent(socket) {
+            true => Ok(Some(prefix.await??)),
+            false => Ok(None),
+        },
+    }
+}
+
+/// Asks the kernel: tokio may not have heard of it yet.
+fn has_sent(socket: &TcpStream) -> bool {
+    let peeked = SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]);
+    matches!(peeked, Ok(1..))
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
@@ -220,5 +277,49 @@ async fn read_to_end(socket: &TcpStream) -> io::Result<()> {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// What a client reads that has sent this before it was accepted by a server that stops.
+    async fn read_after_stop(sent: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(sent.as_bytes()).await.unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        let options = ServeOptions {
+            first_request: Duration::from_secs(600),
+            ..ServeOptions::default()
+        };
+        let (_stop, stopping) = watch::channel(true);
+        let router: Router = Router::new().route("/", get(async || "answer"));
+        run(socket, router, Arc::new(options), stopping).await;
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn who_has_sent_nothing_when_the_server_stops_is_not_waited_for() {
+        let read = timeout(PATIENCE, read_after_stop("")).await;
+        assert_eq!(read.expect("it waits"), "");
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_before_the_server_stopped_is_answered() {
+        let request = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+        let read = timeout(PATIENCE, read_after_stop(request)).await.unwrap();
+        assert!(read.ends_with("\r\n\r\nanswer"), "{read}");
     }
 }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::offer::Offer;
+use super::patience::Blocked;
 
 /// The offer that an answer on its way has accepted; one connection answers one request at a time.
 #[derive(Clone, Default)]
@@ -34,14 +35,21 @@ pub(super) struct Lent {
     /// What was read to tell the protocol.
     prefix: Bytes,
     accepted: Accepted,
+    blocked: Blocked,
 }
 
 impl Lent {
-    pub(super) fn new(socket: Arc<TcpStream>, prefix: Bytes, accepted: Accepted) -> Self {
+    pub(super) fn new(
+        socket: Arc<TcpStream>,
+        prefix: Bytes,
+        accepted: Accepted,
+        blocked: Blocked,
+    ) -> Self {
         Self {
             socket,
             prefix,
             accepted,
+            blocked,
         }
     }
 
@@ -51,10 +59,16 @@ impl Lent {
         write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.socket.poll_write_ready(cx))?;
+            if self.socket.poll_write_ready(cx)?.is_pending() {
+                self.blocked.begins();
+                return Poll::Pending;
+            }
             match write(&self.socket) {
                 Err(error) if is_for_later(&error) => {}
-                done => return Poll::Ready(done),
+                done => {
+                    self.blocked.ends();
+                    return Poll::Ready(done);
+                }
             }
         }
     }

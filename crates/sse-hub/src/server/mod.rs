@@ -3,24 +3,19 @@
 //! An HTTP server keeps some twenty kibibytes for each connection, and a task that must be woken for
 //! each write. [`serve`] is a server of hyper's HTTP/1.1 and HTTP/2 for any tower service that takes
 //! an HTTP/1.1 connection apart again once the head of an event stream's response is written: what
-//! is left are the socket and the stream's own state, about a kibibyte together, and whoever
+//! is left are the socket and the stream's own state, about two kibibytes together, and whoever
 //! publishes writes to the socket.
 //!
 //! ```no_run
 //! # use std::time::Duration;
-//! # use axum::{Router, body::Body, extract::Path, http::Extensions, routing::get};
-//! # use axum::response::{IntoResponse, Response};
-//! # use sse_hub::{Hub, HubOptions, refusal_body, server::{ServeOptions, serve}};
+//! # use axum::{Router, body::Body, extract::Path, http::Extensions, response::Response, routing::get};
+//! # use sse_hub::{Hub, HubOptions, server::{ServeOptions, refusal, serve}};
 //! # async fn run(listener: tokio::net::TcpListener) {
 //! let hub: Hub<i64> = Hub::new(HubOptions::default());
 //! let subscribe = async move |Path(key): Path<i64>, extensions: Extensions| -> Response {
 //!     match hub.subscribe(key) {
 //!         Ok(stream) => stream.into_response(&extensions).map(Body::new),
-//!         Err(_) => {
-//!             let retry = Duration::from_secs(60)..Duration::from_secs(180);
-//!             let refusal = Response::new(Body::from(refusal_body(retry)));
-//!             ([("content-type", "text/event-stream")], refusal).into_response()
-//!         }
+//!         Err(_) => refusal(Duration::from_secs(60)..Duration::from_secs(180)).map(Body::from),
 //!     }
 //! };
 //! let router: Router = Router::new().route("/events/{key}", get(subscribe));
@@ -33,13 +28,14 @@
 //! socket would be wrong: in HTTP/2 and HTTP/1.0, and when a layer has encoded the body or given
 //! it a length. Protocol upgrades (WebSocket) are not served.
 
-mod bodies;
 mod body;
 mod connection;
 mod io;
 mod offer;
 mod options;
+mod patience;
 mod service;
+mod underway;
 
 use std::error::Error;
 use std::future::Future;
@@ -48,7 +44,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use body::EventBody;
+pub use body::{EventBody, refusal};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;

@@ -8,14 +8,18 @@ pub struct ServeOptions {
     pub connections: usize,
     /// The first request of a connection must have begun and its headers be complete within this.
     pub first_request: Duration,
-    /// A connection in use waits this long for the headers of its next request. Longer than a proxy
-    /// keeps idle connections (60 s, usually), or the proxy sends a request into one being closed.
+    /// A connection in use waits this long for the headers of its next request, in HTTP/2 while
+    /// nothing is being answered. Longer than a proxy keeps idle connections (60 s, usually), or the
+    /// proxy sends a request into one being closed.
     pub idle: Duration,
     /// What the kernel may hold for a client that does not read, in bytes (it books twice that). Left
     /// alone it grows to megabytes.
     pub send_buffer: usize,
     /// The same once an event stream has taken the socket.
     pub stream_send_buffer: usize,
+    /// A client that takes nothing of its answers for this long is given up. An event stream on its
+    /// socket has `HubOptions::stall` instead.
+    pub stall: Duration,
     /// A peer that acknowledges nothing of what was sent to it for this long is gone.
     pub user_timeout: Duration,
 }
@@ -28,6 +32,7 @@ impl Default for ServeOptions {
             idle: Duration::from_secs(75),
             send_buffer: 128 * 1024,
             stream_send_buffer: 16 * 1024,
+            stall: Duration::from_secs(30),
             user_timeout: Duration::from_secs(90),
         }
     }

@@ -9,15 +9,15 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tower_service::Service;
 
-use super::bodies::Bodies;
 use super::io::Accepted;
 use super::offer::Offer;
+use super::patience::GivenUp;
 
 /// Offers the socket to the answers of one connection.
 pub(super) struct Offering<S> {
     pub(super) service: S,
     pub(super) accepted: Accepted,
-    pub(super) bodies: Bodies,
+    pub(super) given_up: GivenUp,
     /// A request has come.
     pub(super) used: Arc<AtomicBool>,
 }
@@ -34,7 +34,7 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.used.store(true, Relaxed);
-        request.extensions_mut().insert(self.bodies.clone());
+        request.extensions_mut().insert(self.given_up.clone());
         let offer = is_simple(&request).then(Offer::new);
         if let Some(offer) = &offer {
             request.extensions_mut().insert(offer.clone());

@@ -146,6 +146,11 @@ pub(crate) fn hub(change: impl FnOnce(&mut HubOptions)) -> Hub<i64> {
     Hub::new(options)
 }
 
+/// An event too long for all buffers between the hub and its client together.
+pub(crate) fn long(id: i64) -> Frame {
+    Frame::event("long", Some(id), &"나".repeat(60_000))
+}
+
 pub(crate) fn event(id: i64) -> Frame {
     Frame::event("done", Some(id), &format!("event {id}"))
 }

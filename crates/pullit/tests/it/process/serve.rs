@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use testkit::http::Client;
+use testkit::process::Pullit;
 use testkit::sse::SseReader;
 
 use super::on;
@@ -44,5 +45,36 @@ testkit::on_each_database! {
         let client = Client::new(node.base_url());
         client.set_bearer(Some(&token));
         assert_eq!(client.get("/api/members/me").await.expect(200), me, "the secret was kept");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_may_open_few_files_refuses_streams_and_goes_on_answering() {
+    let binary = env!("CARGO_BIN_EXE_pullit");
+    let limited = "ulimit -Sn 100; ulimit -Hn 400; exec \"$0\" serve";
+    let node = Pullit::command("/bin/sh")
+        .args(["-c", limited, binary])
+        .env("PULLIT_LIMITS__STREAMS_PER_MEMBER", "1000")
+        .start()
+        .await;
+    node.wait_for_output("limits.streams is more than", BOUND)
+        .await;
+    let client = Client::new(node.base_url());
+    let token = client.dev_login("one@example.com").await;
+    let url = client.url("/api/notifications/subscribe");
+    let mut open = Vec::new();
+    let refused = loop {
+        let mut stream = SseReader::connect(&url, Some(&token), None).await;
+        match stream.next_or_end().await {
+            Some(_) => open.push(stream),
+            None => break stream,
+        }
+    };
+    assert!(refused.retry().unwrap() >= Duration::from_secs(60));
+    // The limit that it began with was raised to what it may have.
+    assert!((100..400).contains(&open.len()), "{}", open.len());
+    client.get("/readyz").await.expect(200);
+    for stream in [0, open.len() - 1] {
+        open[stream].next_named("heartbeat").await;
     }
 }

@@ -5,7 +5,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::wire::{End, Tab};
 use super::{Door, Site, through_each_door};
-use crate::client::{ping, seconds};
+use crate::client::{long, ping, seconds};
 
 through_each_door! {
     async fn draining_sends_what_waits_a_retry_and_the_end(door: Door) {
@@ -27,12 +27,47 @@ through_each_door! {
     }
 
     async fn a_stream_whose_time_is_over_says_so_and_ends(door: Door) {
-        let site = Site::living(door, Duration::from_millis(50), |_| {}).await;
+        let site = Site::living(door, Duration::from_secs(1), |_| {}).await;
         let mut tab = Tab::open(&site, 7).await;
         let (names, end) = tab.rest().await;
         assert_eq!((names, end), (["hello", "expired"].map(String::from).to_vec(), End::Clean));
         site.until(|stats| stats.connections == 0).await;
         assert_eq!((site.hub.stats().dropped.expired, site.hub.stats().left), (1, 0));
+        // Stored while nobody listens.
+        site.publish_some(7, [1, 2]);
+        let mut tab = Tab::resume(&site, 7, Some(0)).await;
+        tab.expect("hello").await;
+        tab.expect_ids([1, 2]).await;
+    }
+
+    async fn what_waits_when_a_stream_is_cut_off_comes_after_the_return_and_what_was_begun_comes_whole(door: Door) {
+        let site = Site::start(door, |_| {}).await;
+        let mut tab = Tab::narrow(&site, 7).await;
+        tab.expect("hello").await;
+        site.until(|stats| door != Door::Socket || stats.on_sockets == 1).await;
+        for id in 1..=3 {
+            assert_eq!(site.publish(7, id, long(id)), 1);
+        }
+        site.hub.disconnect(&7, Some(Frame::event("banned", None, "bye")));
+        // A prefix without gaps, then the end in order.
+        let mut last = 0;
+        loop {
+            let event = tab.next().await.unwrap();
+            if event.name == "banned" {
+                break;
+            }
+            last += 1;
+            assert_eq!(event.id, Some(last.to_string()));
+        }
+        assert_eq!(tab.rest().await, (Vec::new(), End::Clean));
+        assert!(last < 3, "nothing waited");
+        if door == Door::Socket {
+            // Its client cannot take so much at once: it had been begun.
+            assert_eq!(last, 1);
+        }
+        let mut tab = Tab::resume(&site, 7, Some(last)).await;
+        tab.expect("hello").await;
+        tab.expect_ids(last + 1..=3).await;
     }
 
     async fn a_disconnected_key_gets_the_last_frame_and_the_end(door: Door) {
@@ -54,6 +89,9 @@ through_each_door! {
         new.expect("hello").await;
         site.publish_some(7, [1]);
         new.expect_ids([1]).await;
+        let mut old = Tab::resume(&site, 7, Some(0)).await;
+        old.expect("hello").await;
+        old.expect_ids([1]).await;
     }
 
     async fn a_client_that_leaves_is_noticed_though_nothing_is_sent(door: Door) {

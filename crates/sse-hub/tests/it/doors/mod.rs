@@ -18,7 +18,7 @@ use axum::http::header::CONTENT_ENCODING;
 use axum::http::{Extensions, HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::get;
-use sse_hub::server::{ServeOptions, serve};
+use sse_hub::server::{ServeOptions, refusal, serve};
 use sse_hub::{Frame, Hub, HubOptions, HubStats};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -92,7 +92,11 @@ impl Site {
         life: Duration,
         change: impl FnOnce(&mut HubOptions),
     ) -> Self {
-        let hub = crate::client::hub(change);
+        let mut stall = Duration::ZERO;
+        let hub = crate::client::hub(|options| {
+            change(options);
+            stall = options.stall;
+        });
         let world = Arc::new(World {
             hub: hub.clone(),
             door,
@@ -110,6 +114,7 @@ impl Site {
             // A stream on its socket has a limit of its own.
             send_buffer: if door == Door::Socket { 200_000 } else { 4096 },
             stream_send_buffer: 4096,
+            stall,
             ..ServeOptions::default()
         };
         let served = tokio::spawn(async move {
@@ -152,7 +157,7 @@ impl Site {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !what(&self.hub.stats()) {
             assert!(Instant::now() < deadline, "{:?}", self.hub.stats());
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }
@@ -165,7 +170,7 @@ async fn subscribe(
 ) -> Response {
     let Ok(mut stream) = world.hub.subscribe(key) else {
         let retry = Duration::from_secs(60)..Duration::from_secs(180);
-        return Response::new(Body::from(sse_hub::refusal_body(retry)));
+        return refusal(retry).map(Body::from);
     };
     stream.first(Frame::event("hello", None, "안녕"));
     if let Some(last) = headers.get("last-event-id") {

@@ -4,12 +4,7 @@ use sse_hub::Frame;
 
 use super::wire::{End, Tab};
 use super::{Door, Site, through_each_door};
-use crate::client::ping;
-
-/// Too long for all buffers between the hub and the client together.
-fn long(id: i64) -> Frame {
-    Frame::event("long", Some(id), &"나".repeat(60_000))
-}
+use crate::client::{long, ping};
 
 through_each_door! {
     async fn a_reader_whose_queue_is_full_is_dropped_and_gets_what_waited(door: Door) {
@@ -44,29 +39,37 @@ through_each_door! {
         other.expect("hello").await;
         assert_eq!(site.publish(7, 1, long(1)), 1);
         let begun = tokio::time::Instant::now();
+        let mut beats = 0;
         while site.hub.stats().dropped.stalled == 0 {
             assert!(begun.elapsed() < 20 * stall, "{:?}", site.hub.stats());
             site.hub.broadcast(ping());
             other.expect("heartbeat").await;
+            beats += 1;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        assert!(beats > 1, "the other one waited for it");
         assert_eq!(site.hub.connected_keys(), [8]);
         site.until(|stats| stats.connections == 1).await;
         // What the kernel still held for it is gone with the connection.
         assert_eq!(stalled.rest().await, (Vec::new(), End::Broken));
+        let mut back = Tab::resume(&site, 7, Some(0)).await;
+        back.expect("hello").await;
+        back.expect_ids([1]).await;
     }
-}
 
-#[tokio::test]
-async fn a_stalled_socket_is_given_up_though_nothing_more_is_sent() {
-    let stall = Duration::from_millis(300);
-    let site = Site::start(Door::Socket, |options| options.stall = stall).await;
-    let mut stalled = Tab::narrow(&site, 7).await;
-    stalled.expect("hello").await;
-    site.publish(7, 1, long(1));
-    site.until(|stats| (stats.connections, stats.dropped.stalled) == (0, 1))
-        .await;
-    assert_eq!(stalled.rest().await, (Vec::new(), End::Broken));
+    async fn a_reader_that_takes_nothing_is_given_up_though_nothing_more_is_sent(door: Door) {
+        let stall = Duration::from_millis(300);
+        let site = Site::start(door, |options| options.stall = stall).await;
+        let mut stalled = Tab::narrow(&site, 7).await;
+        stalled.expect("hello").await;
+        // The first may be with the HTTP server altogether; the second waits.
+        for id in 1..=2 {
+            assert_eq!(site.publish(7, id, long(id)), 1);
+        }
+        site.until(|stats| stats.connections == 0).await;
+        let (names, end) = stalled.rest().await;
+        assert_eq!((names, end), (Vec::new(), End::Broken));
+    }
 }
 
 #[tokio::test]
@@ -84,6 +87,30 @@ async fn a_reader_that_takes_little_by_little_is_not_taken_for_a_stalled_one() {
     }
     tab.expect_ids([1]).await;
     assert_eq!(site.hub.stats().dropped.stalled, 0);
+}
+
+#[tokio::test]
+async fn a_stream_that_was_told_to_end_has_one_stall_for_all_that_waits() {
+    let stall = Duration::from_millis(300);
+    let site = Site::start(Door::Socket, |options| {
+        (options.stall, options.per_key) = (stall, 1);
+    })
+    .await;
+    for id in 1..=40 {
+        site.publish(7, id, long(id));
+    }
+    let mut old = Tab::narrow_after(&site, 7, 0).await;
+    old.expect("hello").await;
+    let mut new = Tab::open(&site, 7).await;
+    new.expect("hello").await;
+    // A little at a time, it would be at its history for minutes.
+    let reading = tokio::spawn(async move {
+        while old.try_read_a_little().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    site.until(|stats| stats.connections == 1).await;
+    reading.await.unwrap();
 }
 
 #[tokio::test]

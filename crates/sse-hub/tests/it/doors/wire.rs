@@ -55,6 +55,11 @@ impl Tab {
         Self::with_window(site, key, None, Some(4096)).await
     }
 
+    /// The same, back with its last event id.
+    pub(crate) async fn narrow_after(site: &Site, key: i64, last_id: i64) -> Self {
+        Self::with_window(site, key, Some(last_id), Some(4096)).await
+    }
+
     async fn with_window(site: &Site, key: i64, last_id: Option<i64>, window: Option<u32>) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         if let Some(window) = window {
@@ -89,10 +94,15 @@ impl Tab {
 
     /// Takes some bytes off the socket without looking at them.
     pub(crate) async fn read_a_little(&mut self) {
+        assert!(self.try_read_a_little().await);
+    }
+
+    /// The same; false when the connection is broken.
+    pub(crate) async fn try_read_a_little(&mut self) -> bool {
         let Wire::Http1 { socket, buffer } = &mut self.wire else {
             panic!("only for HTTP/1.1");
         };
-        read(socket, buffer).await.unwrap();
+        read(socket, buffer).await.is_ok()
     }
 
     /// The next event, or how the stream ended.
@@ -230,14 +240,16 @@ async fn head(mut socket: TcpStream) -> (Wire, HeaderMap) {
         headers.append(name, value.parse().unwrap());
     }
     if let Some(length) = headers.get("content-length") {
-        // As one chunk, so that what follows need not know.
+        // As one chunk and the last one, so that what follows need not know.
         let length: usize = length.to_str().unwrap().parse().unwrap();
         while buffer.len() < length {
             read(&mut socket, &mut buffer).await.unwrap();
         }
+        assert_eq!(buffer.len(), length);
         let head = format!("{length:x}\r\n");
         buffer.splice(..0, head.into_bytes());
-        buffer.extend_from_slice(b"\r\n");
+        buffer.extend_from_slice(b"\r\n0\r\n\r\n");
+        socket.shutdown().await.unwrap();
     } else {
         assert_eq!(headers["transfer-encoding"], "chunked");
     }

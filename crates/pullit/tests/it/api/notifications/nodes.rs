@@ -1,0 +1,88 @@
+//! Streams on one node, and what is stored through another.
+
+use pullit::server::Roles;
+
+use super::{next, one_more, only_woken, quick, shake_hands, store, told};
+use crate::support::{Setup, StubGenerator, at};
+
+testkit::on_each_database! {
+    async fn a_node_hears_of_what_another_node_stored(db: testkit::Database) {
+        let generator = StubGenerator::new();
+        let working = Setup::new().generator(generator.clone()).start(db).await;
+        let api = Roles { worker: false, relay: false, scheduler: false, api: true };
+        let listening = Setup::new().generator(generator).roles(api).start_beside(&working).await;
+        let member = listening.member("a@pullit.test").await;
+        let source = listening.ready_source(member.id, "text").await;
+        let mut stream = shake_hands(&member).await;
+        let set = member.ask(&[source], "TRUE_FALSE", 1).await;
+        assert_eq!(told(&next(&mut stream).await), set);
+    }
+}
+
+#[tokio::test]
+async fn a_notification_wakes_every_node_and_a_listener_that_was_cut_reads_what_it_missed() {
+    let working = only_woken()
+        .start(testkit::Database::postgres().await)
+        .await;
+    let api = Roles {
+        worker: false,
+        relay: false,
+        scheduler: false,
+        api: true,
+    };
+    let listening = only_woken().roles(api).start_beside(&working).await;
+    let member = working.member("a@pullit.test").await;
+    let there = listening.member("a@pullit.test").await;
+    let source = working.ready_source(member.id, "text").await;
+    let mut streams = [shake_hands(&member).await, shake_hands(&there).await];
+    let listeners = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'wake-ups of pullit_notification' AND query LIKE 'LISTEN %'";
+    working.until_number(listeners, 2).await;
+    for _ in 0..3 {
+        let set = one_more(&working, &member, source).await;
+        for stream in &mut streams {
+            assert_eq!(told(&next(stream).await), set);
+        }
+    }
+    for set in 1..=3 {
+        store(working.app.db.write(), member.id, set).await;
+        let cut = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity \
+            WHERE datname = current_database() AND application_name = 'wake-ups of pullit_notification'";
+        assert_eq!(working.number(cut).await, 2);
+        for stream in &mut streams {
+            assert_eq!(told(&next(stream).await), set);
+        }
+        working.until_number(listeners, 2).await;
+    }
+}
+
+#[tokio::test]
+async fn a_smaller_id_that_commits_after_a_larger_one_is_sent_before_it() {
+    let server = quick(testkit::Database::postgres().await).await;
+    let member = server.member("a@pullit.test").await;
+    let stranger = server.member("b@pullit.test").await;
+    store(server.app.db.write(), member.id, 1).await;
+    let mut stream = shake_hands(&member).await;
+    let place = stream.last_event_id().unwrap().to_owned();
+    let late = server.app.db.begin().await.unwrap();
+    store(&late, member.id, 2).await;
+    let early = server.app.db.begin().await.unwrap();
+    store(&early, member.id, 3).await;
+    store(&early, stranger.id, 4).await;
+    early.commit().await.unwrap();
+    // Both doors wait: that to an open stream, and that to a client that comes back, which looks at the store itself.
+    let mut back = member.stream_after(Some(&place)).await;
+    assert_eq!(back.next().await.event, "reconnection");
+    for stream in [&mut back, &mut stream] {
+        assert_eq!(stream.next().await.event, "heartbeat");
+    }
+    // A writer who comes later is not waited for.
+    let open = server.app.db.begin().await.unwrap();
+    store(&open, stranger.id, 5).await;
+    late.commit().await.unwrap();
+    for stream in [&mut back, &mut stream] {
+        for set in [2, 3] {
+            assert_eq!(told(&next(stream).await), set);
+        }
+    }
+    open.rollback().await.unwrap();
+}
