@@ -40,6 +40,14 @@ impl Signal {
         }
     }
 
+    /// Waits until other processes have been told of what [`notify`](Self::notify) was called for, but not for long: before the
+    /// connections are closed that tell them.
+    pub async fn flush(&self) {
+        if let Some(elsewhere) = &self.0.elsewhere {
+            elsewhere.flush().await;
+        }
+    }
+
     fn notify_here(&self) {
         self.0.here.notify_one();
     }

@@ -13,7 +13,10 @@ use sea_orm::sqlx::{
     self, PgPool,
     postgres::{PgListener, PgPoolOptions},
 };
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
@@ -22,6 +25,11 @@ use uuid::Uuid;
 const PAUSE: Duration = Duration::from_millis(20);
 /// One notification may take this long.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it is tried, and the pause before it is tried again.
+const TRIES: u32 = 4;
+const TRY_AGAIN: Duration = Duration::from_millis(200);
+/// What was asked for has this long to be sent before the pool is closed.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// After so long a silence the connection is asked whether it still lives: a broken network says nothing.
 const SILENCE: Duration = Duration::from_secs(30);
 /// It has this long to be made, and to answer.
@@ -45,6 +53,7 @@ struct Shared {
     /// Sent along, so that it is not woken by itself.
     own: String,
     sender: AtomicU8,
+    idle: Notify,
 }
 
 const IDLE: u8 = 0;
@@ -60,11 +69,12 @@ impl PostgresWake {
             channel: channel.into(),
             own: Uuid::new_v4().to_string(),
             sender: AtomicU8::new(IDLE),
+            idle: Notify::new(),
         }))
     }
 
-    /// Wakes the others, soon and once for many calls. Call it after the commit, in a tokio runtime. That it could not be
-    /// sent is logged and no more.
+    /// Wakes the others, soon and once for many calls. Call it after the commit, in a tokio runtime. One that cannot
+    /// be sent is tried a few times more, then logged.
     pub fn notify(&self) {
         let before = self
             .0
@@ -76,6 +86,26 @@ impl PostgresWake {
             });
         if before == Ok(IDLE) {
             tokio::spawn(Arc::clone(&self.0).send_while_asked());
+        }
+    }
+
+    /// Waits until what was asked for is sent, for a second at most: before the pool is closed.
+    pub async fn flush(&self) {
+        let flushed = async {
+            loop {
+                // Made before the look: it also hears of what ends in between.
+                let idle = self.0.idle.notified();
+                if self.0.sender.load(Ordering::Acquire) == IDLE {
+                    return;
+                }
+                idle.await;
+            }
+        };
+        if timeout(FLUSH_TIMEOUT, flushed).await.is_err() {
+            debug!(
+                channel = self.0.channel,
+                "the last wake-up was not sent; others find the work at their next tick"
+            );
         }
     }
 
@@ -135,22 +165,20 @@ enum Never {}
 
 impl Shared {
     async fn send_while_asked(self: Arc<Self>) {
+        let mut failed = 0;
         loop {
             let next = Instant::now() + PAUSE;
-            let sending = sqlx::query("SELECT pg_notify($1, $2)")
-                .bind(&self.channel)
-                .bind(&self.own)
-                .execute(&self.pool);
-            match timeout(SEND_TIMEOUT, sending).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => {
+            match self.send().await {
+                Ok(()) => failed = 0,
+                Err(error) => {
+                    failed += 1;
+                    if failed < TRIES {
+                        debug!(channel = self.channel, %error, "a wake-up was not sent; it is sent again soon");
+                        sleep_until(next + TRY_AGAIN).await;
+                        continue;
+                    }
+                    failed = 0;
                     debug!(channel = self.channel, %error, "a wake-up was not sent; others find the work at their next tick");
-                }
-                Err(_) => {
-                    debug!(
-                        channel = self.channel,
-                        "a wake-up was not sent in time; others find the work at their next tick"
-                    );
                 }
             }
             sleep_until(next).await;
@@ -158,10 +186,20 @@ impl Shared {
                 self.sender
                     .compare_exchange(SENDING, IDLE, Ordering::AcqRel, Ordering::Acquire);
             if ended.is_ok() {
+                self.idle.notify_waiters();
                 return;
             }
             self.sender.store(SENDING, Ordering::Release);
         }
+    }
+
+    async fn send(&self) -> Result<(), Lost> {
+        let sending = sqlx::query("SELECT pg_notify($1, $2)")
+            .bind(&self.channel)
+            .bind(&self.own)
+            .execute(&self.pool);
+        timeout(SEND_TIMEOUT, sending).await??;
+        Ok(())
     }
 
     /// Listens until the connection is lost. `on_wake` is told whether it is the first call.

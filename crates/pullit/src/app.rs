@@ -51,6 +51,9 @@ const OUTBOX_CHANNEL: &str = "pullit_outbox";
 /// And of stored notifications.
 const NOTIFICATION_CHANNEL: &str = "pullit_notification";
 
+/// Connections of the feed of notifications: one that looks, one that wakes other nodes.
+const FEED_CONNECTIONS: u32 = 2;
+
 /// Longest time that the relay waits for a destination: the broker's own verdict comes first.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(12);
 
@@ -118,6 +121,8 @@ pub struct App {
     pub now: Now,
     /// The database.
     pub db: Db,
+    /// The feed's own connections to it.
+    pub looks: Db,
     /// The object storage.
     pub storage: Arc<dyn Storage>,
     /// The object storage again, where it is a folder: its upload URLs lead to this service.
@@ -215,12 +220,14 @@ impl App {
             question_sets.clone(),
             Arc::clone(&learn_stats),
         );
-        let stored = reaching(&db, NOTIFICATION_CHANNEL);
+        let looks = db.aside(&config.database_url(), FEED_CONNECTIONS).await?;
+        let stored = reaching(&looks, NOTIFICATION_CHANNEL);
         let options = FeedOptions {
             poll: config.limits.notification_poll.duration(),
             heartbeat: schedulers::heartbeat_interval(&config),
         };
-        let feed = Feed::new(db.clone(), Arc::clone(&now), hub.clone(), stored, options);
+        let dbs = [db.clone(), looks.clone()];
+        let feed = Feed::new(dbs, Arc::clone(&now), hub.clone(), stored, options);
         let feed = Arc::new(feed);
         let relay = Arc::new(relay(&config, &db, &now, &broker, &learn_stats, &feed)?);
         let keep = config.retention.inbox.duration();
@@ -290,6 +297,7 @@ impl App {
             config,
             now,
             db,
+            looks,
             storage,
             folder,
             broker,

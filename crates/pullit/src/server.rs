@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -87,8 +88,11 @@ const REQUESTS_DEADLINE: Duration = Duration::from_secs(5);
 const WORKERS_DEADLINE: Duration = Duration::from_secs(5);
 /// The database's connections are closed within this; a statement that never ends must not hold the process.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
-/// Clients whose stream ends because the node stops come back after this long, spread out.
-const RECONNECT: std::ops::Range<Duration> = Duration::from_secs(1)..Duration::from_secs(5);
+/// Clients whose stream ends because the node stops come back after this long, spread out: over four seconds, or as many as it takes for
+/// so many a second.
+const RECONNECT: Duration = Duration::from_secs(1);
+const RECONNECT_WITHIN: Duration = Duration::from_secs(4);
+const RETURNS_PER_SECOND: f64 = 1_000.0;
 
 /// Connections beside those of event streams, where there are files enough.
 const OTHER_CONNECTIONS: usize = 2_000;
@@ -172,7 +176,12 @@ impl Running {
                 async move { feed.hear(stop).await }
             }));
             let (hub, members) = (app.hub.clone(), app.members.clone());
-            workers.push(tokio::spawn(keep_out(hub, members, cancel.clone())));
+            let stop = cancel.clone();
+            workers.push(kept(
+                "end of banned members' streams",
+                cancel.clone(),
+                move || keep_out(hub.clone(), members.clone(), stop.clone()),
+            ));
             let options = ServeOptions {
                 connections: (app.config.limits.streams + OTHER_CONNECTIONS)
                     .min(open_files::room_for_clients()),
@@ -197,9 +206,12 @@ impl Running {
         let scheduler = app.scheduler.start_only(|job| roles.run(job)).await?;
         if roles.relay {
             let (signal, stop, running) = (app.signal.clone(), cancel.clone(), scheduler.clone());
-            workers.push(tokio::spawn(async move {
-                while stop.run_until_cancelled(signal.notified()).await.is_some() {
-                    running.wake(schedulers::RELAY);
+            workers.push(kept("wake-ups of the relay", cancel.clone(), move || {
+                let (signal, stop, running) = (signal.clone(), stop.clone(), running.clone());
+                async move {
+                    while stop.run_until_cancelled(signal.notified()).await.is_some() {
+                        running.wake(schedulers::RELAY);
+                    }
                 }
             }));
             let (signal, stop) = (app.signal.clone(), cancel.clone());
@@ -220,7 +232,9 @@ impl Running {
 
     /// Stops within 20 seconds: no new requests and runs, streams are ended, what is under way gets its time, leases are given back.
     pub async fn stop(self) {
-        self.app.hub.drain(RECONNECT);
+        self.app
+            .hub
+            .drain(reconnect(self.app.hub.stats().connections));
         self.cancel.cancel();
         let jobs = self.scheduler.stop(JOBS_DEADLINE);
         let requests = async {
@@ -254,6 +268,9 @@ impl Running {
         let close = async {
             // Holders that stopped gave theirs back; what is left would keep other nodes waiting for its lease.
             self.app.locks.shut_down(Duration::ZERO).await;
+            self.app.signal.flush().await;
+            self.app.rooms.feed.flush().await;
+            self.app.looks.close().await;
             self.app.db.close().await;
         };
         let close = async {
@@ -267,12 +284,23 @@ impl Running {
     }
 }
 
+fn reconnect(streams: usize) -> Range<Duration> {
+    let within = Duration::from_secs_f64(streams as f64 / RETURNS_PER_SECOND);
+    RECONNECT..RECONNECT + within.max(RECONNECT_WITHIN)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+
+    #[test]
+    fn the_more_clients_have_to_come_back_the_longer_they_are_spread() {
+        assert_eq!(reconnect(1).end, Duration::from_secs(5));
+        assert_eq!(reconnect(20_000).end, Duration::from_secs(21));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_background_task_that_panics_starts_anew() {

@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::job::{Job, Scope};
 use crate::nudges::Nudges;
 use crate::progress::ProgressCell;
-use crate::store::Store;
+use crate::store::{JobRow, Store};
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -46,6 +46,8 @@ pub(crate) struct Registered {
     pub(crate) lock: LockConfiguration,
     pub(crate) index: usize,
     progress: Mutex<Option<Arc<ProgressCell>>>,
+    /// Its row when it was last read, of a job with scope node.
+    row: Mutex<JobRow>,
 }
 
 impl Core {
@@ -112,7 +114,16 @@ impl Registered {
             lock,
             index,
             progress: Mutex::new(None),
+            row: Mutex::default(),
         }
+    }
+
+    pub(crate) fn remember(&self, row: JobRow) {
+        *self.row.lock().unwrap_or_else(PoisonError::into_inner) = row;
+    }
+
+    pub(crate) fn remembered(&self) -> JobRow {
+        *self.row.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn progress(&self) -> Option<Arc<ProgressCell>> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use outbox::{NewEvent, PostgresWake, Signal, publish};
-use sea_orm::TransactionTrait;
+use sea_orm::{TransactionTrait, sqlx::postgres::PgPoolOptions};
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -199,4 +199,43 @@ async fn a_wake_up_that_cannot_be_sent_harms_nobody() {
     signal.notified().await;
     signal.notify();
     signal.notified().await;
+}
+
+#[tokio::test]
+async fn what_was_asked_for_is_sent_before_the_connections_are_closed() {
+    let outbox = outbox().await;
+    let mut ear = Ear::of(wake(&outbox).await).await;
+    let db = outbox.database.connect().await;
+    let pool = db.get_postgres_connection_pool().clone();
+    let last = PostgresWake::new(pool.clone(), CHANNEL);
+    last.notify();
+    // The first is on its way.
+    last.notify();
+    last.flush().await;
+    pool.close().await;
+    ear.next().await;
+    ear.next().await;
+    ear.stop().await;
+}
+
+#[tokio::test]
+async fn a_wake_up_that_found_no_connection_is_sent_again() {
+    let outbox = outbox().await;
+    let mut ear = Ear::of(wake(&outbox).await).await;
+    let db = outbox.database.connect().await;
+    let options = db.get_postgres_connection_pool().connect_options();
+    let short = Duration::from_millis(50);
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(short)
+        .connect_lazy_with(options.as_ref().clone());
+    let mut taken = pool.acquire().await;
+    while taken.is_err() {
+        taken = pool.acquire().await;
+    }
+    PostgresWake::new(pool, CHANNEL).notify();
+    tokio::time::sleep(2 * short).await;
+    drop(taken);
+    ear.next().await;
+    ear.stop().await;
 }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 use sse_hub::Hub;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::member::Members;
@@ -15,8 +16,16 @@ pub async fn keep_out(hub: Hub<i64>, members: Members, cancel: CancellationToken
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while cancel.run_until_cancelled(looks.tick()).await.is_some() {
-        if let Err(error) = look(&hub, &members).await {
-            tracing::warn!(%error, "banned members may keep their streams until the database answers");
+        match timeout(LOOK, look(&hub, &members)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "banned members may keep their streams until the database answers");
+            }
+            Err(_) => {
+                tracing::warn!(
+                    "banned members may keep their streams: the database does not answer"
+                );
+            }
         }
     }
 }

@@ -27,6 +27,8 @@ const FRESH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Rows looked at in one statement, and read whole in one.
 const PAGE: i64 = 2_000;
 const CHUNK: usize = 200;
+/// Notifications that are sent before other tasks run.
+const BURST: usize = 32;
 
 /// Carries notifications from the store to the open streams of this node.
 ///
@@ -34,6 +36,8 @@ const CHUNK: usize = 200;
 /// can be committed below any more.
 pub struct Feed {
     pub(super) db: Db,
+    /// Connections for the feed alone: what it does once for everybody must not wait behind the many who come back.
+    looks: Db,
     pub(super) now: Now,
     pub(super) hub: Hub<i64>,
     signal: Signal,
@@ -85,14 +89,21 @@ struct State {
 }
 
 impl Feed {
-    /// A feed into this hub, which hears of what other nodes store by the signal.
-    pub fn new(db: Db, now: Now, hub: Hub<i64>, signal: Signal, options: FeedOptions) -> Self {
+    /// A feed into this hub, which hears of what other nodes store by the signal. It looks by the second of the two.
+    pub fn new(
+        [db, looks]: [Db; 2],
+        now: Now,
+        hub: Hub<i64>,
+        signal: Signal,
+        options: FeedOptions,
+    ) -> Self {
         let poll = match db.backend() {
             DbBackend::Postgres => options.poll,
             _ => options.poll.min(POLL_SQLITE),
         };
         Self {
             db,
+            looks,
             now,
             hub,
             signal,
@@ -109,6 +120,11 @@ impl Feed {
     /// There may be something new, for this node's feed and those of the others. To be called after the commit.
     pub fn wake(&self) {
         self.signal.notify();
+    }
+
+    /// Waits until the other nodes have been told of what [`wake`](Self::wake) was called for: before the connections are closed.
+    pub async fn flush(&self) {
+        self.signal.flush().await;
     }
 
     /// Takes the wake-ups of other nodes for its own, until cancelled.
@@ -180,7 +196,7 @@ impl Feed {
     async fn look(&self) -> Result<Looked, DbErr> {
         let mut state = self.state.lock().await;
         let look = self.begun.fetch_add(1, SeqCst) + 1;
-        let found = store::look(self.db.read()).await?;
+        let found = store::look(self.looks.read()).await?;
         let newest = found.newest;
         let settled = state.settling.learn(found);
         // First told, then sent: a stream that is opened in between replays from the store what it is too late for.
@@ -205,7 +221,7 @@ impl Feed {
                 *from = to;
                 break;
             }
-            let page = store::owners(self.db.read(), *from, to, PAGE).await?;
+            let page = store::owners(self.looks.read(), *from, to, PAGE).await?;
             let last = match page.last() {
                 Some(last) if page.len() as i64 == PAGE => last.id,
                 _ => to,
@@ -216,7 +232,12 @@ impl Feed {
                 .map(|owned| owned.id)
                 .collect();
             for ids in here.chunks(CHUNK) {
-                for notification in store::by_ids(self.db.read(), ids).await? {
+                let notifications = store::by_ids(self.looks.read(), ids).await?;
+                for (n, notification) in notifications.into_iter().enumerate() {
+                    if n % BURST == 0 {
+                        // Many may be for one member, whose streams are to take them before their queues are full.
+                        tokio::task::yield_now().await;
+                    }
                     let (member, id) = (notification.member_id, notification.id);
                     // It may have left meanwhile, or have it from the store.
                     if self.hub.publish(&member, id, frame(&notification)) > 0 {
@@ -236,7 +257,7 @@ pub(super) fn frame(notification: &Notification) -> Frame {
     Frame::event(
         &notification.event_name,
         Some(notification.id),
-        &notification.payload.to_string(),
+        &notification.payload,
     )
 }
 
@@ -261,7 +282,7 @@ mod tests {
         };
         let hub = Hub::new(HubOptions::default());
         Arc::new(Feed::new(
-            db,
+            [db.clone(), db],
             Arc::new(Utc::now),
             hub,
             Signal::new(),

@@ -51,19 +51,18 @@ pub(super) async fn missed(
     progress: Progress,
     settled: i64,
 ) -> Result<Option<Missed>, DbErr> {
-    let after = match LastId::parse(last) {
-        Some(LastId::Notification(id)) => id,
+    let (after, is_place) = match LastId::parse(last) {
+        Some(LastId::Notification(id)) => (id, false),
         // From another database, or from before this one was set back.
         Some(LastId::Place(place)) if place > progress.newest.max(settled) => return Ok(None),
-        Some(LastId::Place(place)) => place,
+        Some(LastId::Place(place)) => (place, true),
         None => return Ok(None),
     };
     let db = feed.db.read();
     let notifications = store::of_member(db, member, after, settled, MOST_REPLAYED + 1).await?;
     // Asked afterwards: what is pruned from now on was read already.
     let kept = store::kept(db, member, after).await?;
-    let ours = kept.own || last.starts_with(SINCE);
-    let whole = ours && kept.whole && notifications.len() as i64 <= MOST_REPLAYED;
+    let whole = (is_place || kept.own) && kept.whole && notifications.len() as i64 <= MOST_REPLAYED;
     Ok(whole.then_some(Missed {
         after,
         notifications,

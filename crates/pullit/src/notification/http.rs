@@ -5,14 +5,15 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use http::{Extensions, HeaderMap, HeaderValue};
 use sea_orm::DbErr;
 use serde::Deserialize;
 use sse_hub::server::refusal;
 use sse_hub::{Frame, Refusal, Subscription};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -26,6 +27,12 @@ const REFUSAL_RETRY: Range<Duration> = Duration::from_secs(60)..Duration::from_s
 /// A client whose history cannot be read now waits this long.
 const FAULT_RETRY: Range<Duration> = Duration::from_secs(2)..Duration::from_secs(10);
 
+/// A client that comes to a node that stops waits this long: until then it has stopped, and another one, or the same, answers.
+const DRAINING_RETRY: Range<Duration> = Duration::from_secs(5)..Duration::from_secs(15);
+
+/// A stream has this long to begin.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(8);
+
 /// One for all streams, each of which keeps it until its end.
 static EXPIRED: LazyLock<Frame> =
     LazyLock::new(|| Frame::event("tokenExpired", None, "access token expired"));
@@ -34,7 +41,17 @@ static EXPIRED: LazyLock<Frame> =
 pub fn routes(feed: Arc<Feed>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(subscribe))
+        .layer(middleware::from_fn(soon))
         .with_state(feed)
+}
+
+/// Bounds the time until a stream begins, whatever of the database does not answer.
+async fn soon(request: Request, next: Next) -> Response {
+    let begun = timeout(OPEN_TIMEOUT, next.run(request)).await;
+    begun.unwrap_or_else(|_| {
+        tracing::warn!("a stream did not begin in time; its client comes back for it");
+        come_back(FAULT_RETRY)
+    })
 }
 
 #[derive(Debug, Deserialize)]
@@ -48,7 +65,7 @@ struct Resume {
     params(("Last-Event-ID" = Option<String>, Header), ("lastEventId" = Option<String>, Query)),
     responses((status = 200, content_type = "text/event-stream", body = String,
         description = "`handShakeComplete` or `reconnection`, then `questionSetCreationComplete`, `heartbeat`, `resync`, `tokenExpired`"),
-        (status = 401, description = "A_001, A_002")))]
+        (status = 401, description = "A_001, A_002"), (status = 403, description = "A_004")))]
 async fn subscribe(
     State(feed): State<Arc<Feed>>,
     caller: Result<Caller, ApiError>,
@@ -64,7 +81,7 @@ async fn subscribe(
                 code = error.code.code,
                 "it could not be asked whose a stream is; its client comes back for it"
             );
-            return come_back(FAULT_RETRY);
+            return Ok(come_back(FAULT_RETRY));
         }
         Err(error) => return Err(error),
     };
@@ -72,13 +89,13 @@ async fn subscribe(
     // What is stored by now is history: it comes from the store and does not fill the queue of what is live.
     let progress = match feed.fresh().await {
         Ok(progress) => progress,
-        Err(NotFresh::Stopping) => return come_back(FAULT_RETRY),
+        Err(NotFresh::Stopping) => return Ok(come_back(DRAINING_RETRY)),
         Err(NotFresh::Silent) => {
             tracing::warn!(
                 member = caller.id(),
                 "the notifications could not be looked at in time; the client of a stream comes back for it"
             );
-            return come_back(FAULT_RETRY);
+            return Ok(come_back(FAULT_RETRY));
         }
     };
     // Subscribe first, then read the store: what is stored meanwhile is in one of the two or in both, and is sent once.
@@ -87,10 +104,10 @@ async fn subscribe(
         Err(refusal) => {
             tracing::info!(member = caller.id(), %refusal, "an event stream was refused");
             let retry = match refusal {
-                Refusal::Draining => FAULT_RETRY,
+                Refusal::Draining => DRAINING_RETRY,
                 Refusal::Full => REFUSAL_RETRY,
             };
-            return come_back(retry);
+            return Ok(come_back(retry));
         }
     };
     match last {
@@ -103,7 +120,7 @@ async fn subscribe(
             stream.first(Frame::event("reconnection", None, "connection established"));
             if let Err(error) = replay(&feed, &mut stream, last.trim(), progress).await {
                 tracing::warn!(member = caller.id(), %error, "the history of a stream could not be read; its client comes back for it");
-                return come_back(FAULT_RETRY);
+                return Ok(come_back(FAULT_RETRY));
             }
         }
     }
@@ -115,8 +132,8 @@ async fn subscribe(
 }
 
 /// An empty stream, and when to ask again.
-fn come_back(retry: Range<Duration>) -> Result<Response, ApiError> {
-    Ok(refusal(retry).map(Body::from))
+fn come_back(retry: Range<Duration>) -> Response {
+    refusal(retry).map(Body::from)
 }
 
 /// The client's last event id, whatever it says. A query that cannot be read says something, and none of ours.

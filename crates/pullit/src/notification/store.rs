@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, QueryResult};
 
 use super::settled::Look;
 use crate::platform::sql::{Dialects, SqlExt, id_list};
@@ -12,7 +12,8 @@ pub(super) struct Notification {
     pub(super) id: i64,
     pub(super) member_id: i64,
     pub(super) event_name: String,
-    pub(super) payload: serde_json::Value,
+    /// As it stands there: it is passed on, and a script's mistake in it is nobody else's.
+    pub(super) payload: String,
     pub(super) created_at: DateTime<Utc>,
 }
 
@@ -43,10 +44,12 @@ const INSERT: Dialects = Dialects {
 };
 // The statement's snapshot is taken before the locks are read: who wrote then and has no lock now has committed, and the next statement sees
 // what. In SQLite the order of the commits is the order of the ids. What was pruned was committed: a table that was emptied takes no id back.
+// An id that a script made up, above all that the database has given, counts once it has given them, too: else these would be below it.
 const LOOK: Dialects = Dialects {
     sqlite: "SELECT max(coalesce((SELECT max(id) FROM notification), 0), coalesce((SELECT max(pruned_to) FROM notification_horizon), 0)) AS newest, \
              '[]' AS writers",
-    postgres: "SELECT greatest((SELECT max(id) FROM notification), (SELECT max(pruned_to) FROM notification_horizon), 0) AS newest, \
+    postgres: "SELECT greatest((SELECT max(id) FROM notification WHERE id <= (SELECT last_value FROM notification_id_seq)), \
+                 (SELECT max(pruned_to) FROM notification_horizon WHERE pruned_to <= (SELECT last_value FROM notification_id_seq)), 0) AS newest, \
              coalesce((SELECT jsonb_agg(DISTINCT virtualtransaction) FROM pg_locks \
                  WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted AND relation = 'notification'::regclass \
                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())), '[]')::text AS writers",
@@ -56,11 +59,15 @@ const OWNERS: &str =
 const BY_IDS: Dialects = Dialects {
     sqlite: "SELECT id, member_id, event_name, payload, created_at FROM notification \
          WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id",
-    postgres: "SELECT id, member_id, event_name, payload, created_at FROM notification \
+    postgres: "SELECT id, member_id, event_name, payload::text AS payload, created_at FROM notification \
          WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) ORDER BY id",
 };
-const OF_MEMBER: &str = "SELECT id, member_id, event_name, payload, created_at FROM notification \
-     WHERE member_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4";
+const OF_MEMBER: Dialects = Dialects {
+    sqlite: "SELECT id, member_id, event_name, payload, created_at FROM notification \
+         WHERE member_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4",
+    postgres: "SELECT id, member_id, event_name, payload::text AS payload, created_at FROM notification \
+         WHERE member_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4",
+};
 const KEPT: &str = "SELECT EXISTS (SELECT 1 FROM notification WHERE id = $2 AND member_id = $1) AS own, \
      NOT EXISTS (SELECT 1 FROM notification_horizon WHERE member_id = $1 AND pruned_to > $2) AS whole";
 const OLD: &str =
@@ -128,7 +135,8 @@ pub(super) async fn by_ids(
     c: &impl ConnectionTrait,
     ids: &[i64],
 ) -> Result<Vec<Notification>, DbErr> {
-    c.rows(BY_IDS, vec![id_list(ids)]).await
+    let rows = c.raw_rows(BY_IDS, vec![id_list(ids)]).await?;
+    Ok(readable(&rows))
 }
 
 /// The first of a member's after one id and up to another.
@@ -140,7 +148,21 @@ pub(super) async fn of_member(
     limit: i64,
 ) -> Result<Vec<Notification>, DbErr> {
     let values = vec![member_id.into(), after.into(), to.into(), limit.into()];
-    c.rows(OF_MEMBER, values).await
+    let rows = c.raw_rows(OF_MEMBER, values).await?;
+    Ok(readable(&rows))
+}
+
+/// A row that a script stored and nobody can read stops no other.
+fn readable(rows: &[QueryResult]) -> Vec<Notification> {
+    let read = |row: &QueryResult| {
+        let read = Notification::from_query_result(row, "");
+        read.inspect_err(|error| {
+            let id = row.try_get::<i64>("", "id").ok();
+            tracing::error!(notification = id, %error, "a stored notification cannot be read, and nobody is told of it; mend or delete its row");
+        })
+        .ok()
+    };
+    rows.iter().filter_map(read).collect()
 }
 
 /// What is kept around this id.

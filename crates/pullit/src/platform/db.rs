@@ -82,6 +82,24 @@ impl Db {
         })
     }
 
+    /// A few connections beside these, for what must not wait behind everything else; made when they are first needed. In SQLite, where
+    /// one file serves one machine, the same ones.
+    ///
+    /// # Errors
+    /// When the URL is no PostgreSQL's, and this database is.
+    pub async fn aside(&self, url: &str, connections: u32) -> Result<Self, ConnectError> {
+        if self.backend() != DbBackend::Postgres {
+            return Ok(self.clone());
+        }
+        let mut options = options(url, connections);
+        options.connect_lazy(true);
+        let pool = Database::connect(options).await?;
+        Ok(Self {
+            write: pool.clone(),
+            read: pool,
+        })
+    }
+
     /// Which database this is.
     pub fn backend(&self) -> DbBackend {
         self.write.get_database_backend()

@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value};
 
 /// A statement in both dialects, side by side, where one text cannot serve both.
 #[derive(Clone, Copy, Debug)]
@@ -90,12 +90,20 @@ pub trait SqlExt: ConnectionTrait {
         sql: S,
         values: Vec<Value>,
     ) -> Result<Vec<T>, DbErr> {
-        let statement = statement(self.get_database_backend(), sql, values);
-        self.query_all_raw(statement)
-            .await?
-            .iter()
+        let rows = self.raw_rows(sql, values).await?;
+        rows.iter()
             .map(|row| T::from_query_result(row, ""))
             .collect()
+    }
+
+    /// All rows, not read yet: one that cannot be need not stop the others. The statement bounds their number.
+    async fn raw_rows<S: Sql>(
+        &self,
+        sql: S,
+        values: Vec<Value>,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let statement = statement(self.get_database_backend(), sql, values);
+        self.query_all_raw(statement).await
     }
 
     /// The first column of the first row, if there is one.

@@ -1,15 +1,21 @@
 //! Taking a slot: the lock first, then one transaction that sees to the pause, the lock and the slot's key.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use shedlock::{LockGuard, LockInfo};
+use tokio::time::timeout;
 
 use crate::core::{Core, Registered};
-use crate::error::SchedulerError;
+use crate::error::{SchedulerError, chain};
 use crate::event::Passed;
 use crate::job::{Record, Scope};
 use crate::model::Cause;
-use crate::store::{Entry, NewRun};
+use crate::store::{Entry, JobRow, NewRun};
+
+/// The database has this long to say whether a job of this node alone is paused.
+const ROW_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What is to be run.
 #[derive(Debug, Clone, Copy)]
@@ -49,11 +55,17 @@ impl Core {
         registered: &Registered,
         ask: Ask,
     ) -> Result<Claim, SchedulerError> {
-        // It is never closed.
-        let _one_of_a_few = self.claims.acquire().await;
         let job = &registered.job;
         let by_hand = ask.cause == Cause::Manual;
-        let row = self.store.job(&job.name).await?.unwrap_or_default();
+        // It is never closed. What is this node's alone waits for nobody.
+        let _one_of_a_few = match job.scope {
+            Scope::Node => None,
+            Scope::Cluster | Scope::None => Some(self.claims.acquire().await),
+        };
+        let row = match job.scope {
+            Scope::Node => self.row_or_what_it_was(registered).await,
+            Scope::Cluster | Scope::None => self.store.job(&job.name).await?.unwrap_or_default(),
+        };
         if !by_hand && row.paused {
             return Ok(Claim::Settled(Passed::Paused));
         }
@@ -77,6 +89,28 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// A job whose lock is in memory does not stop with the database: its row is then what it was when it was last read.
+    async fn row_or_what_it_was(&self, registered: &Registered) -> JobRow {
+        let name = registered.job.name.as_str();
+        match timeout(ROW_PATIENCE, self.store.job(name)).await {
+            Ok(Ok(row)) => registered.remember(row.unwrap_or_default()),
+            Ok(Err(error)) => {
+                tracing::debug!(
+                    job = name,
+                    error = chain(&error),
+                    "whether the job is paused could not be read; it goes on as it was"
+                );
+            }
+            Err(_) => {
+                tracing::debug!(
+                    job = name,
+                    "whether the job is paused could not be read in time; it goes on as it was"
+                );
+            }
+        }
+        registered.remembered()
     }
 
     async fn claim_row(&self, registered: &Registered, ask: Ask) -> Result<Claim, SchedulerError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use scheduler::testkit::Signals;
-use scheduler::{Cause, Event, Job, JobError, Record, Retry, RunStatus, Scope, Trigger};
+use scheduler::{Cause, Event, Job, JobError, Passed, Record, Retry, RunStatus, Scope, Trigger};
 
 use crate::support::*;
 
@@ -141,6 +141,30 @@ testkit::on_each_database! {
         let rows = world.query("SELECT DISTINCT node FROM job_run WHERE job_name = 'beat'").await;
         assert_eq!(rows.len(), 2);
         assert!(world.query("SELECT name FROM shedlock WHERE name = 'beat'").await.is_empty());
+    }
+
+    async fn a_node_scoped_job_goes_on_as_it_was_while_the_database_does_not_answer(db: testkit::Database) {
+        let world = World::new(db).await;
+        let node = world.node("a", [quick(ticking("beat").scope(Scope::Node)), quick(ticking("still").scope(Scope::Node))]).await;
+        node.pause("still").await.unwrap();
+        let mut signals = Signals::of(&node);
+        node.start().await.unwrap();
+        world.clock.advance(TimeDelta::seconds(3));
+        signals.finished("beat").await;
+        assert_eq!(passed(&mut signals, &world.clock).await.1, Passed::Paused);
+        world.execute("ALTER TABLE job RENAME TO job_that_was", []).await;
+        for _ in 0..2 {
+            let mut signals = Signals::of(&node);
+            world.clock.advance(TimeDelta::seconds(3));
+            assert!(succeeded(&signals.finished("beat").await));
+            let mut signals = Signals::of(&node);
+            world.clock.advance(TimeDelta::seconds(3));
+            assert_eq!(passed(&mut signals, &world.clock).await.1, Passed::Paused);
+        }
+        world.execute("ALTER TABLE job_that_was RENAME TO job", []).await;
+        node.resume("still").await.unwrap();
+        world.clock.advance(TimeDelta::seconds(3));
+        signals.finished("still").await;
     }
 
     async fn a_fixed_rate_neither_overlaps_itself_nor_storms_after_a_stall(db: testkit::Database) {

@@ -114,7 +114,7 @@ impl World {
             heartbeat: Duration::from_secs(3),
         };
         let feed = Feed::new(
-            db.clone(),
+            [db.clone(), db.clone()],
             Arc::clone(&now),
             hub.clone(),
             signal.clone(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{DONE, next, one_more, quick, shake_hands, store, told};
+use super::{DONE, next, one_more, quick, shake_hands, told};
 use crate::support::{Setup, StubGenerator};
 
 testkit::on_each_database! {
@@ -118,4 +118,33 @@ testkit::on_each_database! {
         assert_eq!(header("cache-control"), "no-store, no-transform");
         assert_eq!(header("x-accel-buffering"), "no");
     }
+}
+
+#[tokio::test]
+async fn a_notification_that_nobody_can_read_keeps_none_back() {
+    let server = quick(testkit::Database::sqlite()).await;
+    let member = server.member("a@pullit.test").await;
+    let other = server.member("b@pullit.test").await;
+    let source = server.ready_source(member.id, "text").await;
+    let theirs = server.ready_source(other.id, "text").await;
+    let mut streams = [shake_hands(&member).await, shake_hands(&other).await];
+    let first = one_more(&server, &member, source).await;
+    let last = next(&mut streams[0]).await;
+    assert_eq!(told(&last), first);
+    // No text, and no time.
+    let stored =
+        "INSERT INTO notification (member_id, event_name, payload) VALUES ($1, 'told', X'ff')";
+    server.change(stored, vec![member.id.into()]).await;
+    let stored = "INSERT INTO notification (member_id, event_name, payload, created_at) VALUES ($1, 'told', '{}', 'yesterday')";
+    server.change(stored, vec![member.id.into()]).await;
+    let sets = [
+        one_more(&server, &member, source).await,
+        one_more(&server, &other, theirs).await,
+    ];
+    for (stream, set) in streams.iter_mut().zip(sets) {
+        assert_eq!(told(&next(stream).await), set);
+    }
+    let mut back = member.stream_after(last.id.as_deref()).await;
+    assert_eq!(back.next().await.event, "reconnection");
+    assert_eq!(told(&next(&mut back).await), sets[0]);
 }

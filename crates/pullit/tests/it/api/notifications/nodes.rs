@@ -1,9 +1,12 @@
 //! Streams on one node, and what is stored through another.
 
+use std::time::Duration;
+
 use pullit::server::Roles;
+use sea_orm::ConnectionTrait;
 
 use super::{next, one_more, only_woken, quick, shake_hands, store, told};
-use crate::support::{Setup, StubGenerator, at};
+use crate::support::{Setup, StubGenerator};
 
 testkit::on_each_database! {
     async fn a_node_hears_of_what_another_node_stored(db: testkit::Database) {
@@ -85,4 +88,72 @@ async fn a_smaller_id_that_commits_after_a_larger_one_is_sent_before_it() {
         }
     }
     open.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_id_that_a_script_made_up_silences_nobody() {
+    let server = quick(testkit::Database::postgres().await).await;
+    let member = server.member("a@pullit.test").await;
+    let source = server.ready_source(member.id, "text").await;
+    let mut stream = shake_hands(&member).await;
+    let made_up = "INSERT INTO notification (id, member_id, event_name, payload) VALUES (1000000, $1, 'made up', '{}')";
+    server.change(made_up, vec![member.id.into()]).await;
+    for _ in 0..2 {
+        let set = one_more(&server, &member, source).await;
+        assert_eq!(told(&next(&mut stream).await), set);
+    }
+    // Nor does its memory, when it was pruned.
+    server
+        .change(
+            "DELETE FROM notification WHERE id = $1",
+            vec![1_000_000_i64.into()],
+        )
+        .await;
+    let pruned = "INSERT INTO notification_horizon (member_id, pruned_to) VALUES ($1, 1000000)";
+    server.change(pruned, vec![member.id.into()]).await;
+    let set = one_more(&server, &member, source).await;
+    assert_eq!(told(&next(&mut stream).await), set);
+}
+
+#[tokio::test]
+async fn a_notification_is_told_while_all_connections_for_requests_are_taken() {
+    let database = testkit::Database::postgres().await;
+    let script = database.connect().await;
+    let setup = Setup::new().config(|config| {
+        config.database.max_connections = 4;
+        config.limits.notification_poll = "50ms".parse().unwrap();
+    });
+    let server = setup.start(database).await;
+    let member = server.member("a@pullit.test").await;
+    let mut stream = shake_hands(&member).await;
+    let mut taken = Vec::new();
+    for _ in 0..4 {
+        taken.push(server.app.db.begin().await.unwrap());
+    }
+    store(&script, member.id, 1).await;
+    assert_eq!(told(&next(&mut stream).await), 1);
+    // Nor do the heartbeats stop, which ask whether they are paused.
+    stream.next_named("heartbeat").await;
+    for transaction in taken {
+        transaction.rollback().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_begin_is_told_to_come_back() {
+    let server = quick(testkit::Database::postgres().await).await;
+    let member = server.member("a@pullit.test").await;
+    let locking = server.app.db.begin().await.unwrap();
+    locking
+        .execute_unprepared("LOCK TABLE member IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let mut stream = member.stream().await;
+    assert_eq!(stream.rest().await, []);
+    assert!(
+        stream.retry().unwrap() >= Duration::from_secs(2),
+        "{:?}",
+        stream.retry()
+    );
+    locking.rollback().await.unwrap();
 }
