@@ -316,6 +316,15 @@ impl App {
     }
 }
 
+impl App {
+    /// Leaves the database, once other nodes have been told of what was last committed.
+    pub async fn close(self) {
+        tokio::join!(self.signal.flush(), self.rooms.feed.flush());
+        self.looks.close().await;
+        self.db.close().await;
+    }
+}
+
 /// Two nodes with one name would hold each other's locks: host and process are not enough, a restart may get both again.
 fn node_id() -> String {
     let host = rustix::system::uname()

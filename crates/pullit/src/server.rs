@@ -268,10 +268,7 @@ impl Running {
         let close = async {
             // Holders that stopped gave theirs back; what is left would keep other nodes waiting for its lease.
             self.app.locks.shut_down(Duration::ZERO).await;
-            self.app.signal.flush().await;
-            self.app.rooms.feed.flush().await;
-            self.app.looks.close().await;
-            self.app.db.close().await;
+            self.app.clone().close().await;
         };
         let close = async {
             if tokio::time::timeout(CLOSE_DEADLINE, close).await.is_err() {

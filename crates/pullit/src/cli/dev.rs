@@ -62,7 +62,7 @@ impl Dev {
         )
         .await;
         drop(meter);
-        app.db.close().await;
+        app.close().await;
         let ids = planted.map_err(|error| match error {
             SeedError::Others(_) | SeedError::Days => Failure::Usage(error.to_string()),
             SeedError::Database(error) => Failure::of(error),

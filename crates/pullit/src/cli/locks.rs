@@ -42,7 +42,7 @@ impl Locks {
                 locked_by: lock.locked_by,
             })
             .collect();
-        app.db.close().await;
+        app.close().await;
         if json {
             return print::json(&rows);
         }

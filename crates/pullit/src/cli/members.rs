@@ -38,7 +38,7 @@ impl MembersCommand {
             admin,
         };
         let made = app.members.create(create).await;
-        app.db.close().await;
+        app.close().await;
         let member = made.map_err(|error| match error {
             MemberError::Email(_) | MemberError::Name => Failure::Usage(error.to_string()),
             error => Failure::of(error),

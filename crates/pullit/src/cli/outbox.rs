@@ -55,7 +55,7 @@ impl OutboxCommand {
     pub(super) async fn run(self, start: &Start) -> Result<(), Failure> {
         let app = start.app().await?;
         let ended = self.on(&app).await;
-        app.db.close().await;
+        app.close().await;
         ended
     }
 

@@ -257,7 +257,7 @@ pub(super) fn frame(notification: &Notification) -> Frame {
     Frame::event(
         &notification.event_name,
         Some(notification.id),
-        &notification.payload,
+        &notification.payload.to_string(),
     )
 }
 

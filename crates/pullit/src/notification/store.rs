@@ -12,8 +12,7 @@ pub(super) struct Notification {
     pub(super) id: i64,
     pub(super) member_id: i64,
     pub(super) event_name: String,
-    /// As it stands there: it is passed on, and a script's mistake in it is nobody else's.
-    pub(super) payload: String,
+    pub(super) payload: serde_json::Value,
     pub(super) created_at: DateTime<Utc>,
 }
 
@@ -59,15 +58,11 @@ const OWNERS: &str =
 const BY_IDS: Dialects = Dialects {
     sqlite: "SELECT id, member_id, event_name, payload, created_at FROM notification \
          WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id",
-    postgres: "SELECT id, member_id, event_name, payload::text AS payload, created_at FROM notification \
+    postgres: "SELECT id, member_id, event_name, payload, created_at FROM notification \
          WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) ORDER BY id",
 };
-const OF_MEMBER: Dialects = Dialects {
-    sqlite: "SELECT id, member_id, event_name, payload, created_at FROM notification \
-         WHERE member_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4",
-    postgres: "SELECT id, member_id, event_name, payload::text AS payload, created_at FROM notification \
-         WHERE member_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4",
-};
+const OF_MEMBER: &str = "SELECT id, member_id, event_name, payload, created_at FROM notification \
+     WHERE member_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4";
 const KEPT: &str = "SELECT EXISTS (SELECT 1 FROM notification WHERE id = $2 AND member_id = $1) AS own, \
      NOT EXISTS (SELECT 1 FROM notification_horizon WHERE member_id = $1 AND pruned_to > $2) AS whole";
 const OLD: &str =

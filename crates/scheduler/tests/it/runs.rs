@@ -147,24 +147,23 @@ testkit::on_each_database! {
         let world = World::new(db).await;
         let node = world.node("a", [quick(ticking("beat").scope(Scope::Node)), quick(ticking("still").scope(Scope::Node))]).await;
         node.pause("still").await.unwrap();
-        let mut signals = Signals::of(&node);
+        let (mut beats, mut pauses) = (Signals::of(&node), Signals::of(&node));
         node.start().await.unwrap();
         world.clock.advance(TimeDelta::seconds(3));
-        signals.finished("beat").await;
-        assert_eq!(passed(&mut signals, &world.clock).await.1, Passed::Paused);
+        beats.finished("beat").await;
+        assert_eq!(passed(&mut pauses, &world.clock).await.1, Passed::Paused);
         world.execute("ALTER TABLE job RENAME TO job_that_was", []).await;
         for _ in 0..2 {
-            let mut signals = Signals::of(&node);
+            let (mut beats, mut pauses) = (Signals::of(&node), Signals::of(&node));
             world.clock.advance(TimeDelta::seconds(3));
-            assert!(succeeded(&signals.finished("beat").await));
-            let mut signals = Signals::of(&node);
-            world.clock.advance(TimeDelta::seconds(3));
-            assert_eq!(passed(&mut signals, &world.clock).await.1, Passed::Paused);
+            assert!(succeeded(&beats.finished("beat").await));
+            assert_eq!(passed(&mut pauses, &world.clock).await.1, Passed::Paused);
         }
         world.execute("ALTER TABLE job_that_was RENAME TO job", []).await;
         node.resume("still").await.unwrap();
+        let mut beats = Signals::of(&node);
         world.clock.advance(TimeDelta::seconds(3));
-        signals.finished("still").await;
+        beats.finished("still").await;
     }
 
     async fn a_fixed_rate_neither_overlaps_itself_nor_storms_after_a_stall(db: testkit::Database) {

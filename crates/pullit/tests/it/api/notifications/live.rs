@@ -131,9 +131,12 @@ async fn a_notification_that_nobody_can_read_keeps_none_back() {
     let first = one_more(&server, &member, source).await;
     let last = next(&mut streams[0]).await;
     assert_eq!(told(&last), first);
-    // No text, and no time.
+    // No text, no JSON, and no time.
     let stored =
         "INSERT INTO notification (member_id, event_name, payload) VALUES ($1, 'told', X'ff')";
+    server.change(stored, vec![member.id.into()]).await;
+    let stored =
+        "INSERT INTO notification (member_id, event_name, payload) VALUES ($1, 'told', 'hello')";
     server.change(stored, vec![member.id.into()]).await;
     let stored = "INSERT INTO notification (member_id, event_name, payload, created_at) VALUES ($1, 'told', '{}', 'yesterday')";
     server.change(stored, vec![member.id.into()]).await;
