@@ -56,7 +56,9 @@ fn an_id_alone_is_no_event_and_is_remembered() {
     let frame = Frame::id("since-41");
     assert_eq!(frame.as_bytes(), "id: since-41\n\n");
     assert_eq!(parse(&frame), []);
-    assert_eq!(Frame::id("a\ndata: forged").as_bytes(), "id: a\n\n");
+    for forged in ["a\ndata: b", "a\r\ndata: b", "a\rdata: b"] {
+        assert_eq!(Frame::id(forged).as_bytes(), "id: a\n\n");
+    }
 }
 
 #[test]

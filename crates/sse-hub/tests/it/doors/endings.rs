@@ -140,3 +140,21 @@ async fn a_request_that_was_sent_along_with_the_first_one_ends_the_stream() {
     site.until(|stats| (stats.connections, stats.left) == (0, 1))
         .await;
 }
+
+#[tokio::test]
+async fn what_the_kernel_still_holds_reaches_a_client_that_spoke() {
+    let site = Site::start(Door::Socket, |_| {}).await;
+    let mut tab = Tab::narrow(&site, 7).await;
+    tab.expect("hello").await;
+    site.until(|stats| stats.on_sockets == 1).await;
+    // More than the client's side takes, and no more than both sides together.
+    for id in 1..=6 {
+        let frame = Frame::event("some", Some(id), &"n".repeat(1000));
+        assert_eq!(site.publish(7, id, frame), 1);
+    }
+    let again = b"GET /events/8 HTTP/1.1\r\nhost: site\r\n\r\n";
+    tab.socket().write_all(again).await.unwrap();
+    site.until(|stats| stats.left == 1).await;
+    tab.expect_ids(1..=6).await;
+    assert_eq!(tab.rest().await, (Vec::new(), End::Clean));
+}

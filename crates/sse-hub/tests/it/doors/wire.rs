@@ -11,7 +11,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -103,6 +103,12 @@ impl Tab {
             panic!("only for HTTP/1.1");
         };
         read(socket, buffer).await.is_ok()
+    }
+
+    /// Waits until the server has reset the connection.
+    pub(crate) async fn is_reset(&mut self) {
+        let reset = timeout(PATIENCE, self.socket().ready(Interest::ERROR)).await;
+        reset.expect("it was not reset").unwrap();
     }
 
     /// The next event, or how the stream ended.
