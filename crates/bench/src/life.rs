@@ -106,6 +106,7 @@ struct Life<'a> {
     clock: Clock,
     payload: Payload,
     keys: Keys,
+    heartbeats: bool,
     // Before the server: the readers are to be gone when it ends.
     readers: Readers,
     publisher: Publisher,
@@ -134,6 +135,7 @@ impl<'a> Life<'a> {
             clock,
             payload,
             keys: plan.keys,
+            heartbeats: plan.heartbeats,
             readers,
             publisher,
             server,

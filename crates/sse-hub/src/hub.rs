@@ -21,6 +21,9 @@ use crate::{Ended, Frame, HubOptions, HubStats, Refusal, Subscription};
 /// work.
 const STRETCH: usize = 32;
 
+/// From one stream's heartbeat to the next one's: several times what it takes.
+const BEAT: Duration = Duration::from_micros(50);
+
 /// The open event streams of this process, by key (for instance a member's id). Clones are the
 /// same hub. No method waits for a reader: a stream on its client's socket gets a frame at once
 /// when the socket takes it, and every other frame waits in the stream's own bounded queue.
@@ -37,7 +40,7 @@ struct Shared<K> {
     on_sockets: AtomicUsize,
     vacated: Notify,
     draining: AtomicBool,
-    telemetry: Arc<Telemetry>,
+    telemetry: Telemetry,
 }
 
 impl<K: Eq + Hash + Clone> Hub<K> {
@@ -56,7 +59,7 @@ impl<K: Eq + Hash + Clone> Hub<K> {
                 on_sockets: AtomicUsize::new(0),
                 vacated: Notify::new(),
                 draining: AtomicBool::new(false),
-                telemetry: Arc::new(Telemetry::new()),
+                telemetry: Telemetry::new(),
             }),
         }
     }
@@ -147,13 +150,22 @@ impl<K: Eq + Hash + Clone> Hub<K> {
         taken
     }
 
-    /// A [`spread`](Self::spread) that is meant to come `every` so often, and measures how much later
-    /// than that after the one before the last stream got this one.
-    pub async fn heartbeat(&self, frame: Frame, every: Duration) -> usize
-    where
-        K: Send + 'static,
-    {
-        let taken = self.spread(frame).await;
+    /// A broadcast that is meant to come `every` so often and urges nobody: with many streams it takes
+    /// its time, so that others hardly notice, and each stream gets it at the same time of each
+    /// interval. Measures how much later than that after the one before the last stream got this one.
+    pub async fn heartbeat(&self, frame: Frame, every: Duration) -> usize {
+        let begun = Instant::now();
+        let streams = u32::try_from(self.shared.open.load(SeqCst)).unwrap_or(u32::MAX);
+        let window = BEAT.saturating_mul(streams).min(every / 3);
+        let (mut taken, mut took) = (0, Duration::ZERO);
+        for part in 0..Registry::<K>::PARTS {
+            tokio::time::sleep_until(begun + window * part as u32 / Registry::<K>::PARTS as u32)
+                .await;
+            let now = Instant::now();
+            taken += self.spread_part(part, &frame, now).await;
+            took += now.elapsed();
+        }
+        self.shared.telemetry.broadcast(took);
         self.shared.telemetry.beat(Instant::now(), every);
         taken
     }

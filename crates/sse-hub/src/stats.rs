@@ -20,7 +20,8 @@ pub struct HubStats {
     /// From the call of `publish` until a stream had taken the event, waiting in its queue included.
     /// Replayed events are not measured.
     pub delivery: Latency,
-    /// From the begin of a broadcast until every stream either had taken it or had it in its queue.
+    /// From the begin of a broadcast until every stream either had taken it or had it in its queue; the
+    /// pauses of a heartbeat aside.
     pub broadcast: Latency,
     /// How much later than meant the last stream got the latest heartbeat; see
     /// [`Hub::heartbeat`](crate::Hub::heartbeat).

@@ -94,7 +94,7 @@ impl Life<'_> {
         figures.stalled_kernel_mb = cost(most.kernel, before.kernel);
         figures.stalled_reset = Some(self.rid_of(sockets).await as f64);
         figures.stalled_left_mb = cost(self.held()?.sum(), before.sum());
-        figures.stalled_missing_beats = Some(self.missing_beats(since));
+        figures.stalled_missing_beats = self.heartbeats.then(|| self.missing_beats(since));
         figures.stalled_gap_most_ms = self
             .readers
             .look(|tally| tally.gaps.most().map(milliseconds));

@@ -1,4 +1,5 @@
-//! The answers of one HTTP/2 connection that have not ended. There its client says how much it takes of each, and can answer pings for ever.
+//! The answers of one HTTP/2 connection that have not ended. There its client says how much it takes
+//! of each, and can answer pings for ever.
 
 use std::future::Future;
 use std::pin::Pin;
