@@ -26,7 +26,8 @@ pub(crate) struct Figures {
     pub(crate) gap_most_ms: Option<f64>,
     /// Heartbeats that did not come in the soak.
     pub(crate) missing_beats: Option<f64>,
-    /// Publishes to one reader: how many a second there were, which share that is of what was asked for, in percent, and milliseconds from the publisher's sending to the receipt.
+    /// Publishes to one reader: how many a second there were, which share that is of what was asked for, in percent,
+    /// and milliseconds from the publisher's sending to the receipt.
     pub(crate) targeted_rate: Option<f64>,
     pub(crate) targeted_share: Option<f64>,
     pub(crate) targeted_median_ms: Option<f64>,

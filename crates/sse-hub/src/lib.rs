@@ -34,7 +34,8 @@
 //! `sse_events_sent_total{kind="event"|"broadcast"}`, `sse_dropped_total{reason}` with the reasons of
 //! [`Ended`], `sse_refused_total{reason}`, and the histograms `sse_delivery_seconds` (from publish to
 //! the socket, or to the HTTP server), `sse_broadcast_seconds` (a broadcast, from its begin to its last
-//! stream) and `sse_heartbeat_lag_seconds` (how late the last stream got a heartbeat).
+//! stream, the pauses of a heartbeat aside) and `sse_heartbeat_lag_seconds` (how late the last stream
+//! got a heartbeat).
 
 mod connection;
 mod ended;

@@ -234,6 +234,7 @@ async fn a_wake_up_that_found_no_connection_is_sent_again() {
         taken = pool.acquire().await;
     }
     PostgresWake::new(pool, CHANNEL).notify();
+    // Longer than the first try waits for a connection, and shorter than the pause before the second.
     tokio::time::sleep(2 * short).await;
     drop(taken);
     ear.next().await;

@@ -45,7 +45,7 @@ pub(super) struct Streams {
     delay_millis: Times,
     /// From given to a stream until its socket had taken it, waiting for a slow reader included.
     delivery_millis: Shares,
-    /// A heartbeat, from its begin until every stream had taken it or had it in its queue.
+    /// A heartbeat, from its begin until every stream had taken it or had it in its queue, without the pauses that spread it.
     heartbeat_millis: Shares,
     /// How much later than meant the last stream got a heartbeat.
     heartbeat_lag_millis: Times,

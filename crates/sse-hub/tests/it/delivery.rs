@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use futures::StreamExt;
+use tokio::time::Instant;
 
 use crate::client::{Client, event, hub, ping, seconds};
 
@@ -118,4 +121,18 @@ fn dropping_one_tab_leaves_the_other() {
     drop(first);
     assert_eq!(hub.publish(&7, 1, event(1)), 1);
     assert_eq!(second.read_ids(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_takes_its_time_with_many_streams_and_never_more_than_a_third_of_its_interval()
+{
+    let hub = hub(|_| {});
+    let _clients: Vec<_> = (0..2_000).map(|key| Client::open(&hub, key)).collect();
+    for (every, takes) in [(3_000, 80..110), (60, 15..25)] {
+        let begun = Instant::now();
+        let taken = hub.heartbeat(ping(), Duration::from_millis(every)).await;
+        assert_eq!(taken, 2_000);
+        let took = begun.elapsed().as_millis();
+        assert!(takes.contains(&took), "{took} ms of {every}");
+    }
 }
