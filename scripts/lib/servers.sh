@@ -208,6 +208,12 @@ await_postgres() {
     export PULLIT_TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$postgres_port/postgres"
 }
 
+# For the certificates of a test's own server.
+find_openssl() { command -v openssl; }
+
+# Before a server of a test's own, which starts it itself.
+find_pgbouncer() { PATH=$PATH:/usr/sbin command -v pgbouncer; }
+
 # ---------------------------------------------------------------- MariaDB
 
 find_mariadb() { PATH=$PATH:/usr/sbin:/usr/local/sbin command -v mariadbd; }
@@ -387,6 +393,8 @@ prepare_browser() {
 start_servers() {
     scratch=$(mktemp -d --tmpdir pullit-servers.XXXXXX)
     needs postgresql find_postgres
+    needs pgbouncer find_pgbouncer
+    needs openssl find_openssl
     needs mariadb-server find_mariadb
     needs redis-server find_redis
     [[ $rabbitmq == no ]] || needs rabbitmq-server find_rabbitmq

@@ -2,13 +2,10 @@
 //! without the other. Payloads are not kept: they may hold a member's data.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Value};
+use ground::{Connection, Dialects, Executor, Row, Statements, Value};
 use serde::Serialize;
 
-use crate::{
-    OutboxError,
-    sql::{Sql, id_list, text, time},
-};
+use crate::OutboxError;
 
 /// What an operator did to a dead event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -67,7 +64,7 @@ pub struct AuditEntry {
 }
 
 // Locked in PostgreSQL, so that what is written here is what the action finds.
-const WRITE: Sql = Sql {
+const WRITE: Dialects = Dialects {
     postgres: "INSERT INTO outbox_audit
             (at, actor, action, event, event_id, event_type, aggregate_key, attempts, last_error)
         SELECT $2, $3, $4, id, event_id, event_type, aggregate_key, attempts, last_error FROM outbox_event
@@ -82,7 +79,7 @@ const WRITE: Sql = Sql {
         RETURNING event",
 };
 
-const LIST: Sql = Sql {
+const LIST: Dialects = Dialects {
     postgres: "SELECT id, at, actor, action, event, event_id::text AS event_id, event_type, aggregate_key, attempts,
             last_error
         FROM outbox_audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
@@ -90,41 +87,39 @@ const LIST: Sql = Sql {
         FROM outbox_audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
 };
 
-const PRUNE: Sql = Sql::same(
+const PRUNE: Dialects = Dialects::same(
     "DELETE FROM outbox_audit WHERE id IN (SELECT id FROM outbox_audit WHERE at < $1 ORDER BY at LIMIT $2)",
 );
 
 /// Writes an entry for each of these events that is dead, and returns those.
 pub(crate) async fn write(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     action: Action,
     ids: &[i64],
     actor: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<i64>, OutboxError> {
-    let values: [Value; 4] = [
-        id_list(tx, ids),
-        time(tx, now),
+    let values = vec![
+        Value::ids(ids),
+        now.into(),
         actor.into(),
         action.as_str().into(),
     ];
-    let rows = tx.query_all_raw(WRITE.with(tx, values)).await?;
-    let events = rows.iter().map(|row| row.try_get("", "event"));
-    Ok(events.collect::<Result<_, _>>()?)
+    Ok(tx.scalars(WRITE, values).await?)
 }
 
 /// The entries before `before` (none: the newest), newest first, at most `limit`.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list<C: ConnectionTrait>(
-    db: &C,
+pub async fn list(
+    db: impl Into<Executor<'_>>,
     before: Option<i64>,
     limit: u64,
 ) -> Result<Vec<AuditEntry>, OutboxError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let values = [before.unwrap_or(i64::MAX).into(), limit.into()];
-    let rows = db.query_all_raw(LIST.with(db, values)).await?;
+    let values = vec![before.unwrap_or(i64::MAX).into(), limit.into()];
+    let rows = db.into().raw_rows(LIST, values).await?;
     rows.iter().map(entry).collect()
 }
 
@@ -132,30 +127,32 @@ pub async fn list<C: ConnectionTrait>(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn prune_batch<C: ConnectionTrait>(
-    db: &C,
+pub async fn prune_batch(
+    db: impl Into<Executor<'_>>,
     older_than: DateTime<Utc>,
     batch: u64,
 ) -> Result<u64, OutboxError> {
     let limit = i64::try_from(batch).unwrap_or(i64::MAX);
-    let statement = PRUNE.with(db, [time(db, older_than), limit.into()]);
-    Ok(db.execute_raw(statement).await?.rows_affected())
+    Ok(db
+        .into()
+        .run(PRUNE, vec![older_than.into(), limit.into()])
+        .await?)
 }
 
-fn entry(row: &QueryResult) -> Result<AuditEntry, OutboxError> {
-    let action: String = row.try_get("", "action")?;
+fn entry(row: &Row) -> Result<AuditEntry, OutboxError> {
+    let action: String = row.get("action")?;
     let action =
         Action::parse(&action).ok_or(OutboxError::Unreadable(format!("action {action:?}")))?;
     Ok(AuditEntry {
-        id: row.try_get("", "id")?,
-        at: row.try_get("", "at")?,
-        actor: row.try_get("", "actor")?,
+        id: row.get("id")?,
+        at: row.get("at")?,
+        actor: row.get("actor")?,
         action,
-        event: row.try_get("", "event")?,
-        event_id: row.try_get("", "event_id")?,
-        event_type: text(row, "event_type")?,
-        aggregate_key: text(row, "aggregate_key")?,
-        attempts: row.try_get("", "attempts")?,
-        last_error: row.try_get("", "last_error")?,
+        event: row.get("event")?,
+        event_id: row.get("event_id")?,
+        event_type: row.lossy_text("event_type")?,
+        aggregate_key: row.lossy_text("aggregate_key")?,
+        attempts: row.get("attempts")?,
+        last_error: row.get("last_error")?,
     })
 }

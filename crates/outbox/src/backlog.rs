@@ -1,16 +1,15 @@
+//! What stands in the outbox: counted and listed.
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use ground::{Dialects, Executor, Row, Statements, TraceParent};
 use metrics::gauge;
-use sea_orm::{ConnectionTrait, QueryResult};
 use serde::Serialize;
 
-use crate::{
-    EventStatus, OutboxError, StoredEvent, TraceParent,
-    sql::{Sql, text},
-};
+use crate::{EventStatus, OutboxError, StoredEvent};
 
-const LIST: Sql = Sql {
+const LIST: Dialects = Dialects {
     postgres: "SELECT id, event_id::text AS event_id, event_type, aggregate_key, status, attempts,
             next_attempt_at, last_error, created_at, traceparent
         FROM outbox_event WHERE id > $1 AND (NOT $2 OR status = 'DEAD') ORDER BY id LIMIT $3",
@@ -23,7 +22,7 @@ const LIST: Sql = Sql {
 const COUNTED: i64 = 100_000;
 
 // In the order of an index that has nothing but the status: neither other rows nor more than the limit are read.
-const COUNT: Sql = Sql::same(
+const COUNT: Dialects = Dialects::same(
     "SELECT
         (SELECT COUNT(*) FROM (SELECT id FROM outbox_event WHERE status = 'PENDING' ORDER BY id LIMIT $1) AS p)
             AS pending,
@@ -79,17 +78,17 @@ impl Backlog {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn backlog<C: ConnectionTrait>(db: &C) -> Result<Backlog, OutboxError> {
-    let row = db.query_one_raw(COUNT.with(db, [COUNTED.into()])).await?;
+pub async fn backlog(db: impl Into<Executor<'_>>) -> Result<Backlog, OutboxError> {
+    let row = db.into().raw_row(COUNT, vec![COUNTED.into()]).await?;
     row.map_or_else(|| Ok(Backlog::default()), |row| counts(&row))
 }
 
-fn counts(row: &QueryResult) -> Result<Backlog, OutboxError> {
+fn counts(row: &Row) -> Result<Backlog, OutboxError> {
     let held = |count: &str, oldest: &str| -> Result<StatusCount, OutboxError> {
-        let events: i64 = row.try_get("", count)?;
+        let events: i64 = row.get(count)?;
         Ok(StatusCount {
             count: u64::try_from(events).unwrap_or_default(),
-            oldest_created_at: row.try_get("", oldest)?,
+            oldest_created_at: row.get(oldest)?,
         })
     };
     Ok(Backlog {
@@ -102,44 +101,41 @@ fn counts(row: &QueryResult) -> Result<Backlog, OutboxError> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list<C: ConnectionTrait>(
-    db: &C,
+pub async fn list(
+    db: impl Into<Executor<'_>>,
     dead_only: bool,
     after_id: i64,
     limit: u64,
 ) -> Result<Vec<StoredEvent>, OutboxError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let statement = LIST.with(db, [after_id.into(), dead_only.into(), limit.into()]);
-    db.query_all_raw(statement)
-        .await?
-        .iter()
-        .map(stored)
-        .collect()
+    let values = vec![after_id.into(), dead_only.into(), limit.into()];
+    let rows = db.into().raw_rows(LIST, values).await?;
+    rows.iter().map(stored).collect()
 }
 
-fn stored(row: &QueryResult) -> Result<StoredEvent, OutboxError> {
+fn stored(row: &Row) -> Result<StoredEvent, OutboxError> {
     Ok(StoredEvent {
-        id: row.try_get("", "id")?,
-        event_id: text(row, "event_id")?,
-        event_type: text(row, "event_type")?,
-        aggregate_key: text(row, "aggregate_key")?,
+        id: row.get("id")?,
+        event_id: row.lossy_text("event_id")?,
+        event_type: row.lossy_text("event_type")?,
+        aggregate_key: row.lossy_text("aggregate_key")?,
         status: status(row)?,
-        attempts: row.try_get("", "attempts")?,
-        next_attempt_at: row.try_get("", "next_attempt_at")?,
-        last_error: row.try_get("", "last_error")?,
-        created_at: row.try_get("", "created_at")?,
+        attempts: row.get("attempts")?,
+        next_attempt_at: row.get("next_attempt_at")?,
+        last_error: row.get("last_error")?,
+        created_at: row.get("created_at")?,
         trace_id: trace_id(row)?,
     })
 }
 
 /// One that cannot be read is none, as for the relay.
-fn trace_id(row: &QueryResult) -> Result<Option<String>, OutboxError> {
-    let text: Option<String> = row.try_get("", "traceparent").unwrap_or_default();
+fn trace_id(row: &Row) -> Result<Option<String>, OutboxError> {
+    let text: Option<String> = row.get("traceparent").unwrap_or_default();
     let trace = text.and_then(|text| text.parse::<TraceParent>().ok());
     Ok(trace.map(|trace| trace.trace_id()))
 }
 
-fn status(row: &QueryResult) -> Result<EventStatus, OutboxError> {
-    let text: String = row.try_get("", "status")?;
+fn status(row: &Row) -> Result<EventStatus, OutboxError> {
+    let text: String = row.get("status")?;
     EventStatus::parse(&text).ok_or(OutboxError::Unreadable(format!("status {text:?}")))
 }

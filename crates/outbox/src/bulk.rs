@@ -1,24 +1,25 @@
+//! Publishing a stream of millions.
+
 use std::{pin::pin, sync::Arc};
 
 use futures::{Stream, StreamExt};
-use sea_orm::DatabaseConnection;
+use ground::{Connection, Database, Fence, FenceError, NoFence};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Guard, GuardError, NewEvent, NoGuard, Now, OutboxError,
+    NewEvent, Now, OutboxError,
     publish::{Row, insert_rows},
-    sql::begin_write,
 };
 
 /// Publishes a stream of millions in transactions of bounded size, each of them whole or not at all. For events that a
 /// query can give, [`publish_select`](crate::publish_select) is faster.
 #[derive(Clone)]
 pub struct Bulk {
-    db: DatabaseConnection,
+    db: Database,
     now: Now,
     rows: usize,
     bytes: usize,
-    guard: Arc<dyn Guard>,
+    fence: Arc<dyn Fence>,
     cancellation: CancellationToken,
 }
 
@@ -43,28 +44,26 @@ pub enum BulkError {
         /// What failed.
         cause: OutboxError,
     },
-    /// The guard no longer vouches for this run.
-    #[error(
-        "publishing stopped after {published} events, which stay, without the guard's word: {cause}"
-    )]
-    Guard {
+    /// The fence lets this run write no more, or could not be asked.
+    #[error("publishing stopped after {published} events, which stay, at its fence: {cause}")]
+    Fence {
         /// Events committed before.
         published: u64,
         /// What it said.
-        cause: GuardError,
+        cause: FenceError,
     },
 }
 
 impl Bulk {
-    /// Transactions of at most 10,000 events and about 8 MiB; nobody guards or cancels it.
+    /// Transactions of at most 10,000 events and about 8 MiB; nobody fences or cancels it.
     #[must_use]
-    pub fn new(db: DatabaseConnection, now: Now) -> Self {
+    pub fn new(db: impl Into<Database>, now: Now) -> Self {
         Self {
-            db,
+            db: db.into(),
             now,
             rows: 10_000,
             bytes: 8 << 20,
-            guard: Arc::new(NoGuard),
+            fence: Arc::new(NoFence),
             cancellation: CancellationToken::new(),
         }
     }
@@ -81,8 +80,8 @@ impl Bulk {
 
     /// Asked in each transaction before its commit.
     #[must_use]
-    pub fn guard(self, guard: Arc<dyn Guard>) -> Self {
-        Self { guard, ..self }
+    pub fn fence(self, fence: Arc<dyn Fence>) -> Self {
+        Self { fence, ..self }
     }
 
     /// Ends it between two transactions.
@@ -98,7 +97,7 @@ impl Bulk {
     /// that is the time to wake the relay. No transaction is open while it waits for the stream.
     ///
     /// # Errors
-    /// When the database or the guard fails.
+    /// When the database fails, or the fence.
     pub async fn publish(
         &self,
         events: impl Stream<Item = NewEvent>,
@@ -134,32 +133,33 @@ impl Bulk {
             match self.commit(chunk).await {
                 Ok(committed) => published += committed,
                 Err(Fault::Outbox(cause)) => return Err(BulkError::Outbox { published, cause }),
-                Err(Fault::Guard(cause)) => return Err(BulkError::Guard { published, cause }),
+                Err(Fault::Fence(cause)) => return Err(BulkError::Fence { published, cause }),
             }
             progress(published);
         }
     }
 
     async fn commit(&self, chunk: Vec<Row>) -> Result<u64, Fault> {
-        let tx = begin_write(&self.db).await?;
-        let inserted = async {
-            let inserted = insert_rows(&tx, chunk.into_iter(), (self.now)()).await?;
-            self.guard.check(&tx).await.map_err(Fault::Guard)?;
-            Ok(inserted)
-        }
-        .await;
+        let mut tx = self.db.begin().await?;
+        let inserted = self.insert(&mut tx, chunk).await;
         // Ended here in either case, so that the one connection of SQLite is free for the next statement.
         match inserted {
             Ok(_) => tx.commit().await?,
-            Err(_) => tx.rollback().await?,
+            Err(_) => tx.rollback().await,
         }
         inserted
+    }
+
+    async fn insert(&self, tx: &mut Connection<'_>, chunk: Vec<Row>) -> Result<u64, Fault> {
+        let inserted = insert_rows(tx, chunk.into_iter(), (self.now)()).await?;
+        self.fence.check(tx).await.map_err(Fault::Fence)?;
+        Ok(inserted)
     }
 }
 
 enum Fault {
     Outbox(OutboxError),
-    Guard(GuardError),
+    Fence(FenceError),
 }
 
 impl From<OutboxError> for Fault {
@@ -168,8 +168,8 @@ impl From<OutboxError> for Fault {
     }
 }
 
-impl From<sea_orm::DbErr> for Fault {
-    fn from(error: sea_orm::DbErr) -> Self {
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
         Self::Outbox(error.into())
     }
 }

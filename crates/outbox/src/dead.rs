@@ -2,33 +2,32 @@
 //! [`audit`](crate::audit) in the same transaction.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
+use ground::{Connection, Database, Dialects, Executor, Statements, Value, unexpected};
 
 use crate::{
     OutboxError, StoredEvent,
     audit::{self, Action},
-    sql::{Sql, begin_write, id_list, time},
 };
 
 // Put off, even if to now: so it is found wherever it stands, whatever the clock of its publisher said.
-const REPLAY: Sql = Sql {
+const REPLAY: Dialects = Dialects {
     postgres: "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 1, next_attempt_at = $2
         WHERE status = 'DEAD' AND id = ANY ($1)",
     sqlite: "UPDATE outbox_event SET status = 'PENDING', attempts = 0, postponed = 1, next_attempt_at = $2
         WHERE status = 'DEAD' AND id IN (SELECT value FROM json_each($1))",
 };
 
-const DISCARD: Sql = Sql {
+const DISCARD: Dialects = Dialects {
     postgres: "DELETE FROM outbox_event
         WHERE status = 'DEAD' AND id = ANY ($1)",
     sqlite: "DELETE FROM outbox_event
         WHERE status = 'DEAD' AND id IN (SELECT value FROM json_each($1))",
 };
 
-const NEWEST: Sql =
-    Sql::same("SELECT id FROM outbox_event WHERE status = 'DEAD' ORDER BY id DESC LIMIT 1");
+const NEWEST: Dialects =
+    Dialects::same("SELECT id FROM outbox_event WHERE status = 'DEAD' ORDER BY id DESC LIMIT 1");
 
-const PAGE: Sql = Sql::same(
+const PAGE: Dialects = Dialects::same(
     "SELECT id FROM outbox_event WHERE status = 'DEAD' AND id > $1 AND id <= $2 ORDER BY id LIMIT $3",
 );
 
@@ -38,8 +37,8 @@ const REPLAYED_AT_ONCE: i64 = 1000;
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list<C: ConnectionTrait>(
-    db: &C,
+pub async fn list(
+    db: impl Into<Executor<'_>>,
     limit: u64,
     after_id: i64,
 ) -> Result<Vec<StoredEvent>, OutboxError> {
@@ -52,7 +51,7 @@ pub async fn list<C: ConnectionTrait>(
 /// # Errors
 /// When the database fails; nothing is changed then.
 pub async fn replay(
-    db: &DatabaseConnection,
+    db: &Database,
     id: i64,
     actor: &str,
     now: DateTime<Utc>,
@@ -66,7 +65,7 @@ pub async fn replay(
 /// # Errors
 /// When the database fails; what was replayed before stays replayed.
 pub async fn replay_all(
-    db: &DatabaseConnection,
+    db: &Database,
     actor: &str,
     now: DateTime<Utc>,
 ) -> Result<u64, OutboxError> {
@@ -89,7 +88,7 @@ pub async fn replay_all(
 /// # Errors
 /// When the database fails; nothing is changed then.
 pub async fn discard(
-    db: &DatabaseConnection,
+    db: &Database,
     id: i64,
     actor: &str,
     now: DateTime<Utc>,
@@ -97,47 +96,44 @@ pub async fn discard(
     Ok(act(db, Action::Discard, &[id], actor, now).await? == 1)
 }
 
-async fn ids(db: &DatabaseConnection, sql: &Sql, values: &[i64]) -> Result<Vec<i64>, OutboxError> {
-    let statement = sql.with(db, values.iter().map(|value| (*value).into()));
-    let rows = db.query_all_raw(statement).await?;
-    let ids = rows.iter().map(|row| row.try_get("", "id"));
-    Ok(ids.collect::<Result<_, _>>()?)
+async fn ids(db: &Database, sql: &Dialects, values: &[i64]) -> Result<Vec<i64>, OutboxError> {
+    let values = values.iter().map(|value| (*value).into());
+    Ok(db.scalars(sql, values.collect()).await?)
 }
 
 async fn act(
-    db: &DatabaseConnection,
+    db: &Database,
     action: Action,
     ids: &[i64],
     actor: &str,
     now: DateTime<Utc>,
 ) -> Result<u64, OutboxError> {
-    let tx = begin_write(db).await?;
-    let acted = act_in(&tx, action, ids, actor, now).await;
+    let mut tx = db.begin().await?;
+    let acted = act_in(&mut tx, action, ids, actor, now).await;
     // Ended here in either case, so that the one connection of SQLite is free for the next statement.
     match acted {
         Ok(_) => tx.commit().await?,
-        Err(_) => tx.rollback().await?,
+        Err(_) => tx.rollback().await,
     }
     acted
 }
 
 async fn act_in(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     action: Action,
     ids: &[i64],
     actor: &str,
     now: DateTime<Utc>,
 ) -> Result<u64, OutboxError> {
     let audited = audit::write(tx, action, ids, actor, now).await?;
-    let events = id_list(tx, &audited);
-    let statement = match action {
-        Action::Replay | Action::ReplayAll => REPLAY.with(tx, [events, time(tx, now)]),
-        Action::Discard => DISCARD.with(tx, [events]),
+    let events = Value::ids(&audited);
+    let acted = match action {
+        Action::Replay | Action::ReplayAll => tx.run(REPLAY, vec![events, now.into()]).await?,
+        Action::Discard => tx.run(DISCARD, vec![events]).await?,
     };
-    let acted = tx.execute_raw(statement).await?.rows_affected();
     if acted != audited.len() as u64 {
         let message = format!("{acted} dead events changed for {} entries", audited.len());
-        return Err(DbErr::Custom(message).into());
+        return Err(unexpected(message).into());
     }
     Ok(acted)
 }

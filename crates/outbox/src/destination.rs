@@ -1,7 +1,9 @@
+//! Where events go.
+
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use sea_orm::DatabaseTransaction;
+use ground::Connection;
 
 use crate::{ApplyError, DeliveryError, Event};
 
@@ -11,9 +13,10 @@ pub trait Projection: Send + Sync {
     /// Its name, unique among the relay's destinations and stable: unfinished deliveries are remembered by it.
     fn name(&self) -> &str;
 
-    /// Applies a batch, in id order, in the transaction that deletes it. On an error all is rolled back and the relay
+    /// Applies a batch, in id order, in the transaction that deletes it: through [`Connection::postgres`] or [`Connection::sqlite`]
+    /// with sqlx's own queries, or with [`Statements`](crate::Statements) on either database. On an error all is rolled back and the relay
     /// looks for the event at fault, so the same event may be offered again in a smaller batch.
-    async fn apply(&self, tx: &DatabaseTransaction, events: &[Event]) -> Result<(), ApplyError>;
+    async fn apply(&self, tx: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError>;
 
     /// Called after the commit, for what needs no guarantee (waking a listener).
     async fn committed(&self, _events: &[Event]) {}

@@ -3,15 +3,12 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use ground::{Connection, Database, Dialects, Executor, Statements, unexpected};
 use uuid::Uuid;
 
-use crate::{
-    OutboxError,
-    sql::{Sql, time},
-};
+use crate::OutboxError;
 
-const REMEMBER: Sql = Sql {
+const REMEMBER: Dialects = Dialects {
     postgres: "INSERT INTO processed_event (event_id, consumer, processed_at)
         VALUES ($1::uuid, $2, $3) ON CONFLICT (event_id, consumer) DO NOTHING",
     sqlite: "INSERT INTO processed_event (event_id, consumer, processed_at)
@@ -19,7 +16,7 @@ const REMEMBER: Sql = Sql {
 };
 
 // In one order: two batches with the same events would otherwise wait for each other.
-const REMEMBER_ALL: Sql = Sql {
+const REMEMBER_ALL: Dialects = Dialects {
     postgres: "INSERT INTO processed_event (event_id, consumer, processed_at)
         SELECT e::uuid, $2, $3 FROM jsonb_array_elements_text($1::jsonb) AS list (e) ORDER BY 1
         ON CONFLICT (event_id, consumer) DO NOTHING RETURNING event_id::text AS event_id",
@@ -29,7 +26,7 @@ const REMEMBER_ALL: Sql = Sql {
 };
 
 // An event that still stands in the outbox, dead perhaps, may be delivered again however old its mark is.
-const PRUNE: Sql = Sql::same(
+const PRUNE: Dialects = Dialects::same(
     "DELETE FROM processed_event WHERE (event_id, consumer) IN (
         SELECT event_id, consumer FROM processed_event
         WHERE processed_at < $1
@@ -42,37 +39,33 @@ const PRUNE: Sql = Sql::same(
 ///
 /// # Errors
 /// When the database fails; roll the transaction back.
-pub async fn first_time<C: ConnectionTrait>(
-    tx: &C,
+pub async fn first_time(
+    tx: impl Into<Connection<'_>>,
     event_id: Uuid,
     consumer: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, OutboxError> {
-    let statement = REMEMBER.with(
-        tx,
-        [event_id.to_string().into(), consumer.into(), time(tx, now)],
-    );
-    Ok(tx.execute_raw(statement).await?.rows_affected() == 1)
+    let values = vec![event_id.to_string().into(), consumer.into(), now.into()];
+    Ok(tx.into().run(REMEMBER, values).await? == 1)
 }
 
 /// Those of a batch that `consumer` meets for the first time, as [`first_time`] in one statement.
 ///
 /// # Errors
 /// When the database fails; roll the transaction back.
-pub async fn first_times<C: ConnectionTrait>(
-    tx: &C,
+pub async fn first_times(
+    tx: impl Into<Connection<'_>>,
     event_ids: &[Uuid],
     consumer: &str,
     now: DateTime<Utc>,
 ) -> Result<HashSet<Uuid>, OutboxError> {
     let list: serde_json::Value = event_ids.iter().map(Uuid::to_string).collect();
-    let values = [list.to_string().into(), consumer.into(), time(tx, now)];
-    let rows = tx.query_all_raw(REMEMBER_ALL.with(tx, values)).await?;
-    rows.iter()
-        .map(|row| {
-            let text: String = row.try_get("", "event_id")?;
+    let values = vec![list.to_string().into(), consumer.into(), now.into()];
+    let new: Vec<String> = tx.into().scalars(REMEMBER_ALL, values).await?;
+    new.iter()
+        .map(|text| {
             let id = text.parse().map_err(|error| {
-                DbErr::Type(format!("processed_event: event_id {text:?}: {error}"))
+                unexpected(format!("processed_event: event_id {text:?}: {error}"))
             })?;
             Ok(id)
         })
@@ -85,14 +78,16 @@ pub async fn first_times<C: ConnectionTrait>(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn prune_batch<C: ConnectionTrait>(
-    db: &C,
+pub async fn prune_batch(
+    db: impl Into<Executor<'_>>,
     older_than: DateTime<Utc>,
     batch: u64,
 ) -> Result<u64, OutboxError> {
     let limit = i64::try_from(batch).unwrap_or(i64::MAX);
-    let statement = PRUNE.with(db, [time(db, older_than), limit.into()]);
-    Ok(db.execute_raw(statement).await?.rows_affected())
+    Ok(db
+        .into()
+        .run(PRUNE, vec![older_than.into(), limit.into()])
+        .await?)
 }
 
 /// Forgets all of them, as [`prune_batch`] in transactions of their own, and returns how many.
@@ -100,7 +95,7 @@ pub async fn prune_batch<C: ConnectionTrait>(
 /// # Errors
 /// When the database fails; what was pruned before stays pruned.
 pub async fn prune(
-    db: &DatabaseConnection,
+    db: &Database,
     older_than: DateTime<Utc>,
     batch: u64,
 ) -> Result<u64, OutboxError> {

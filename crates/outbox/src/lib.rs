@@ -1,4 +1,4 @@
-//! A transactional outbox for SeaORM: publish, relay, inbox, dead letters.
+//! A transactional outbox for sqlx, on PostgreSQL and SQLite: publish, relay, inbox, dead letters.
 //!
 //! - [`publish`] inserts an event in the caller's transaction: it exists if, and only if, that transaction commits.
 //! - A [`Relay`] hands what was committed to its destinations, in id order per aggregate key. A [`Projection`] is an
@@ -11,6 +11,7 @@
 //! There is no cursor: what stands in the table is undelivered, so that a transaction which took a smaller id and
 //! committed later is never passed by.
 //!
+//! - Another driver or language publishes with the [`statements`], a user of SeaORM with the feature `sea-orm`.
 //! - Many events: [`publish_all`], [`Bulk`] for a stream of millions, [`publish_select`] for what a query can give.
 //! - A publish wakes the relay through a [`Signal`], and in other processes through [`PostgresWake`], after the commit.
 //! - Events carry the [`trace`] in which they were published.
@@ -19,8 +20,8 @@
 //! ```
 //! use std::{sync::Arc, time::Duration};
 //!
-//! use outbox::{ApplyError, Destination, Event, NewEvent, Projection, Relay, RelayRun};
-//! use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
+//! use outbox::{ApplyError, Connection, Destination, Event, NewEvent, Projection, Relay, RelayRun};
+//! use sqlx::sqlite::SqlitePoolOptions;
 //!
 //! /// Counts orders, in the transaction that deletes their events.
 //! struct Orders;
@@ -31,33 +32,34 @@
 //!         "orders"
 //!     }
 //!
-//!     async fn apply(&self, tx: &DatabaseTransaction, events: &[Event]) -> Result<(), ApplyError> {
-//!         let sql = format!("UPDATE shop SET orders = orders + {}", events.len());
-//!         tx.execute_unprepared(&sql).await?;
+//!     async fn apply(&self, tx: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError> {
+//!         sqlx::query("UPDATE shop SET orders = orders + $1")
+//!             .bind(i64::try_from(events.len()).unwrap_or(i64::MAX))
+//!             .execute(tx.sqlite()?)
+//!             .await?;
 //!         Ok(())
 //!     }
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut options = ConnectOptions::new("sqlite::memory:");
-//! let db = Database::connect(options.max_connections(1).to_owned()).await?;
-//! outbox::schema::lay(&db).await?;
-//! db.execute_unprepared("CREATE TABLE shop (orders INTEGER)").await?;
-//! db.execute_unprepared("INSERT INTO shop VALUES (0)").await?;
+//! let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await?;
+//! outbox::schema::create_tables(&pool).await?;
+//! sqlx::query("CREATE TABLE shop (orders INTEGER)").execute(&pool).await?;
+//! sqlx::query("INSERT INTO shop VALUES (0)").execute(&pool).await?;
 //!
-//! let tx = db.begin().await?;
+//! let mut tx = pool.begin().await?;
 //! let placed = serde_json::json!({"version": 1, "orderId": 7});
-//! outbox::publish(&tx, NewEvent::new("ORDER_PLACED", "order:7", placed), chrono::Utc::now()).await?;
+//! outbox::publish(&mut tx, NewEvent::new("ORDER_PLACED", "order:7", placed), chrono::Utc::now()).await?;
 //! tx.commit().await?;
 //!
-//! let relay = Relay::builder(db.clone())
+//! let relay = Relay::builder(pool.clone())
 //!     .route("ORDER_PLACED", Destination::Projection(Arc::new(Orders)))
 //!     .build()?;
 //! let report = relay.run(&RelayRun::new(Duration::from_secs(1))).await?;
 //! assert_eq!(report.delivered, 1);
-//! # let row = db.query_one_raw(sea_orm::Statement::from_string(db.get_database_backend(), "SELECT orders FROM shop")).await?;
-//! # assert_eq!(row.ok_or("no row")?.try_get::<i64>("", "orders")?, 1);
+//! # let orders: i64 = sqlx::query_scalar("SELECT orders FROM shop").fetch_one(&pool).await?;
+//! # assert_eq!(orders, 1);
 //! # Ok(())
 //! # }
 //! ```
@@ -66,20 +68,18 @@ pub mod audit;
 pub mod dead;
 pub mod inbox;
 pub mod schema;
-pub mod trace;
+#[cfg(feature = "sea-orm")]
+pub mod sea_orm;
+pub mod statements;
 
 mod backlog;
 mod bulk;
 mod destination;
 mod error;
 mod event;
-mod guard;
 mod publish;
 mod publish_select;
 mod relay;
-mod signal;
-mod sql;
-mod wake;
 
 use std::sync::Arc;
 
@@ -88,17 +88,17 @@ use chrono::{DateTime, Utc};
 pub use backlog::{Backlog, StatusCount, backlog, list};
 pub use bulk::{Bulk, BulkError, BulkReport};
 pub use destination::{Destination, Projection, Transport};
-pub use error::{
-    ApplyError, DeliveryError, GuardError, OutboxError, RelayError, RouteError, is_conflict,
-};
+pub use error::{ApplyError, DeliveryError, OutboxError, RelayError, RouteError};
 pub use event::{Event, EventStatus, NewEvent, StoredEvent};
-pub use guard::{Guard, NoGuard};
+#[cfg(feature = "postgres")]
+pub use ground::PostgresWake;
+pub use ground::{
+    Connection, Database, Executor, Fault, Fence, FenceError, NoFence, Signal, Statements,
+    TraceParent, Transaction, Value, trace,
+};
 pub use publish::{publish, publish_all};
 pub use publish_select::{EventQuery, publish_select};
 pub use relay::{Jitter, Relay, RelayBuilder, RelayReport, RelayRun};
-pub use signal::Signal;
-pub use trace::TraceParent;
-pub use wake::PostgresWake;
 
 /// The clock, passed in so that a test can move it.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

@@ -1,25 +1,14 @@
+//! Publishing: an INSERT in the caller's transaction.
+
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbErr};
+use ground::{Connection, Dialects, Statements, trace, unexpected};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{
-    NewEvent, OutboxError,
-    sql::{Sql, time},
-    trace,
-};
-
-const INSERT: Sql = Sql {
-    postgres: "INSERT INTO outbox_event
-            (event_id, event_type, aggregate_key, payload, traceparent, next_attempt_at, created_at)
-        VALUES ($1::uuid, $2, $3, $4::jsonb, $5, $6, $6)",
-    sqlite: "INSERT INTO outbox_event
-            (event_id, event_type, aggregate_key, payload, traceparent, next_attempt_at, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $6)",
-};
+use crate::{NewEvent, OutboxError, statements};
 
 /// `$1` is an array of `[event_id, event_type, aggregate_key, payload as text, traceparent]`.
-const INSERT_ALL: Sql = Sql {
+const INSERT_ALL: Dialects = Dialects {
     postgres: "INSERT INTO outbox_event
             (event_id, event_type, aggregate_key, payload, traceparent, next_attempt_at, created_at)
         SELECT (e ->> 0)::uuid, e ->> 1, e ->> 2, (e ->> 3)::jsonb, e ->> 4, $2, $2
@@ -38,27 +27,27 @@ const BYTES_PER_STATEMENT: usize = 1 << 20;
 /// Publishes an event in the caller's transaction, and returns its event id. Wake the relay after the commit
 /// ([`Signal::notify`](crate::Signal::notify)).
 ///
+/// `tx` is what you have: `&mut sqlx::Transaction` or `&mut` connection of PostgreSQL or SQLite. From another driver or language, run
+/// the [`statements`] yourself.
+///
 /// # Errors
 /// When the database refuses the row; roll the transaction back.
-pub async fn publish<C: ConnectionTrait>(
-    tx: &C,
+pub async fn publish(
+    tx: impl Into<Connection<'_>>,
     event: NewEvent,
     now: DateTime<Utc>,
 ) -> Result<Uuid, OutboxError> {
     let event_id = Uuid::now_v7();
     let trace = trace_of(&event);
-    let statement = INSERT.with(
-        tx,
-        [
-            event_id.to_string().into(),
-            event.event_type.into(),
-            event.aggregate_key.into(),
-            event.payload.to_string().into(),
-            trace.into(),
-            time(tx, now),
-        ],
-    );
-    expect_rows(tx.execute_raw(statement).await?.rows_affected(), 1)?;
+    let values = vec![
+        event_id.to_string().into(),
+        event.event_type.into(),
+        event.aggregate_key.into(),
+        event.payload.to_string().into(),
+        trace.into(),
+        now.into(),
+    ];
+    expect_rows(tx.into().run(statements::INSERT, values).await?, 1)?;
     Ok(event_id)
 }
 
@@ -67,12 +56,12 @@ pub async fn publish<C: ConnectionTrait>(
 ///
 /// # Errors
 /// When the database refuses a row; roll the transaction back.
-pub async fn publish_all<C: ConnectionTrait>(
-    tx: &C,
+pub async fn publish_all(
+    tx: impl Into<Connection<'_>>,
     events: Vec<NewEvent>,
     now: DateTime<Utc>,
 ) -> Result<u64, OutboxError> {
-    insert_rows(tx, events.into_iter().map(Row::of), now).await
+    insert_rows(&mut tx.into(), events.into_iter().map(Row::of), now).await
 }
 
 /// An event as [`INSERT_ALL`] takes it.
@@ -99,8 +88,8 @@ impl Row {
 }
 
 /// In statements of bounded size.
-pub(crate) async fn insert_rows<C: ConnectionTrait>(
-    tx: &C,
+pub(crate) async fn insert_rows(
+    tx: &mut Connection<'_>,
     rows: impl Iterator<Item = Row>,
     now: DateTime<Utc>,
 ) -> Result<u64, OutboxError> {
@@ -121,20 +110,20 @@ pub(crate) async fn insert_rows<C: ConnectionTrait>(
     Ok(inserted)
 }
 
-async fn insert_all<C: ConnectionTrait>(
-    tx: &C,
+async fn insert_all(
+    tx: &mut Connection<'_>,
     rows: Vec<serde_json::Value>,
     now: DateTime<Utc>,
 ) -> Result<u64, OutboxError> {
     let expected = rows.len() as u64;
     let rows = serde_json::Value::Array(rows).to_string();
-    let statement = INSERT_ALL.with(tx, [rows.into(), time(tx, now)]);
-    let inserted = tx.execute_raw(statement).await?.rows_affected();
+    let inserted = tx.run(INSERT_ALL, vec![rows.into(), now.into()]).await?;
     expect_rows(inserted, expected)?;
     Ok(inserted)
 }
 
-fn trace_of(event: &NewEvent) -> Option<String> {
+/// The event's own trace, or the one in which it is published.
+pub(crate) fn trace_of(event: &NewEvent) -> Option<String> {
     let trace = event.traceparent.or_else(trace::current);
     trace.map(|trace| trace.to_string())
 }
@@ -145,6 +134,5 @@ fn expect_rows(found: u64, expected: u64) -> Result<(), OutboxError> {
         tracing::trace!(target: "outbox::step", step = "published", events = found);
         return Ok(());
     }
-    let message = format!("{found} of {expected} events were stored");
-    Err(DbErr::Custom(message).into())
+    Err(unexpected(format!("{found} of {expected} events were stored")).into())
 }

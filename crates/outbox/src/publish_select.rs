@@ -1,8 +1,11 @@
+//! Publishing what a query gives, in one statement.
+
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseBackend, Statement, Value};
+use ground::{Connection, Dialects, Statements, Value, trace};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::{OutboxError, sql::time, trace};
+use crate::OutboxError;
 
 /// A query that gives events: rows of `aggregate_key` (text), `payload` (`jsonb`; in SQLite JSON text) and `place`, by
 /// which they are ordered. Its parameters are `$1` and so on. Constants, one for each dialect: nothing of the text may
@@ -26,12 +29,19 @@ pub struct EventQuery {
     pub sqlite: &'static str,
 }
 
+impl From<EventQuery> for Dialects {
+    fn from(EventQuery { postgres, sqlite }: EventQuery) -> Self {
+        Self { postgres, sqlite }
+    }
+}
+
 // Version 7, as RFC 9562 lays it out and `publish` makes them: the time, which all events of a statement share, and random
 // bits. Names that began at random would scatter a bulk over the whole unique index.
-const POSTGRES_UUID: &str =
-    "overlay(gen_random_uuid()::text PLACING given_time.text FROM 1 FOR 15)::uuid";
-const SQLITE_UUID: &str = "given_time.text || lower(substr(hex(randomblob(2)), 2) || '-' ||
-    substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))";
+const UUID: Dialects = Dialects {
+    postgres: "overlay(gen_random_uuid()::text PLACING given_time.text FROM 1 FOR 15)::uuid",
+    sqlite: "given_time.text || lower(substr(hex(randomblob(2)), 2) || '-' ||
+        substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))",
+};
 /// As far as the version: `tttttttt-tttt-7`.
 const UUID_TIME: usize = 15;
 
@@ -41,8 +51,8 @@ const UUID_TIME: usize = 15;
 ///
 /// # Errors
 /// When the database refuses the query or a row; roll the transaction back.
-pub async fn publish_select<C: ConnectionTrait>(
-    tx: &C,
+pub async fn publish_select(
+    tx: impl Into<Connection<'_>>,
     event_type: &str,
     query: EventQuery,
     values: Vec<Value>,
@@ -50,11 +60,9 @@ pub async fn publish_select<C: ConnectionTrait>(
 ) -> Result<u64, OutboxError> {
     let own = values.len() + 1;
     let (kind, trace, at, time_of_id) = (own, own + 1, own + 2, own + 3);
-    let backend = tx.get_database_backend();
-    let (query, uuid) = match backend {
-        DatabaseBackend::Postgres => (query.postgres, POSTGRES_UUID),
-        _ => (query.sqlite, SQLITE_UUID),
-    };
+    let mut tx = tx.into();
+    let query = Dialects::from(query).of(tx.dialect());
+    let uuid = UUID.of(tx.dialect());
     // Put together from constants.
     let text = format!(
         "INSERT INTO outbox_event
@@ -70,9 +78,8 @@ pub async fn publish_select<C: ConnectionTrait>(
     values.extend([
         event_type.into(),
         trace.into(),
-        time(tx, now),
+        now.into(),
         time_of_id.into(),
     ]);
-    let statement = Statement::from_sql_and_values(backend, text, values);
-    Ok(tx.execute_raw(statement).await?.rows_affected())
+    Ok(tx.run(AssertSqlSafe(text), values).await?)
 }

@@ -1,10 +1,8 @@
 //! The tables. A row needs only the columns of the published contract; what is ours beyond them has defaults.
 
-use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
+use ground::{Dialect, Executor, Statements, schema::Existing};
 
-use crate::sql::Sql;
-
-/// A new database's tables, for PostgreSQL: idempotent statements to run in order. [`lay`] also brings older tables up to date.
+/// A new database's tables, for PostgreSQL: idempotent statements to run in order. [`create_tables`] also brings older tables up to date.
 pub const POSTGRES: &[&str] = &[
     // A queue's rows live for milliseconds: vacuum by count of dead rows, early and without pauses.
     "CREATE TABLE IF NOT EXISTS outbox_event (
@@ -56,7 +54,7 @@ pub const POSTGRES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS outbox_audit_at ON outbox_audit (at)",
 ];
 
-/// A new database's tables, for SQLite: idempotent statements to run in order. [`lay`] also brings older tables up to date.
+/// A new database's tables, for SQLite: idempotent statements to run in order. [`create_tables`] also brings older tables up to date.
 pub const SQLITE: &[&str] = &[
     // AUTOINCREMENT: an id is never given twice, not even when the table has been empty.
     "CREATE TABLE IF NOT EXISTS outbox_event (
@@ -108,35 +106,47 @@ struct Added {
 }
 
 const ADDED: &[Added] = &[Added {
-    column: "traceparent",
+    column: "outbox_event.traceparent",
     add: "ALTER TABLE outbox_event ADD COLUMN traceparent TEXT",
 }];
 
-// Asked first: in PostgreSQL, ALTER TABLE waits for every reader and makes all others wait behind it, even when there is
-// nothing to do, and SQLite knows no IF NOT EXISTS for a column.
-const HAS_COLUMN: Sql = Sql {
-    postgres: "SELECT 1 FROM information_schema.columns
-        WHERE table_schema = ANY (current_schemas(false)) AND table_name = 'outbox_event' AND column_name = $1",
-    sqlite: "SELECT 1 FROM pragma_table_info('outbox_event') WHERE name = $1",
-};
-
-/// Lays the tables, or adds what tables of an earlier version lack. Run it in a transaction, one node at a time.
+/// Creates the tables and indexes that are missing, and adds what tables of an earlier version lack. Run it in a transaction, one node
+/// at a time.
+///
+/// It looks first, and runs no DDL where there is nothing to do: in PostgreSQL even `IF NOT EXISTS` waits for every writer of the
+/// table, and makes all later ones wait behind it.
 ///
 /// # Errors
 /// When the database refuses a statement; roll the transaction back.
-pub async fn lay<C: ConnectionTrait>(tx: &C) -> Result<(), DbErr> {
-    let tables = match tx.get_database_backend() {
-        DatabaseBackend::Postgres => POSTGRES,
-        _ => SQLITE,
-    };
-    for statement in tables {
-        tx.execute_unprepared(statement).await?;
+pub async fn create_tables(tx: impl Into<Executor<'_>>) -> Result<(), sqlx::Error> {
+    let mut tx = tx.into();
+    let existing = Existing::look(tx.reborrow()).await?;
+    for statement in existing.missing(statements(tx.dialect())) {
+        tx.reborrow().script(statement).await?;
     }
-    for Added { column, add } in ADDED {
-        let found = tx.query_one_raw(HAS_COLUMN.with(tx, [(*column).into()]));
-        if found.await?.is_none() {
-            tx.execute_unprepared(add).await?;
+    // A table that was just created has them all.
+    if existing.has("outbox_event") {
+        for Added { column, add } in ADDED {
+            if !existing.has(column) {
+                tx.reborrow().script(add).await?;
+            }
         }
     }
     Ok(())
+}
+
+/// Whether [`create_tables`] has nothing to do here.
+#[doc(hidden)]
+#[must_use]
+pub fn is_complete(existing: &Existing, dialect: Dialect) -> bool {
+    existing.missing(statements(dialect)).next().is_none()
+        && ADDED.iter().all(|added| existing.has(added.column))
+}
+
+fn statements(dialect: Dialect) -> &'static [&'static str] {
+    if dialect.is_postgres() {
+        POSTGRES
+    } else {
+        SQLITE
+    }
 }

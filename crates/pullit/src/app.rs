@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use outbox::{Destination, Relay, Signal};
 pub(crate) use resources::public_url;
-use resources::{broker, generator, locks, reaching, secrets, storage};
+use resources::{broker, generator, locks, secrets, storage};
 use scheduler::{Clock, Scheduler};
-use sea_orm::DbErr;
 use shedlock::LockProvider;
 use sse_hub::{Hub, HubOptions};
 use thiserror::Error;
@@ -65,7 +64,7 @@ pub enum BuildError {
     Connect(#[from] ConnectError),
     /// The tables cannot be brought up to date, or the database does not answer.
     #[error("the tables could not be brought up to date: {0}")]
-    Database(#[from] DbErr),
+    Database(#[from] sqlx::Error),
     /// The signing secret cannot be kept.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -94,11 +93,8 @@ impl BuildError {
     pub fn is_configuration(&self) -> bool {
         matches!(
             self,
-            Self::Job(_)
-                | Self::Configuration(_)
-                | Self::Scheduler(_)
-                | Self::Connect(ConnectError::Scheme(_) | ConnectError::NoFile)
-        )
+            Self::Job(_) | Self::Configuration(_) | Self::Scheduler(_)
+        ) || matches!(self, Self::Connect(error) if error.is_configuration())
     }
 }
 
@@ -167,12 +163,12 @@ impl App {
             let clock = Arc::clone(&outside.clock);
             Arc::new(move || clock.now())
         };
-        let db = Db::connect(&config.database_url(), config.database.max_connections).await?;
+        let db = Db::open(config.database_options()).await?;
         for script in migrate(&db).await? {
             tracing::info!(script, "the tables are brought up to date");
         }
         let secrets = secrets(&config)?;
-        let signal = reaching(&db, OUTBOX_CHANNEL);
+        let signal = db.signal(OUTBOX_CHANNEL);
         let (storage, folder) = storage(&config, &secrets, &now)?;
         let broker = broker(&config, &db, &now)?;
         let members = Members::new(db.clone(), Arc::clone(&now));
@@ -220,8 +216,8 @@ impl App {
             question_sets.clone(),
             Arc::clone(&learn_stats),
         );
-        let looks = db.aside(&config.database_url(), FEED_CONNECTIONS).await?;
-        let stored = reaching(&looks, NOTIFICATION_CHANNEL);
+        let looks = db.aside(FEED_CONNECTIONS);
+        let stored = looks.signal(NOTIFICATION_CHANNEL);
         let options = FeedOptions {
             poll: config.limits.notification_poll.duration(),
             heartbeat: schedulers::heartbeat_interval(&config),
@@ -254,9 +250,9 @@ impl App {
             feed: Arc::clone(&feed),
             housekeeping: Arc::clone(&housekeeping),
         };
-        let locks = locks(&db, &config.node_id);
+        let locks = locks(&db, &config.node_id)?;
         let scheduler = Scheduler::builder()
-            .database(db.write().clone())
+            .database(db.write())
             .cluster_locks(Arc::clone(&locks))
             .clock(Arc::clone(&outside.clock))
             .node_id(config.node_id.as_str())
@@ -365,7 +361,7 @@ fn relay(
     let solved = Destination::Projection(Arc::new(SolvedProjection(LearnStats::clone(stats))));
     let reset = Destination::Projection(Arc::new(WeeklyProjection(LearnStats::clone(stats))));
     let generation = Arc::clone(broker).destination();
-    Relay::builder(db.write().clone())
+    Relay::builder(db.write())
         .now(Arc::clone(now))
         .batch_size(u64::from(config.limits.outbox_batch))
         .max_attempts(i32::try_from(config.limits.outbox_attempts).unwrap_or(i32::MAX))

@@ -17,8 +17,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::platform::http::Json;
-use crate::platform::sql::SqlExt;
 use crate::platform::telemetry;
+use crate::platform::write_probe::WriteProbe;
 
 /// A part that does not answer within this is not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -29,6 +29,7 @@ const COUNT_EVERY: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 struct Health {
     app: App,
+    writes: Arc<WriteProbe>,
     /// When the backlog was counted last. Who asks meanwhile waits for the count that is under way.
     counted: Arc<Mutex<Option<Instant>>>,
 }
@@ -58,6 +59,7 @@ impl Health {
 /// The routes of the room.
 pub fn routes(app: App) -> OpenApiRouter {
     let health = Health {
+        writes: Arc::new(WriteProbe::new(app.db.clone())),
         app,
         counted: Arc::default(),
     };
@@ -82,14 +84,11 @@ struct Readiness {
     broker: &'static str,
 }
 
-/// Whether the database, the storage and the broker answer.
+/// Whether the database takes writes, and the storage and the broker answer.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
-async fn readyz(State(Health { app, .. }): State<Health>) -> Response {
+async fn readyz(State(Health { app, writes, .. }): State<Health>) -> Response {
     let (database, storage, broker) = tokio::join!(
-        answers(
-            "database",
-            app.db.read().scalar::<i32, _>("SELECT 1", Vec::new())
-        ),
+        answers("database", writes.check((app.now)())),
         answers("storage", app.storage.check()),
         answers("broker", app.broker.check()),
     );

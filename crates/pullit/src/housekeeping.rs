@@ -1,6 +1,7 @@
 //! `pruneHistory`: what is kept for a time goes when its time is over, in batches.
 
 use chrono::TimeDelta;
+use ground::Fence;
 use scheduler::Scheduler;
 use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
@@ -10,10 +11,9 @@ use crate::notification::Feed;
 use crate::platform::clock::Now;
 use crate::platform::config::Config;
 use crate::platform::db::Db;
-use crate::platform::fence::RunFence;
 use crate::platform::idempotency;
 use crate::platform::run::RunError;
-use crate::source::{CleanupError, Sources};
+use crate::source::Sources;
 
 /// How long each kind of history is kept.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +112,7 @@ impl Housekeeping {
     /// When the run has lost its lease or the database does not answer; batches committed before stay.
     pub async fn prune(
         &self,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
         cancel: &CancellationToken,
     ) -> Result<u64, RunError> {
         let mut pruned = 0;
@@ -131,11 +131,7 @@ impl Housekeeping {
     }
 
     /// Notifications beyond the newest of each member; the number deleted.
-    async fn excess(
-        &self,
-        fence: &dyn RunFence,
-        cancel: &CancellationToken,
-    ) -> Result<u64, RunError> {
+    async fn excess(&self, fence: &dyn Fence, cancel: &CancellationToken) -> Result<u64, RunError> {
         let keep = &self.retention;
         let (mut member, mut pruned) = (i64::MIN, 0);
         loop {
@@ -152,7 +148,7 @@ impl Housekeeping {
     }
 
     /// Deletes one batch of a kind; the number of rows deleted.
-    async fn batch_of(&self, kind: Kind, fence: &dyn RunFence) -> Result<u64, RunError> {
+    async fn batch_of(&self, kind: Kind, fence: &dyn Fence) -> Result<u64, RunError> {
         let Retention { batch, .. } = self.retention;
         let keep = &self.retention;
         let now = (self.now)();
@@ -163,24 +159,26 @@ impl Housekeeping {
                 idempotency::prune(&self.db, now - keep.idempotency, batch, fence).await?
             }
             Kind::Inbox => {
-                let tx = self.db.begin().await?;
-                let rows = outbox::inbox::prune_batch(&tx, now - keep.inbox, batch.into()).await?;
-                fence.check(&tx).await?;
+                let mut tx = self.db.begin().await?;
+                let rows =
+                    outbox::inbox::prune_batch(&mut tx, now - keep.inbox, batch.into()).await?;
+                fence.check(&mut tx).await?;
                 tx.commit().await?;
                 rows
             }
             Kind::Audit => {
-                let tx = self.db.begin().await?;
-                let rows = outbox::audit::prune_batch(&tx, now - keep.audit, batch.into()).await?;
-                fence.check(&tx).await?;
+                let mut tx = self.db.begin().await?;
+                let rows =
+                    outbox::audit::prune_batch(&mut tx, now - keep.audit, batch.into()).await?;
+                fence.check(&mut tx).await?;
                 tx.commit().await?;
                 rows
             }
             Kind::Runs => match self.scheduler.get() {
-                Some(scheduler) => scheduler
-                    .prune_history(now - keep.runs, u64::from(batch))
-                    .await
-                    .map_err(|error| RunError::Failed(error.to_string()))?,
+                Some(scheduler) => {
+                    let before = now - keep.runs;
+                    scheduler.prune_history(before, u64::from(batch)).await?
+                }
                 None => 0,
             },
         })
@@ -188,19 +186,11 @@ impl Housekeeping {
 
     async fn uploads(
         &self,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
         cancel: &CancellationToken,
     ) -> Result<u64, RunError> {
-        match self
-            .sources
-            .prune_uploads(self.retention.uploads, self.retention.batch, fence, cancel)
-            .await
-        {
-            Ok(removed) => Ok(removed.removed),
-            Err(CleanupError::Cancelled) => Err(RunError::Stopped),
-            Err(CleanupError::Fence(error)) => Err(error.into()),
-            Err(CleanupError::Storage(error)) => Err(RunError::Failed(error.to_string())),
-            Err(CleanupError::Database(error)) => Err(error.into()),
-        }
+        let Retention { uploads, batch, .. } = self.retention;
+        let removing = self.sources.prune_uploads(uploads, batch, fence, cancel);
+        Ok(removing.await?.removed)
     }
 }

@@ -4,12 +4,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use outbox::{GuardError, Relay, RelayRun, Signal, TraceParent, trace};
+use ground::{Fence, TraceParent, trace};
+use outbox::{Relay, RelayRun, Signal};
 use scheduler::Misfire::{RunOnce, Skip};
 use scheduler::Scope::{Cluster, Node};
-use scheduler::{Fence, Job, JobBuilder, JobContext, JobError};
-use sea_orm::DatabaseTransaction;
+use scheduler::{Job, JobBuilder, JobContext, JobError, LeaseFence};
 use tracing::Instrument;
 
 use crate::housekeeping::Housekeeping;
@@ -17,10 +16,9 @@ use crate::job_settings::{BadSetting, Defaults, Record, Settings};
 use crate::learn_stats::{LearnStats, Slot};
 use crate::notification::Feed;
 use crate::platform::config::{Config, Span};
-use crate::platform::fence::{FenceError, RunFence};
 use crate::platform::run::RunError;
 use crate::question_set::QuestionSets;
-use crate::source::{CleanupError, Sources};
+use crate::source::Sources;
 
 /// The relay, which a publish wakes early.
 pub const RELAY: &str = "relayOutboxEvents";
@@ -98,34 +96,36 @@ pub fn jobs(config: &Config, rooms: &Rooms) -> Result<Vec<Job>, BadSetting> {
 trait Does {
     fn does<W, F>(self, rooms: &Rooms, work: W) -> Job
     where
-        W: Fn(JobContext, Rooms, ScheduledFence) -> F + Send + Sync + 'static,
+        W: Fn(JobContext, Rooms, LeaseFence) -> F + Send + Sync + 'static,
         F: Future<Output = Result<u64, RunError>> + Send + 'static;
 }
 
 impl Does for JobBuilder {
     fn does<W, F>(self, rooms: &Rooms, work: W) -> Job
     where
-        W: Fn(JobContext, Rooms, ScheduledFence) -> F + Send + Sync + 'static,
+        W: Fn(JobContext, Rooms, LeaseFence) -> F + Send + Sync + 'static,
         F: Future<Output = Result<u64, RunError>> + Send + 'static,
     {
         let rooms = rooms.clone();
         self.run(move |context| {
-            let fence = ScheduledFence(context.fence());
+            let fence = context.fence();
             let trace = TraceParent::new();
             let span = tracing::info_span!("work", trace_id = trace.trace_id());
             let working = trace::scope(trace, work(context, rooms.clone(), fence));
-            async move { working.await.map_err(said_to_the_scheduler) }.instrument(span)
+            async move { working.await.map_err(JobError::from) }.instrument(span)
         })
     }
 }
 
-fn said_to_the_scheduler(error: RunError) -> JobError {
-    match error {
-        RunError::Lost => JobError::LeaseLost,
-        RunError::Conflict(reason) => JobError::conflict(reason),
-        RunError::Database(error) => JobError::from_db(error),
-        RunError::Stopped => JobError::Cancelled,
-        RunError::Failed(reason) => JobError::failed(reason),
+impl From<RunError> for JobError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Lost => Self::LeaseLost,
+            RunError::Conflict(reason) => Self::conflict(reason),
+            RunError::Database(error) => Self::from(error),
+            RunError::Stopped => Self::Cancelled,
+            RunError::Failed(reason) => Self::failed(reason),
+        }
     }
 }
 
@@ -139,28 +139,20 @@ fn slot(context: &JobContext) -> Slot {
 async fn source_cleanup(
     context: &JobContext,
     rooms: &Rooms,
-    fence: &dyn RunFence,
+    fence: &dyn Fence,
 ) -> Result<u64, RunError> {
     let progress = |done, total| context.progress(done, total);
-    match rooms
+    let cleaning = rooms
         .sources
-        .cleanup(fence, context.cancellation(), &progress)
-        .await
-    {
-        Ok(removed) => {
-            if removed.failed > 0 {
-                tracing::warn!(
-                    failed = removed.failed,
-                    "objects could not be deleted; their sources are tried again by the next run"
-                );
-            }
-            Ok(removed.removed)
-        }
-        Err(CleanupError::Cancelled) => Err(RunError::Stopped),
-        Err(CleanupError::Fence(error)) => Err(error.into()),
-        Err(CleanupError::Storage(error)) => Err(RunError::Failed(error.to_string())),
-        Err(CleanupError::Database(error)) => Err(error.into()),
+        .cleanup(fence, context.cancellation(), &progress);
+    let removed = cleaning.await?;
+    if removed.failed > 0 {
+        tracing::warn!(
+            failed = removed.failed,
+            "objects could not be deleted; their sources are tried again by the next run"
+        );
     }
+    Ok(removed.removed)
 }
 
 /// A batch that takes longer than this is left to the next tick: every transaction stays well below half the lease.
@@ -169,48 +161,15 @@ const RELAY_DEADLINE: Duration = Duration::from_secs(2);
 async fn relay(context: &JobContext, rooms: &Rooms) -> Result<u64, RunError> {
     let mut relaying = RelayRun::new(RELAY_DEADLINE);
     relaying.cancellation = context.cancellation().clone();
-    relaying.guard = Arc::new(ScheduledFence(context.fence()));
+    relaying.fence = Arc::new(context.fence());
     let began = Instant::now();
-    match rooms.relay.run(&relaying).await {
-        Ok(report) => {
-            if began.elapsed() >= RELAY_DEADLINE {
-                // It stopped for the time, not for want of work: the pause before the next run is for a relay that is idle.
-                rooms.signal.notify();
-            }
-            Ok(report.delivered)
-        }
-        Err(outbox::RelayError::Conflict(reason)) => Err(RunError::Conflict(reason)),
-        Err(outbox::RelayError::NotOwner(_)) => Err(RunError::Lost),
-        Err(outbox::RelayError::Database(error)) => Err(RunError::Database(error)),
+    let report = rooms.relay.run(&relaying).await?;
+    if began.elapsed() >= RELAY_DEADLINE {
+        // It stopped for the time, not for want of work: the pause before the next run is for a relay that is idle.
+        rooms.signal.notify();
     }
+    Ok(report.delivered)
 }
 
-/// The scheduler's fence, as the rooms and the relay know it.
-struct ScheduledFence(Fence);
-
-#[async_trait]
-impl RunFence for ScheduledFence {
-    async fn check(&self, tx: &DatabaseTransaction) -> Result<(), FenceError> {
-        self.0.check(tx).await.map_err(|error| match error {
-            JobError::LeaseLost => FenceError::Lost,
-            error => FenceError::Database(sea_orm::DbErr::Custom(scheduler_words(&error))),
-        })
-    }
-}
-
-#[async_trait]
-impl outbox::Guard for ScheduledFence {
-    async fn check(&self, tx: &DatabaseTransaction) -> Result<(), GuardError> {
-        self.0.check(tx).await.map_err(|error| match error {
-            JobError::LeaseLost => GuardError::NotOwner(error.to_string()),
-            error => GuardError::Database(sea_orm::DbErr::Custom(scheduler_words(&error))),
-        })
-    }
-}
-
-fn scheduler_words(error: &JobError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
-}
+#[cfg(test)]
+mod tests;

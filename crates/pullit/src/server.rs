@@ -108,7 +108,7 @@ pub enum StartError {
     Scheduler(#[from] scheduler::SchedulerError),
     /// The database does not answer.
     #[error(transparent)]
-    Database(#[from] sea_orm::DbErr),
+    Database(#[from] sqlx::Error),
     /// The message broker is there and cannot be used as it is.
     #[error(transparent)]
     Broker(#[from] BrokerError),

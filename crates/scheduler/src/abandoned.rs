@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use sea_orm::DbErr;
+use ground::chain;
 
 use crate::core::Core;
-use crate::error::chain;
 use crate::event::Event;
 
 /// How often each node looks.
@@ -15,7 +14,7 @@ const WHY: &str = "its node died or lost its lease: the lock ran out or belongs 
 
 impl Core {
     /// Marks every RUNNING row whose lock is not its own any more.
-    pub(crate) async fn abandon_dead(&self) -> Result<(), DbErr> {
+    pub(crate) async fn abandon_dead(&self) -> Result<(), sqlx::Error> {
         for run in self.store.abandon_dead(self.now(), WHY).await? {
             tracing::warn!(
                 job = run.job_name,

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::DatabaseTransaction;
 use shedlock::LeaseTrust;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::error::JobError;
+use crate::fence::LeaseFence;
 use crate::progress::ProgressCell;
-use crate::store::still_ours;
 
 /// What a running job knows of its run.
 #[derive(Debug, Clone)]
@@ -23,7 +21,7 @@ pub struct JobContext {
     pub(crate) fencing_token: i64,
     pub(crate) run_id: Option<i64>,
     pub(crate) progress: Arc<ProgressCell>,
-    pub(crate) fence: Fence,
+    pub(crate) fence: LeaseFence,
     pub(crate) trust: Option<LeaseTrust>,
 }
 
@@ -87,39 +85,7 @@ impl JobContext {
 
     /// The check that every writing transaction of the job makes before it commits.
     #[must_use]
-    pub fn fence(&self) -> Fence {
+    pub fn fence(&self) -> LeaseFence {
         self.fence.clone()
-    }
-}
-
-/// Keeps a run that is no longer the run of record from writing.
-#[derive(Debug, Clone)]
-pub struct Fence {
-    pub(crate) lost: CancellationToken,
-    /// Name and holder of the lock row, for a job that locks in the database.
-    pub(crate) lock: Option<(String, String)>,
-    pub(crate) run_id: Option<i64>,
-}
-
-impl Fence {
-    /// Asks inside the job's own write transaction, last before its commit: is the run still RUNNING in `job_run`, and the lock row
-    /// still ours? In PostgreSQL both rows stay so until the transaction ends. A SQLite transaction must have begun
-    /// IMMEDIATE. Keep the transaction shorter than half the lease: the lease cannot be extended meanwhile.
-    ///
-    /// # Errors
-    /// [`JobError::LeaseLost`]: roll back and return it. Otherwise as [`JobError::from_db`].
-    pub async fn check(&self, tx: &DatabaseTransaction) -> Result<(), JobError> {
-        if self.lost.is_cancelled() {
-            return Err(JobError::LeaseLost);
-        }
-        let lock = self
-            .lock
-            .as_ref()
-            .map(|(name, owner)| (name.as_str(), owner.as_str()));
-        match still_ours(tx, self.run_id, lock).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(JobError::LeaseLost),
-            Err(error) => Err(JobError::from_db(error)),
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use ground::{Fault, FenceError};
 
 /// Any error, boxed.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -35,79 +35,26 @@ impl JobError {
     pub fn failed(error: impl Into<BoxError>) -> Self {
         Self::Failed(error.into())
     }
-
-    /// A conflict when the database says so (serialization failure, deadlock, SQLite busy or locked), or when an entity's update
-    /// found its row gone or changed ([`DbErr::RecordNotUpdated`]); else a failure.
-    #[must_use]
-    pub fn from_db(error: DbErr) -> Self {
-        if is_conflict(&error) {
-            Self::conflict(error)
-        } else {
-            Self::failed(error)
-        }
-    }
 }
 
-impl From<DbErr> for JobError {
-    fn from(error: DbErr) -> Self {
-        Self::from_db(error)
-    }
-}
-
-/// As [`JobError::from_db`], for those who use the driver itself.
+/// A conflict when the database says so ([`Fault::Conflict`]: a serialization failure, a deadlock, a lock that is not given up, SQLite
+/// busy or locked); else a failure.
 impl From<sqlx::Error> for JobError {
     fn from(error: sqlx::Error) -> Self {
-        if is_conflict_of_driver(&error) {
-            Self::conflict(error)
-        } else {
-            Self::failed(error)
+        match Fault::of(&error) {
+            Fault::Conflict => Self::conflict(error),
+            _ => Self::failed(error),
         }
     }
 }
 
-fn is_conflict(error: &DbErr) -> bool {
-    match error {
-        DbErr::Conn(RuntimeErr::SqlxError(driver))
-        | DbErr::Exec(RuntimeErr::SqlxError(driver))
-        | DbErr::Query(RuntimeErr::SqlxError(driver)) => is_conflict_of_driver(driver),
-        DbErr::RecordNotUpdated => true,
-        _ => false,
-    }
-}
-
-fn is_conflict_of_driver(error: &sqlx::Error) -> bool {
-    let Some(code) = error
-        .as_database_error()
-        .and_then(|e| e.code().map(|c| c.into_owned()))
-    else {
-        return false;
-    };
-    const SQLITE_BUSY: u32 = 5;
-    const SQLITE_LOCKED: u32 = 6;
-    match code.as_str() {
-        "40001" | "40P01" => true,
-        // SQLite's extended codes keep the primary code in the low byte. SQLSTATEs have five characters.
-        code if code.len() < 5 => matches!(
-            code.parse::<u32>().map(|n| n & 0xff),
-            Ok(SQLITE_BUSY | SQLITE_LOCKED)
-        ),
-        _ => false,
-    }
-}
-
-/// The error and everything that caused it, on one line. A cause that its effect already quotes is not repeated.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
+impl From<FenceError> for JobError {
+    fn from(error: FenceError) -> Self {
+        match error {
+            FenceError::Lost => Self::LeaseLost,
+            FenceError::Database(error) => error.into(),
         }
-        cause = error.source();
     }
-    text
 }
 
 /// The scheduler could not do its own work.
@@ -118,7 +65,7 @@ pub enum SchedulerError {
     UnknownJob(String),
     /// The database refused or was out of reach; the same call may work later.
     #[error("the scheduler's tables could not be read or written")]
-    Store(#[from] DbErr),
+    Store(#[from] sqlx::Error),
     /// The lock could not be asked; the same call may work later.
     #[error("the lock could not be asked")]
     Lock(#[source] BoxError),
@@ -151,8 +98,8 @@ pub enum RunNowError {
     Scheduler(#[from] SchedulerError),
 }
 
-impl From<DbErr> for RunNowError {
-    fn from(error: DbErr) -> Self {
+impl From<sqlx::Error> for RunNowError {
+    fn from(error: sqlx::Error) -> Self {
         Self::Scheduler(SchedulerError::Store(error))
     }
 }

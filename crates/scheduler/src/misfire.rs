@@ -1,9 +1,10 @@
 //! Slots that nobody ran in time, of jobs that make up for them.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use ground::chain;
 
 use crate::core::{Core, Registered};
-use crate::error::{SchedulerError, chain};
+use crate::error::SchedulerError;
 use crate::event::Event;
 use crate::model::{Cause, Run, RunStatus};
 use crate::run::claim::{Ask, Claim};

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use ground::chain;
 use tokio::sync::Notify;
 
 use crate::core::Core;
-use crate::error::chain;
 use crate::event::Event;
 use crate::model::Progress;
 

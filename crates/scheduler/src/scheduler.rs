@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sea_orm::DatabaseConnection;
+use ground::Database;
 use shedlock::{LockConfiguration, LockProvider, MemoryLockProvider};
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -49,10 +49,10 @@ pub struct SchedulerBuilder {
 }
 
 impl SchedulerBuilder {
-    /// The database with the tables of [`schema`](crate::schema).
+    /// The database with the tables of [`schema`](crate::schema): a [`sqlx::Pool`] of PostgreSQL or SQLite.
     #[must_use]
-    pub fn database(self, database: DatabaseConnection) -> Self {
-        self.store(Arc::new(DatabaseStore::new(database)))
+    pub fn database(self, database: impl Into<Database>) -> Self {
+        self.store(Arc::new(DatabaseStore::new(database.into())))
     }
 
     pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {

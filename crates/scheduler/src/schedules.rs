@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use sea_orm::DbErr;
+use ground::chain;
 
 use crate::core::{Core, Registered};
-use crate::error::chain;
 use crate::event::Event;
 use crate::model::ScheduleOn;
 use crate::store::{NodeSchedule, Schedule};
@@ -46,7 +45,7 @@ impl Core {
         }
     }
 
-    async fn renew(&self, noted: &mut bool, conflicts: &mut Conflicts) -> Result<(), DbErr> {
+    async fn renew(&self, noted: &mut bool, conflicts: &mut Conflicts) -> Result<(), sqlx::Error> {
         self.introduce().await?;
         if !*noted {
             self.note_schedules().await?;
@@ -56,7 +55,7 @@ impl Core {
     }
 
     /// Lets the other nodes know the schedules of the jobs that were started here.
-    async fn note_schedules(&self) -> Result<(), DbErr> {
+    async fn note_schedules(&self) -> Result<(), sqlx::Error> {
         let ours = self.ours.get().into_iter().flatten();
         let schedules = ours.map(|index| {
             let registered = &self.jobs[*index];
@@ -72,13 +71,13 @@ impl Core {
     }
 
     /// What the living nodes disagree on.
-    pub(crate) async fn conflicting_schedules(&self) -> Result<Conflicts, DbErr> {
+    pub(crate) async fn conflicting_schedules(&self) -> Result<Conflicts, sqlx::Error> {
         let since = self.now() - LIVING;
         Ok(by_job(self.store.schedule_conflicts(since).await?))
     }
 
     /// Says what has changed since the last time, `known`.
-    async fn compare_schedules(&self, known: &mut Conflicts) -> Result<(), DbErr> {
+    async fn compare_schedules(&self, known: &mut Conflicts) -> Result<(), sqlx::Error> {
         let mut found = self.conflicting_schedules().await?;
         found.retain(|job, _| self.by_name.contains_key(job));
         metrics::gauge!("scheduler_schedule_conflicts")

@@ -1,4 +1,6 @@
-//! The tables. Every statement may run again.
+//! The tables, as statements that may run again, and [`create_tables`], which runs those that are missing.
+
+use ground::{Executor, schema::create_missing};
 
 /// `job`, `job_run`, `job_node` (whose holders are ours), `job_schedule` (each node's schedule of each job) and `job_progress` (how far
 /// runs under way have come) in PostgreSQL.
@@ -104,3 +106,21 @@ const BY_START: &str =
 const RUNNING: &str =
     "CREATE INDEX IF NOT EXISTS job_run_running ON job_run (job_name) WHERE status = 'RUNNING'";
 const BY_OWNER: &str = "CREATE INDEX IF NOT EXISTS job_run_owner ON job_run (job_name, lock_owner)";
+
+/// Creates the tables and indexes that are missing. Run it in a transaction, one node at a time; one of SQLite must have begun
+/// IMMEDIATE.
+///
+/// It looks first, and runs no DDL where there is nothing to do: in PostgreSQL even `IF NOT EXISTS` waits for every writer of the
+/// table, and makes all later ones wait behind it.
+///
+/// # Errors
+/// When the database refuses a statement; roll the transaction back.
+pub async fn create_tables(tx: impl Into<Executor<'_>>) -> Result<(), sqlx::Error> {
+    let tx = tx.into();
+    let statements = if tx.dialect().is_postgres() {
+        POSTGRES
+    } else {
+        SQLITE
+    };
+    create_missing(tx, statements).await
+}

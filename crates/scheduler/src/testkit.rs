@@ -6,11 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use ground::chain;
 use tokio::sync::{broadcast, watch};
 
 use crate::agenda::{Agenda, Look};
 use crate::clock::Clock;
-use crate::error::{SchedulerError, chain};
+use crate::error::SchedulerError;
 use crate::event::Event;
 use crate::model::Run;
 use crate::nudges::Nudge;
@@ -64,7 +65,7 @@ impl fmt::Debug for ManualClock {
 /// A scheduler that is ticked by hand: nothing runs by itself, and a tick has done all its work when it returns.
 ///
 /// ```
-/// # async fn example(db: sea_orm::DatabaseConnection) -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example(pool: sqlx::SqlitePool) -> Result<(), Box<dyn std::error::Error>> {
 /// use std::sync::Arc;
 /// use chrono::TimeDelta;
 /// use scheduler::testkit::{ManualClock, Ticker};
@@ -72,10 +73,10 @@ impl fmt::Debug for ManualClock {
 /// use shedlock::SqliteLockProvider;
 ///
 /// let clock = ManualClock::at("2026-11-22T18:50:00Z".parse()?);
-/// let locks = SqliteLockProvider::new(db.get_sqlite_connection_pool().clone(), "test");
+/// let locks = SqliteLockProvider::new(pool.clone(), "test");
 /// let hourly = Job::new("hourly", Trigger::cron("0 0 * * * *", chrono_tz::UTC)?);
 /// let scheduler = Scheduler::builder()
-///     .database(db)
+///     .database(pool)
 ///     .cluster_locks(Arc::new(locks))
 ///     .clock(Arc::new(clock.clone()))
 ///     .node_id("test")
@@ -91,14 +92,15 @@ impl fmt::Debug for ManualClock {
 /// # }
 /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 /// # runtime.block_on(async {
-/// #     use sea_orm::ConnectionTrait;
-/// #     let mut options = sea_orm::ConnectOptions::new("sqlite::memory:");
-/// #     options.max_connections(1);
-/// #     let db = sea_orm::Database::connect(options).await.unwrap();
-/// #     for table in shedlock::schema::SQLITE.iter().chain(scheduler::schema::SQLITE) {
-/// #         db.execute_unprepared(table).await.unwrap();
+/// #     let options = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+/// #     let pool = options.connect("sqlite::memory:").await.unwrap();
+/// #     for table in shedlock::schema::SQLITE {
+/// #         sqlx::query(*table).execute(&pool).await.unwrap();
 /// #     }
-/// #     example(db).await.unwrap();
+/// #     let mut connection = pool.acquire().await.unwrap();
+/// #     scheduler::schema::create_tables(&mut connection).await.unwrap();
+/// #     drop(connection);
+/// #     example(pool).await.unwrap();
 /// # });
 /// ```
 #[derive(Debug)]

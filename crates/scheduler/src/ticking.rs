@@ -1,9 +1,9 @@
 //! One job's slots as they come, and those that wait for a lock.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use ground::chain;
 
 use crate::core::{Core, Registered};
-use crate::error::chain;
 use crate::event::{Event, Passed};
 use crate::job::{Record, Scope};
 use crate::model::{Cause, Run};

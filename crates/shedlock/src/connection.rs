@@ -9,7 +9,10 @@ use std::{
 use sqlx::{Database, Pool, pool::PoolConnection};
 use tokio::{runtime::Handle, time::Instant};
 
-use crate::{LockError, database::lock_error};
+use crate::{
+    LockError,
+    database::{is_read_only, lock_error},
+};
 
 /// How long a connection waits for the next statement before the pool gets it back.
 const LINGER: Duration = Duration::from_millis(20);
@@ -56,7 +59,7 @@ impl<D: Database> Connections<D> {
         }
     }
 
-    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    #[cfg(feature = "sqlite")]
     pub(crate) fn pool(&self) -> &Pool<D> {
         &self.pool
     }
@@ -172,6 +175,8 @@ enum State {
     InStatement,
     Done,
     Failed,
+    /// Its server has become one that takes no writes: what a pool would keep for half an hour.
+    Misleading,
 }
 
 const TAKEN: &str = "a connection is there until it is dropped";
@@ -186,6 +191,7 @@ impl<D: Database> Connection<'_, D> {
     pub(crate) fn done<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, LockError> {
         self.state = match &result {
             Ok(_) => State::Done,
+            Err(error) if is_read_only(error) => State::Misleading,
             Err(_) => State::Failed,
         };
         result.map_err(lock_error)
@@ -221,6 +227,10 @@ impl<D: Database> Drop for Connection<'_, D> {
                 #[cfg(feature = "sqlite")]
                 GivenUp::Return => drop(pooled),
             },
+            State::Misleading => {
+                let mut pooled = pooled;
+                pooled.close_on_drop();
+            }
             State::Done if self.connections.has_others() => {
                 if let Ok(runtime) = Handle::try_current() {
                     self.connections.linger(pooled, &runtime);

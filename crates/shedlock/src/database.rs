@@ -54,6 +54,18 @@ pub(crate) fn lock_error(error: sqlx::Error) -> LockError {
     }
 }
 
+/// Whether the server refuses every write: after a failover it may be a standby.
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(cause) = error else {
+        return false;
+    };
+    #[cfg(feature = "mysql")]
+    if let Some(cause) = cause.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        return matches!(cause.number(), 1290 | 1792 | 1836);
+    }
+    cause.code().as_deref() == Some("25006")
+}
+
 enum Kind {
     Contended,
     Unavailable,

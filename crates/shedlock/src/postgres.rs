@@ -7,11 +7,14 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row, postgres::PgRow};
+use sqlx::{
+    Connection as _, PgConnection, PgPool, Row,
+    postgres::{PgArguments, PgRow},
+};
 
 use crate::{
     LockError, LockInfo,
-    connection::{Connection, Connections, GivenUp},
+    connection::{Connections, GivenUp},
     core::{Core, Store, Taken, provider_from_core},
     database::{lock_error, micros, time_from_micros},
 };
@@ -26,12 +29,23 @@ pub struct PostgresLockProvider {
 provider_from_core!(PostgresLockProvider);
 
 impl PostgresLockProvider {
-    /// Uses connections of `pool`, one at a time, each for one statement outside any transaction: it
-    /// works through poolers in transaction mode. `node` begins the `locked_by` of its locks; make it
-    /// unique per process.
+    /// Uses connections of `pool`, one at a time, each for one statement outside any transaction. `node`
+    /// begins the `locked_by` of its locks; make it unique per process.
     pub fn new(pool: PgPool, node: impl Into<String>) -> Self {
+        Self::of(pool, node, Way::Direct)
+    }
+
+    /// As [`new`](Self::new), for a pool whose connections lead through a pooler in transaction mode (such
+    /// as PgBouncer): each statement is sent in a transaction, because two messages outside one may reach
+    /// two servers, and none is prepared under a name.
+    pub fn through_transaction_pooler(pool: PgPool, node: impl Into<String>) -> Self {
+        Self::of(pool, node, Way::TransactionPooler)
+    }
+
+    fn of(pool: PgPool, node: impl Into<String>, way: Way) -> Self {
         let store = Postgres {
             connections: Connections::new(pool, GivenUp::Close),
+            way,
         };
         Self {
             core: Core::new(Arc::new(store), node),
@@ -49,9 +63,49 @@ impl PostgresLockProvider {
 #[derive(Debug)]
 struct Postgres {
     connections: Connections<sqlx::Postgres>,
+    way: Way,
 }
 
-fn taken(row: Option<PgRow>) -> Result<Option<Taken>, LockError> {
+/// What stands between a connection and its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Direct,
+    TransactionPooler,
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, PgArguments>;
+
+impl Way {
+    async fn rows(
+        self,
+        connection: &mut PgConnection,
+        query: Query<'_>,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        if self == Self::Direct {
+            return query.fetch_all(connection).await;
+        }
+        let mut tx = connection.begin().await?;
+        let rows = query.persistent(false).fetch_all(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    async fn changed(
+        self,
+        connection: &mut PgConnection,
+        query: Query<'_>,
+    ) -> Result<u64, sqlx::Error> {
+        if self == Self::Direct {
+            return Ok(query.execute(connection).await?.rows_affected());
+        }
+        let mut tx = connection.begin().await?;
+        let done = query.persistent(false).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+}
+
+fn taken(row: Option<&PgRow>) -> Result<Option<Taken>, LockError> {
     row.map(|row| {
         Ok(Taken {
             locked_at: time_from_micros(row.try_get("at")?),
@@ -73,8 +127,16 @@ fn info(row: &PgRow) -> Result<LockInfo, sqlx::Error> {
 }
 
 impl Postgres {
-    async fn connect(&self) -> Result<Connection<'_, sqlx::Postgres>, LockError> {
-        self.connections.one().await
+    async fn rows(&self, query: Query<'_>) -> Result<Vec<PgRow>, LockError> {
+        let mut connection = self.connections.one().await?;
+        let rows = self.way.rows(connection.begin(), query).await;
+        connection.done(rows)
+    }
+
+    async fn changed(&self, query: Query<'_>) -> Result<u64, LockError> {
+        let mut connection = self.connections.one().await?;
+        let changed = self.way.changed(connection.begin(), query).await;
+        connection.done(changed)
     }
 }
 
@@ -90,9 +152,7 @@ impl Store for Postgres {
             .bind(name)
             .bind(locked_by)
             .bind(micros(at_most));
-        let mut connection = self.connect().await?;
-        let row = query.fetch_optional(connection.begin()).await;
-        taken(connection.done(row)?)
+        taken(self.rows(query).await?.first())
     }
 
     async fn take_over(
@@ -107,9 +167,7 @@ impl Store for Postgres {
             .bind(micros(at_most))
             .bind(&tail.locked_by)
             .bind(tail.lock_until.timestamp_micros());
-        let mut connection = self.connect().await?;
-        let row = query.fetch_optional(connection.begin()).await;
-        taken(connection.done(row)?)
+        taken(self.rows(query).await?.first())
     }
 
     async fn extend(
@@ -122,9 +180,7 @@ impl Store for Postgres {
             .bind(name)
             .bind(locked_by)
             .bind(micros(at_most));
-        let mut connection = self.connect().await?;
-        let done = query.execute(connection.begin()).await;
-        Ok(connection.done(done)?.rows_affected() == 1)
+        Ok(self.changed(query).await? == 1)
     }
 
     async fn release(
@@ -137,16 +193,11 @@ impl Store for Postgres {
             .bind(name)
             .bind(locked_by)
             .bind(not_before.timestamp_micros());
-        let mut connection = self.connect().await?;
-        let done = query.execute(connection.begin()).await;
-        Ok(connection.done(done)?.rows_affected() == 1)
+        Ok(self.changed(query).await? == 1)
     }
 
     async fn locks(&self) -> Result<Vec<LockInfo>, LockError> {
-        let query = sqlx::query(LOCKS);
-        let mut connection = self.connect().await?;
-        let rows = query.fetch_all(connection.begin()).await;
-        let rows = connection.done(rows)?;
+        let rows = self.rows(sqlx::query(LOCKS)).await?;
         rows.iter()
             .map(info)
             .collect::<Result<_, _>>()
@@ -154,16 +205,13 @@ impl Store for Postgres {
     }
 
     async fn lock_info(&self, name: &str) -> Result<Option<LockInfo>, LockError> {
-        let query = sqlx::query(LOCK_INFO).bind(name);
-        let mut connection = self.connect().await?;
-        let row = query.fetch_optional(connection.begin()).await;
-        let row = connection.done(row)?;
-        row.as_ref().map(info).transpose().map_err(lock_error)
+        let rows = self.rows(sqlx::query(LOCK_INFO).bind(name)).await?;
+        rows.first().map(info).transpose().map_err(lock_error)
     }
 
     async fn schema_problems(&self) -> Result<Vec<String>, LockError> {
-        check::problems(self.connections.pool())
-            .await
-            .map_err(lock_error)
+        let columns = self.rows(sqlx::query(check::COLUMNS)).await?;
+        let keys = self.rows(sqlx::query(check::KEYS)).await?;
+        check::problems(&columns, &keys).map_err(lock_error)
     }
 }

@@ -1,5 +1,3 @@
-use sea_orm::DatabaseConnection;
-
 use crate::{postgres, sqlite};
 
 /// A fresh, empty database of either kind that disappears with this value.
@@ -22,7 +20,7 @@ impl Database {
         Self::Postgres(postgres::Database::create().await)
     }
 
-    /// Where sqlx, SeaORM and `database.url` find it.
+    /// Where sqlx and `database.url` find it.
     pub fn url(&self) -> &str {
         match self {
             Self::Sqlite(database) => database.url(),
@@ -32,7 +30,7 @@ impl Database {
 
     /// Opens a new pool: of one connection for SQLite, of up to ten for PostgreSQL. Two calls are
     /// two nodes.
-    pub async fn connect(&self) -> DatabaseConnection {
+    pub async fn connect(&self) -> ground::Database {
         match self {
             Self::Sqlite(database) => database.connect().await,
             Self::Postgres(database) => database.connect().await,
@@ -51,7 +49,7 @@ impl Database {
 ///     #![tokio_test(flavor = "multi_thread", worker_threads = 2)]
 ///
 ///     async fn a_new_database_answers(db: testkit::Database) {
-///         db.connect().await.ping().await.unwrap();
+///         ground::Statements::run(&db.connect().await, "SELECT 1", vec![]).await.unwrap();
 ///     }
 /// }
 /// # fn main() {}

@@ -1,9 +1,13 @@
 //! PostgreSQL databases on the throw-away server that `./scripts/test` starts.
 
-use std::{env, thread, time::Duration};
+use std::{env, str::FromStr, thread, time::Duration};
 
 use reqwest::Url;
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 const SERVER: &str = "PULLIT_TEST_POSTGRES_URL";
@@ -58,15 +62,16 @@ impl Database {
     }
 
     /// Opens a new pool of up to ten connections.
-    pub async fn connect(&self) -> DatabaseConnection {
-        let mut options = ConnectOptions::new(&self.url);
-        options
+    pub async fn connect(&self) -> ground::Database {
+        let options = PgConnectOptions::from_str(&self.url)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.url));
+        PgPoolOptions::new()
             .max_connections(10)
             .acquire_timeout(Duration::from_secs(10))
-            .sqlx_logging(false);
-        sea_orm::Database::connect(options)
+            .connect_with(options.disable_statement_logging())
             .await
             .unwrap_or_else(|error| panic!("connect to {}: {error}", self.url))
+            .into()
     }
 }
 
@@ -88,15 +93,12 @@ impl Drop for Database {
     }
 }
 
-async fn run_on(server: &Url, statement: &str) -> Result<(), DbErr> {
-    let mut options = ConnectOptions::new(server.as_str());
-    options
-        .max_connections(1)
-        .connect_timeout(Duration::from_secs(10))
-        .acquire_timeout(Duration::from_secs(10))
-        .sqlx_logging(false);
-    let connection = sea_orm::Database::connect(options).await?;
-    let done = connection.execute_unprepared(statement).await;
-    connection.close().await?;
-    done.map(drop)
+async fn run_on(server: &Url, statement: &str) -> Result<(), sqlx::Error> {
+    let options = PgConnectOptions::from_str(server.as_str())?.disable_statement_logging();
+    let mut connection = timeout(Duration::from_secs(10), options.connect())
+        .await
+        .map_err(|_| sqlx::Error::PoolTimedOut)??;
+    let statement = sqlx::raw_sql(AssertSqlSafe(statement));
+    statement.execute(&mut connection).await?;
+    connection.close().await
 }

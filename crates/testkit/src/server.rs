@@ -5,8 +5,10 @@
 //! processes and removes the folder.
 
 mod daemon;
+mod pgbouncer;
 mod postgres;
 mod rabbitmq;
 
+pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use rabbitmq::RabbitMq;

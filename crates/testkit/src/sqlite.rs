@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
+use sqlx::{
+    ConnectOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
+};
 use tempfile::TempDir;
 
 /// An empty database file, removed with its folder when this is dropped.
@@ -35,20 +38,19 @@ impl Database {
 
     /// Opens a pool of one connection with the write-ahead log and a busy timeout of 5 s, as the
     /// service does.
-    pub async fn connect(&self) -> DatabaseConnection {
-        let mut options = ConnectOptions::new(&self.url);
-        options
+    pub async fn connect(&self) -> ground::Database {
+        let options = SqliteConnectOptions::new()
+            .filename(self.path())
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
+        SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(10))
-            .sqlx_logging(false)
-            .map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(Duration::from_secs(5)));
-        let connection = sea_orm::Database::connect(options)
+            .connect_with(options)
             .await
-            .unwrap_or_else(|error| panic!("open {}: {error}", self.url));
-        connection
-            .execute_unprepared("PRAGMA journal_mode = WAL")
-            .await
-            .expect("switch to the write-ahead log");
-        connection
+            .unwrap_or_else(|error| panic!("open {}: {error}", self.url))
+            .into()
     }
 }

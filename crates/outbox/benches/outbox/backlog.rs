@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use sea_orm::DatabaseConnection;
+use outbox::Database;
 
 use crate::{
     bare,
@@ -32,7 +32,7 @@ async fn compare(kind: &str) {
     let (_database, db) = database(kind).await;
     let relay = relay(&db, Arc::new(Totals(None)));
     let ours = async || relay.run(&long_run()).await.unwrap().delivered;
-    let bare = async || bare::relay(&db, db.get_database_backend()).await;
+    let bare = async || bare::relay(&db).await;
     let mut rates: Vec<(Rate, Rate)> = Vec::new();
     // What is prepared on the first use is not what is measured.
     for round in 0..=rounds {
@@ -63,7 +63,7 @@ async fn compare(kind: &str) {
     );
 }
 
-async fn measure(db: &DatabaseConnection, events: u64, work: impl AsyncFn() -> u64) -> Rate {
+async fn measure(db: &Database, events: u64, work: impl AsyncFn() -> u64) -> Rate {
     for thousand in 0..events.div_ceil(1000) {
         publish(db, thousand * 1000..events.min((thousand + 1) * 1000)).await;
     }

@@ -1,10 +1,8 @@
 //! The limit: nothing but the statements, straight through the driver on a connection that is kept. It keeps no order, knows
 //! neither faults nor late commits, and believes what it reads.
 
-use sea_orm::{
-    DatabaseBackend, DatabaseConnection,
-    sqlx::{self, Connection, PgConnection, Row, SqliteConnection},
-};
+use outbox::Database;
+use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
 
 use crate::{
     effect::{ADD_POSTGRES, ADD_SQLITE, sums},
@@ -22,12 +20,11 @@ fn payload(text: &str) -> serde_json::Value {
 }
 
 /// Applies and deletes everything, and returns how many events that were.
-pub(crate) async fn relay(db: &DatabaseConnection, backend: DatabaseBackend) -> u64 {
-    if backend == DatabaseBackend::Postgres {
-        let pool = db.get_postgres_connection_pool();
+pub(crate) async fn relay(db: &Database) -> u64 {
+    if let Some(pool) = db.postgres() {
         postgres(&mut pool.acquire().await.unwrap()).await
     } else {
-        let pool = db.get_sqlite_connection_pool();
+        let pool = db.sqlite().unwrap();
         sqlite(&mut pool.acquire().await.unwrap()).await
     }
 }

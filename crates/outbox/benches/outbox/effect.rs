@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use outbox::{ApplyError, Event, Projection};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, Statement, Value};
+use outbox::{ApplyError, Connection, Event, Projection, Statements};
 use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) const TABLE: &str =
@@ -38,15 +37,14 @@ impl Projection for Totals {
         "totals"
     }
 
-    async fn apply(&self, tx: &DatabaseTransaction, events: &[Event]) -> Result<(), ApplyError> {
-        let backend = tx.get_database_backend();
-        let add = match backend {
-            DatabaseBackend::Postgres => ADD_POSTGRES,
-            _ => ADD_SQLITE,
+    async fn apply(&self, tx: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError> {
+        let add = if tx.dialect().is_postgres() {
+            ADD_POSTGRES
+        } else {
+            ADD_SQLITE
         };
-        let values: [Value; 1] = [sums(events.iter().map(|event| &event.payload)).into()];
-        tx.execute_raw(Statement::from_sql_and_values(backend, add, values))
-            .await?;
+        let sums = sums(events.iter().map(|event| &event.payload));
+        tx.run(add, vec![sums.into()]).await?;
         Ok(())
     }
 

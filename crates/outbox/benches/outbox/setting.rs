@@ -3,8 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
-use outbox::{Destination, NewEvent, Relay, RelayRun, publish_all, schema};
-use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
+use outbox::{Database, Destination, NewEvent, Relay, RelayRun, Statements, publish_all, schema};
 use serde_json::json;
 
 use crate::effect::{self, Totals};
@@ -21,18 +20,18 @@ pub(crate) fn number(name: &str, usual: u64) -> u64 {
 }
 
 /// An empty database with the tables.
-pub(crate) async fn database(kind: &str) -> (testkit::Database, DatabaseConnection) {
+pub(crate) async fn database(kind: &str) -> (testkit::Database, Database) {
     let database = match kind {
         "postgres" => testkit::Database::postgres().await,
         _ => testkit::Database::sqlite(),
     };
     let db = database.connect().await;
-    schema::lay(&db).await.unwrap();
-    db.execute_unprepared(effect::TABLE).await.unwrap();
+    schema::create_tables(&db).await.unwrap();
+    db.script(effect::TABLE).await.unwrap();
     (database, db)
 }
 
-pub(crate) fn relay(db: &DatabaseConnection, totals: Arc<Totals>) -> Relay {
+pub(crate) fn relay(db: &Database, totals: Arc<Totals>) -> Relay {
     Relay::builder(db.clone())
         .batch_size(BATCH)
         .route(EVENT_TYPE, Destination::Projection(totals))
@@ -57,9 +56,9 @@ pub(crate) fn solved(n: u64) -> NewEvent {
     )
 }
 
-pub(crate) async fn publish(db: &DatabaseConnection, events: impl Iterator<Item = u64>) {
-    let tx = db.begin().await.unwrap();
-    publish_all(&tx, events.map(solved).collect(), Utc::now())
+pub(crate) async fn publish(db: &Database, events: impl Iterator<Item = u64>) {
+    let mut tx = db.begin().await.unwrap();
+    publish_all(&mut tx, events.map(solved).collect(), Utc::now())
         .await
         .unwrap();
     tx.commit().await.unwrap();

@@ -7,8 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use outbox::Signal;
-use sea_orm::{ConnectionTrait, DatabaseConnection, IsolationLevel, Statement, TransactionTrait};
+use outbox::{Database, Signal, Statements};
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
@@ -71,17 +70,14 @@ impl Third {
     }
 }
 
-async fn pages(db: &DatabaseConnection) -> i64 {
-    let statement = Statement::from_string(db.get_database_backend(), PAGES);
-    let row = db.query_one_raw(statement).await.unwrap().unwrap();
-    row.try_get_by_index(0).unwrap()
+async fn pages(db: &Database) -> i64 {
+    db.scalar(PAGES, vec![]).await.unwrap().unwrap()
 }
 
 /// Milliseconds of a statement.
-async fn time_of(db: &DatabaseConnection, sql: &'static str) -> f64 {
+async fn time_of(db: &Database, sql: &'static str) -> f64 {
     let begun = Instant::now();
-    let statement = Statement::from_string(db.get_database_backend(), sql);
-    db.query_one_raw(statement).await.unwrap();
+    db.raw_row(sql, vec![]).await.unwrap();
     begun.elapsed().as_secs_f64() * 1000.0
 }
 
@@ -140,12 +136,8 @@ pub(crate) async fn run() {
     claims.0.lock().unwrap().1.clear();
 
     let held = database.connect().await;
-    let snapshot = held
-        .begin_with_config(Some(IsolationLevel::RepeatableRead), None)
-        .await
-        .unwrap();
-    let first = || Statement::from_string(snapshot.get_database_backend(), FIRST);
-    snapshot.query_one_raw(first()).await.unwrap();
+    let mut snapshot = held.begin_snapshot().await.unwrap();
+    snapshot.raw_row(FIRST, vec![]).await.unwrap();
 
     let publisher = database.connect().await;
     let mut bursts = tokio::time::interval(Duration::from_secs(1) / BURSTS_PER_SECOND as u32);
@@ -180,7 +172,7 @@ pub(crate) async fn run() {
     for _ in 0..5 {
         naive.push(time_of(&publisher, FIRST).await);
     }
-    snapshot.rollback().await.unwrap();
+    snapshot.rollback().await;
     let mut claims: Vec<f64> = thirds
         .iter()
         .flat_map(|third| third.claims.clone())

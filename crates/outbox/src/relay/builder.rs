@@ -1,14 +1,16 @@
+//! How a relay is put together.
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::Utc;
-use sea_orm::DatabaseConnection;
+use ground::Database;
 
 use super::{Jitter, Relay, low_water::LowWater, sweep::sole_projection};
 use crate::{Destination, Now, RouteError};
 
 /// What a relay is made of.
 pub struct RelayBuilder {
-    db: DatabaseConnection,
+    db: Database,
     now: Now,
     jitter: Jitter,
     routes: Vec<(String, Destination)>,
@@ -19,7 +21,7 @@ pub struct RelayBuilder {
 }
 
 impl RelayBuilder {
-    pub(super) fn new(db: DatabaseConnection) -> Self {
+    pub(super) fn new(db: Database) -> Self {
         Self {
             db,
             now: Arc::new(Utc::now),

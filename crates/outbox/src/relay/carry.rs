@@ -1,3 +1,5 @@
+//! Delivering a batch outside the database.
+
 use std::collections::BTreeMap;
 
 use metrics::{Histogram, counter, histogram};
@@ -5,12 +7,12 @@ use tracing::warn;
 
 use super::{
     delivery::{Delivery, Verdict},
-    pass::{Broken, Halt, Pass, rollback},
+    pass::{Broken, Halt, Pass},
     settle,
     steps::{Step, reached},
     waves::rounds,
 };
-use crate::{DeliveryError, Event, Transport, sql::begin_write};
+use crate::{DeliveryError, Event, Transport};
 
 fn judge(error: DeliveryError) -> (Verdict, String) {
     match error {
@@ -87,9 +89,10 @@ impl Pass<'_> {
         }
         let (finished, unfinished) = delivery.after(destination, confirmed);
         let ids: Vec<i64> = finished.iter().map(|event| event.id).collect();
-        let tx = begin_write(&self.relay.db).await?;
+        let mut tx = self.relay.db.begin().await?;
         let settled = async {
-            Ok(settle::delete(&tx, &ids).await? + settle::progress(&tx, &unfinished).await?)
+            Ok(settle::delete(&mut tx, &ids).await?
+                + settle::progress(&mut tx, &unfinished).await?)
         }
         .await;
         match settled {
@@ -103,7 +106,7 @@ impl Pass<'_> {
                 }
             }
             Err(error) => {
-                rollback(tx).await;
+                tx.rollback().await;
                 return Err(error);
             }
         }

@@ -14,14 +14,12 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult};
-
-use crate::sql::Sql;
+use ground::{Database, Dialects, Row, Statements, unexpected};
 
 // `micros` is the time that the columns before it took, without the way to the server and back. The last column may read every event
 // that was put off, which is no fault of the patrol's.
 // LIMIT 1 in the order of their index, and an id that no other index finds (`id + 0`): no plan reads what was never put off.
-const LOOK: Sql = Sql {
+const LOOK: Dialects = Dialects {
     postgres: "SELECT
             (SELECT MIN(id) FROM outbox_event WHERE status = 'PENDING' AND id >= $1) AS ahead,
             (SELECT MIN(id) FROM outbox_event WHERE status = 'PENDING' AND id >= $2 AND id < $3) AS below,
@@ -121,10 +119,10 @@ impl LowWater {
     }
 
     /// Finds the first event that is to be delivered, if there is one.
-    pub(super) async fn look(&self, db: &DatabaseConnection) -> Result<Option<Look>, DbErr> {
+    pub(super) async fn look(&self, db: &Database) -> Result<Option<Look>, sqlx::Error> {
         let (from, slice) = self.with(|state| (state.from(), state.slice()));
-        let values = [from.into(), slice.start.into(), slice.end.into()];
-        let row = db.query_one_raw(LOOK.with(db, values)).await?;
+        let values = vec![from.into(), slice.start.into(), slice.end.into()];
+        let row = db.raw_row(LOOK, values).await?;
         let found = row.as_ref().map_or_else(none, read)?;
         self.with(|state| {
             state.patrolled(&slice, found.took);
@@ -202,19 +200,19 @@ impl State {
     }
 }
 
-fn none() -> Result<Found, DbErr> {
-    Err(DbErr::Custom("a look at the outbox gave no row".to_owned()))
+fn none() -> Result<Found, sqlx::Error> {
+    Err(unexpected("a look at the outbox gave no row"))
 }
 
-fn read(row: &QueryResult) -> Result<Found, DbErr> {
-    let micros: i64 = row.try_get("", "micros")?;
+fn read(row: &Row) -> Result<Found, sqlx::Error> {
+    let micros: i64 = row.get("micros")?;
     Ok(Found {
-        ahead: row.try_get("", "ahead")?,
-        below: row.try_get("", "below")?,
-        put_off: row.try_get("", "put_off")?,
-        put_off_below: row.try_get("", "put_off_below")?,
-        oldest_open: row.try_get("", "oldest_open")?,
-        next_to_open: row.try_get("", "next_to_open")?,
+        ahead: row.get("ahead")?,
+        below: row.get("below")?,
+        put_off: row.get("put_off")?,
+        put_off_below: row.get("put_off_below")?,
+        oldest_open: row.get("oldest_open")?,
+        next_to_open: row.get("next_to_open")?,
         took: Duration::from_micros(micros.try_into().unwrap_or_default()),
     })
 }
@@ -225,8 +223,6 @@ fn read(row: &QueryResult) -> Result<Found, DbErr> {
     reason = "a test has nobody to return an error to"
 )]
 mod tests {
-    use sea_orm::{IsolationLevel, Statement, TransactionTrait};
-
     use super::*;
 
     fn found(ahead: Option<i64>, oldest_open: i64, next_to_open: i64) -> Found {
@@ -321,12 +317,12 @@ mod tests {
     }
 
     /// Pages of the table and its indexes that a look reads.
-    async fn pages(db: &DatabaseConnection, from: i64, slice: Range<i64>) -> u64 {
+    async fn pages(db: &Database, from: i64, slice: Range<i64>) -> u64 {
         let text = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}", LOOK.postgres);
-        let values = [from.into(), slice.start.into(), slice.end.into()];
-        let explain = Statement::from_sql_and_values(db.get_database_backend(), text, values);
-        let row = db.query_one_raw(explain).await.unwrap().unwrap();
-        let plan: serde_json::Value = row.try_get_by_index(0).unwrap();
+        let values = vec![from.into(), slice.start.into(), slice.end.into()];
+        let explain = sqlx::AssertSqlSafe(text);
+        let plan: Option<serde_json::Value> = db.scalar(explain, values).await.unwrap();
+        let plan = plan.unwrap();
         let blocks = |kind: &str| plan[0]["Plan"][kind].as_u64().unwrap();
         blocks("Shared Hit Blocks") + blocks("Shared Read Blocks")
     }
@@ -335,18 +331,17 @@ mod tests {
     async fn behind_a_held_snapshot_a_look_reads_from_the_mark_and_not_what_was_delivered() {
         let database = testkit::Database::postgres().await;
         let db = database.connect().await;
-        crate::schema::lay(&db).await.unwrap();
+        crate::schema::create_tables(&db).await.unwrap();
         let fill = "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload)
             SELECT gen_random_uuid(), 'A', 'k', '{}' FROM generate_series(1, 30000)";
-        db.execute_unprepared(fill).await.unwrap();
+        db.script(fill).await.unwrap();
         let holder = database.connect().await;
-        let repeatable = Some(IsolationLevel::RepeatableRead);
-        let snapshot = holder.begin_with_config(repeatable, None).await.unwrap();
+        let mut snapshot = holder.begin_snapshot().await.unwrap();
         snapshot
-            .execute_unprepared("SELECT COUNT(*) FROM outbox_event")
+            .script("SELECT COUNT(*) FROM outbox_event")
             .await
             .unwrap();
-        db.execute_unprepared("DELETE FROM outbox_event WHERE id < 30000")
+        db.script("DELETE FROM outbox_event WHERE id < 30000")
             .await
             .unwrap();
 
@@ -364,6 +359,6 @@ mod tests {
         let all = pages(&db, i64::MIN, i64::MIN..i64::MIN).await;
         let few = pages(&db, from, from - MARGIN..from).await;
         assert!(few * 5 < all, "{few} of {all} pages");
-        snapshot.rollback().await.unwrap();
+        snapshot.rollback().await;
     }
 }

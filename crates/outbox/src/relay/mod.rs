@@ -1,3 +1,5 @@
+//! The relay: from the outbox to its destinations, batch after batch.
+
 mod builder;
 mod carry;
 mod claim;
@@ -14,7 +16,7 @@ mod waves;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use sea_orm::DatabaseConnection;
+use ground::{Database, Fence, NoFence};
 use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +31,7 @@ use self::{
     sweep::Swept,
     waves::Lane,
 };
-use crate::{Destination, Event, Guard, NoGuard, Now, RelayError};
+use crate::{Destination, Event, Now, RelayError};
 
 /// Claims in a row that somebody else settled first, before the run gives way.
 const STALE_CLAIMS: u32 = 3;
@@ -44,18 +46,18 @@ pub struct RelayRun {
     pub cancellation: CancellationToken,
     /// How long new work is begun; what is under way is finished.
     pub deadline: Duration,
-    /// Vouches for the ownership of the run in each of its transactions.
-    pub guard: Arc<dyn Guard>,
+    /// Asked in each transaction of the run, last before its commit.
+    pub fence: Arc<dyn Fence>,
 }
 
 impl RelayRun {
-    /// A run that nobody guards and nobody cancels.
+    /// A run that nobody fences and nobody cancels.
     #[must_use]
     pub fn new(deadline: Duration) -> Self {
         Self {
             cancellation: CancellationToken::new(),
             deadline,
-            guard: Arc::new(NoGuard),
+            fence: Arc::new(NoFence),
         }
     }
 }
@@ -76,7 +78,7 @@ pub struct RelayReport {
 /// deliver twice outside, but never apply twice.
 #[derive(Clone)]
 pub struct Relay {
-    db: DatabaseConnection,
+    db: Database,
     now: Now,
     jitter: Jitter,
     /// The distinct sets of destinations, and each type's place among them.
@@ -95,8 +97,8 @@ pub struct Relay {
 impl Relay {
     /// A relay on `db`, to be told its routes.
     #[must_use]
-    pub fn builder(db: DatabaseConnection) -> RelayBuilder {
-        RelayBuilder::new(db)
+    pub fn builder(db: impl Into<Database>) -> RelayBuilder {
+        RelayBuilder::new(db.into())
     }
 
     /// The longest time from an event's first attempt to its last. An inbox must remember for longer.

@@ -1,3 +1,5 @@
+//! One batch on its way to its destinations.
+
 use std::{
     any::Any,
     collections::{BTreeMap, HashMap},
@@ -7,8 +9,8 @@ use std::{
 
 use chrono::TimeDelta;
 use futures::FutureExt;
+use ground::{FenceError, Transaction};
 use metrics::counter;
-use sea_orm::{DatabaseTransaction, DbErr};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -20,7 +22,7 @@ use super::{
     steps::{Step, reached},
     waves::{Lane, waves},
 };
-use crate::{Destination, Event, EventStatus, GuardError, RelayError, sql::begin_write};
+use crate::{Destination, Event, EventStatus, RelayError};
 
 /// After an outage everything should move again soon.
 const LONGEST_OUTAGE_WAIT: TimeDelta = TimeDelta::seconds(30);
@@ -36,14 +38,14 @@ pub(super) enum Halt {
     Error(RelayError),
 }
 
-impl From<DbErr> for Halt {
-    fn from(error: DbErr) -> Self {
+impl From<sqlx::Error> for Halt {
+    fn from(error: sqlx::Error) -> Self {
         Self::Error(error.into())
     }
 }
 
-impl From<GuardError> for Halt {
-    fn from(error: GuardError) -> Self {
+impl From<FenceError> for Halt {
+    fn from(error: FenceError) -> Self {
         Self::Error(error.into())
     }
 }
@@ -173,10 +175,10 @@ impl Pass<'_> {
         }
     }
 
-    /// The guard's word, then the commit of what was done to so many events.
-    pub(super) async fn commit(&self, tx: DatabaseTransaction, events: usize) -> Result<(), Halt> {
-        if let Err(error) = self.run.guard.check(&tx).await {
-            rollback(tx).await;
+    /// The fence's word, then the commit of what was done to so many events.
+    pub(super) async fn commit(&self, mut tx: Transaction, events: usize) -> Result<(), Halt> {
+        if let Err(error) = self.run.fence.check(&mut tx).await {
+            tx.rollback().await;
             return Err(error.into());
         }
         reached(Step::Committing, events);
@@ -273,11 +275,11 @@ impl Pass<'_> {
         if marks.is_empty() {
             return Ok(());
         }
-        let tx = begin_write(&self.relay.db).await?;
-        let marked = match settle::mark(&tx, &marks).await {
+        let mut tx = self.relay.db.begin().await?;
+        let marked = match settle::mark(&mut tx, &marks).await {
             Ok(marked) => marked,
             Err(error) => {
-                rollback(tx).await;
+                tx.rollback().await;
                 return Err(error.into());
             }
         };
@@ -310,11 +312,4 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
     format!("panicked: {text}")
-}
-
-/// Rolls back now, so that the one connection of SQLite is free for the next statement.
-pub(super) async fn rollback(tx: DatabaseTransaction) {
-    if let Err(error) = tx.rollback().await {
-        debug!(%error, "rollback failed, the database drops the transaction with its connection");
-    }
 }

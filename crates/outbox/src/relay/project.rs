@@ -1,18 +1,18 @@
-use sea_orm::DatabaseTransaction;
+//! Applying a batch to a projection.
+
+use ground::{Connection, Fault};
 
 use super::{
     delivery::{Delivery, Verdict},
-    pass::{Broken, Halt, Pass, rollback},
+    pass::{Broken, Halt, Pass},
     settle,
     steps::{Step, reached},
     waves::halves,
 };
-use crate::{
-    ApplyError, Event, Projection, RelayError, error::is_outage, is_conflict, sql::begin_write,
-};
+use crate::{ApplyError, Event, Projection, RelayError};
 
 /// Why a chunk was not applied.
-pub(super) struct Fault {
+pub(super) struct Refusal {
     /// The event at fault, if the projection knows.
     event: Option<i64>,
     reason: String,
@@ -37,7 +37,7 @@ impl Pass<'_> {
             if self.must_stop() {
                 return Err(Halt::Stop);
             }
-            let Err(fault) = self.apply(delivery, projection, &chunk).await? else {
+            let Err(refusal) = self.apply(delivery, projection, &chunk).await? else {
                 projection.committed(&chunk).await;
                 continue;
             };
@@ -45,11 +45,11 @@ impl Pass<'_> {
                 [_] => Some(0),
                 events => events
                     .iter()
-                    .position(|event| Some(event.id) == fault.event),
+                    .position(|event| Some(event.id) == refusal.event),
             };
             if let Some(place) = known {
                 let culprit = chunk.remove(place);
-                self.fail(delivery, &culprit, name, Verdict::Failed, &fault.reason);
+                self.fail(delivery, &culprit, name, Verdict::Failed, &refusal.reason);
                 chunks.push(chunk);
             } else {
                 let (first, second) = halves(chunk);
@@ -66,28 +66,28 @@ impl Pass<'_> {
         delivery: &mut Delivery<'_>,
         projection: &dyn Projection,
         chunk: &[Event],
-    ) -> Result<Result<(), Fault>, Halt> {
+    ) -> Result<Result<(), Refusal>, Halt> {
         let name = Some(projection.name());
         let (finished, unfinished) = delivery.after(name, chunk);
         let ids: Vec<i64> = finished.iter().map(|event| event.id).collect();
-        let tx = begin_write(&self.relay.db).await?;
+        let mut tx = self.relay.db.begin().await?;
         let applied = async {
-            let settled =
-                settle::delete(&tx, &ids).await? + settle::progress(&tx, &unfinished).await?;
+            let settled = settle::delete(&mut tx, &ids).await?
+                + settle::progress(&mut tx, &unfinished).await?;
             if settled != chunk.len() as u64 {
                 return Err(Halt::Stale);
             }
-            self.offer(projection, &tx, chunk).await
+            self.offer(projection, &mut tx, chunk).await
         }
         .await;
         match applied {
             Ok(Ok(())) => reached(Step::Applied, chunk.len()),
-            Ok(Err(fault)) => {
-                rollback(tx).await;
-                return Ok(Err(fault));
+            Ok(Err(refusal)) => {
+                tx.rollback().await;
+                return Ok(Err(refusal));
             }
             Err(halt) => {
-                rollback(tx).await;
+                tx.rollback().await;
                 return Err(halt);
             }
         }
@@ -100,24 +100,24 @@ impl Pass<'_> {
     pub(super) async fn offer(
         &self,
         projection: &dyn Projection,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         chunk: &[Event],
-    ) -> Result<Result<(), Fault>, Halt> {
+    ) -> Result<Result<(), Refusal>, Halt> {
         let conflict = |reason: String| {
             let reason = format!("{}: {reason}", projection.name());
             Err(Halt::Error(RelayError::Conflict(reason)))
         };
-        let fault = |event, reason| Ok(Err(Fault { event, reason }));
+        let refused = |event, reason| Ok(Err(Refusal { event, reason }));
         match self.attempt(projection.apply(tx, chunk)).await? {
             Ok(Ok(())) => Ok(Ok(())),
             Ok(Err(ApplyError::Conflict(reason))) => conflict(reason),
-            Ok(Err(ApplyError::Database(error))) if is_conflict(&error) || is_outage(&error) => {
-                Err(error.into())
-            }
-            Ok(Err(ApplyError::Database(error))) => fault(None, error.to_string()),
-            Ok(Err(ApplyError::Event { id, reason })) => fault(Some(id), reason),
-            Ok(Err(ApplyError::Failed(reason))) => fault(None, reason),
-            Err(Broken::Panicked(reason)) => fault(None, reason),
+            Ok(Err(ApplyError::Database(error))) => match Fault::of(&error) {
+                Fault::Other => refused(None, error.to_string()),
+                _ => Err(error.into()),
+            },
+            Ok(Err(ApplyError::Event { id, reason })) => refused(Some(id), reason),
+            Ok(Err(ApplyError::Failed(reason))) => refused(None, reason),
+            Err(Broken::Panicked(reason)) => refused(None, reason),
             // In a database, what takes so long waits for a lock: no event's fault.
             Err(Broken::TimedOut(reason)) => conflict(reason),
         }

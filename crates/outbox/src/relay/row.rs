@@ -3,10 +3,10 @@
 use std::error::Error;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DbErr, QueryResult};
+use ground::Row;
 use uuid::Uuid;
 
-use crate::{Event, sql::text};
+use crate::Event;
 
 /// An event that is due, with what is known of earlier attempts.
 #[derive(Debug)]
@@ -22,54 +22,54 @@ pub(super) struct Claimed {
 
 /// Reads a row of `id, event_id, event_type, aggregate_key, payload, traceparent, created_at`, the texts as texts. By their
 /// places: looking names up costs more than all else.
-fn event(row: &QueryResult) -> Result<Event, Box<dyn Error>> {
-    let event_id: String = row.try_get_by_index(1)?;
-    let payload: String = row.try_get_by_index(4)?;
-    let traceparent: Option<String> = row.try_get_by_index(5).unwrap_or_default();
+fn event(row: &Row) -> Result<Event, Box<dyn Error>> {
+    let event_id: String = row.get(1)?;
+    let payload: String = row.get(4)?;
+    let traceparent: Option<String> = row.get(5).unwrap_or_default();
     Ok(Event {
-        id: row.try_get_by_index(0)?,
+        id: row.get(0)?,
         event_id: event_id
             .parse()
             .map_err(|error| format!("event_id: {error}"))?,
-        event_type: row.try_get_by_index(2)?,
-        aggregate_key: row.try_get_by_index(3)?,
+        event_type: row.get(2)?,
+        aggregate_key: row.get(3)?,
         payload: serde_json::from_str(&payload).map_err(|error| format!("payload: {error}"))?,
         // A trace is for looking things up: one that cannot be read must not stop its event.
         traceparent: traceparent.and_then(|text| text.parse().ok()),
         attempts: 0,
-        created_at: row.try_get_by_index(6)?,
+        created_at: row.get(6)?,
     })
 }
 
 /// Reads a row of the same columns and `attempts, postponed, delivered_to`.
-pub(super) fn claimed(row: &QueryResult, now: DateTime<Utc>) -> Result<Claimed, DbErr> {
+pub(super) fn claimed(row: &Row, now: DateTime<Utc>) -> Result<Claimed, sqlx::Error> {
     readable(row).or_else(|reason| unreadable(row, now, reason.as_ref()))
 }
 
-fn readable(row: &QueryResult) -> Result<Claimed, Box<dyn Error>> {
-    let delivered_to: String = row.try_get_by_index(9)?;
+fn readable(row: &Row) -> Result<Claimed, Box<dyn Error>> {
+    let delivered_to: String = row.get(9)?;
     Ok(Claimed {
         event: Event {
-            attempts: row.try_get_by_index(7)?,
+            attempts: row.get(7)?,
             ..event(row)?
         },
-        postponed: row.try_get_by_index(8)?,
+        postponed: row.get(8)?,
         delivered_to: serde_json::from_str(&delivered_to)
             .map_err(|error| format!("delivered_to: {error}"))?,
         unreadable: None,
     })
 }
 
-fn unreadable(row: &QueryResult, now: DateTime<Utc>, reason: &dyn Error) -> Result<Claimed, DbErr> {
+fn unreadable(row: &Row, now: DateTime<Utc>, reason: &dyn Error) -> Result<Claimed, sqlx::Error> {
     Ok(Claimed {
         event: Event {
-            id: row.try_get_by_index(0)?,
+            id: row.get(0)?,
             event_id: Uuid::nil(),
-            event_type: text(row, 2_usize)?,
-            aggregate_key: text(row, 3_usize)?,
+            event_type: row.lossy_text(2)?,
+            aggregate_key: row.lossy_text(3)?,
             payload: serde_json::Value::Null,
             traceparent: None,
-            attempts: row.try_get_by_index(7)?,
+            attempts: row.get(7)?,
             created_at: now,
         },
         postponed: 0,

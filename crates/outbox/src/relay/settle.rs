@@ -1,23 +1,20 @@
 //! The statements by which a relay settles events, each on condition that they are still as they were claimed.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use ground::{Connection, Dialects, Statements, Value, time_text};
 use serde_json::json;
 
 use super::steps::{Step, reached};
-use crate::{
-    EventStatus,
-    sql::{Sql, id_list, time_text},
-};
+use crate::EventStatus;
 
-const DELETE: Sql = Sql {
+const DELETE: Dialects = Dialects {
     postgres: "DELETE FROM outbox_event
         WHERE status = 'PENDING' AND id = ANY ($1)",
     sqlite: "DELETE FROM outbox_event
         WHERE status = 'PENDING' AND id IN (SELECT value FROM json_each($1))",
 };
 
-const PROGRESS: Sql = Sql {
+const PROGRESS: Dialects = Dialects {
     postgres: "UPDATE outbox_event e SET delivered_to = r.delivered_to
         FROM jsonb_to_recordset($1::jsonb) AS r (id bigint, delivered_to jsonb)
         WHERE e.id = r.id AND e.status = 'PENDING'",
@@ -27,7 +24,7 @@ const PROGRESS: Sql = Sql {
         WHERE outbox_event.id = r.id AND outbox_event.status = 'PENDING'",
 };
 
-const MARK: Sql = Sql {
+const MARK: Dialects = Dialects {
     postgres: "UPDATE outbox_event e SET attempts = r.attempts, postponed = r.postponed, status = r.status,
             next_attempt_at = r.next_attempt_at, last_error = r.last_error
         FROM jsonb_to_recordset($1::jsonb) AS r
@@ -60,21 +57,20 @@ pub(super) struct Mark {
 }
 
 /// Deletes events that reached all their destinations, and returns how many were still there.
-pub(super) async fn delete(tx: &DatabaseTransaction, ids: &[i64]) -> Result<u64, DbErr> {
+pub(super) async fn delete(tx: &mut Connection<'_>, ids: &[i64]) -> Result<u64, sqlx::Error> {
     if ids.is_empty() {
         return Ok(0);
     }
-    let statement = DELETE.with(tx, [id_list(tx, ids)]);
-    let deleted = tx.execute_raw(statement).await?.rows_affected();
+    let deleted = tx.run(DELETE, vec![Value::ids(ids)]).await?;
     reached(Step::Deleted, ids.len());
     Ok(deleted)
 }
 
 /// Remembers which destinations have confirmed events that others still wait for.
 pub(super) async fn progress(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     rows: &[(i64, Vec<String>)],
-) -> Result<u64, DbErr> {
+) -> Result<u64, sqlx::Error> {
     if rows.is_empty() {
         return Ok(0);
     }
@@ -82,12 +78,11 @@ pub(super) async fn progress(
         .iter()
         .map(|(id, delivered_to)| json!({ "id": id, "delivered_to": delivered_to }))
         .collect();
-    let statement = PROGRESS.with(tx, [rows.to_string().into()]);
-    Ok(tx.execute_raw(statement).await?.rows_affected())
+    tx.run(PROGRESS, vec![rows.to_string().into()]).await
 }
 
 /// Puts off or gives up events.
-pub(super) async fn mark(tx: &DatabaseTransaction, marks: &[Mark]) -> Result<u64, DbErr> {
+pub(super) async fn mark(tx: &mut Connection<'_>, marks: &[Mark]) -> Result<u64, sqlx::Error> {
     let rows: serde_json::Value = marks
         .iter()
         .map(|mark| {
@@ -102,8 +97,7 @@ pub(super) async fn mark(tx: &DatabaseTransaction, marks: &[Mark]) -> Result<u64
             })
         })
         .collect();
-    let statement = MARK.with(tx, [rows.to_string().into()]);
-    Ok(tx.execute_raw(statement).await?.rows_affected())
+    tx.run(MARK, vec![rows.to_string().into()]).await
 }
 
 /// PostgreSQL stores no NUL character, and an error that cannot be stored would stop its key for ever.

@@ -4,18 +4,18 @@
 
 use std::ops::Range;
 
-use sea_orm::{DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr};
+use ground::{Connection, Database, Transaction};
 use tokio::task::JoinHandle;
 
 use super::{
     Relay,
     low_water::Look,
-    pass::{Halt, Pass, rollback},
+    pass::{Halt, Pass},
     steps::{Step, reached},
     take::take,
     waves::{Lane, waves},
 };
-use crate::{Destination, Event, Projection, sql::begin_write};
+use crate::{Destination, Event, Projection};
 
 /// A projection and what it was given.
 type Chunk<'r> = (&'r dyn Projection, Vec<Event>);
@@ -37,19 +37,19 @@ pub(super) enum Swept {
 
 /// The transaction of the next range, begun while the one before is at work: it waits for nothing and holds nothing but its
 /// connection. One that is not needed any more rolls back by itself.
-struct Ahead(JoinHandle<Result<DatabaseTransaction, DbErr>>);
+struct Ahead(JoinHandle<Result<Transaction, sqlx::Error>>);
 
 impl Ahead {
-    fn begin(db: &DatabaseConnection) -> Self {
+    fn begin(db: &Database) -> Self {
         let db = db.clone();
-        Self(tokio::spawn(async move { begin_write(&db).await }))
+        Self(tokio::spawn(async move { db.begin().await }))
     }
 
     /// Or another one, when this could not be begun: in a small pool it may have waited in vain for the connection of the range before.
-    async fn transaction(self, db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    async fn transaction(self, db: &Database) -> Result<Transaction, sqlx::Error> {
         match self.0.await {
             Ok(Ok(tx)) => Ok(tx),
-            _ => begin_write(db).await,
+            _ => db.begin().await,
         }
     }
 }
@@ -59,14 +59,14 @@ impl<'a> Pass<'a> {
     pub(super) async fn sweep(&mut self, look: &Look) -> Result<Swept, Halt> {
         let db = &self.relay.db;
         // SQLite has one transaction that writes.
-        let several = db.get_database_backend() == DatabaseBackend::Postgres;
+        let several = db.dialect().is_postgres();
         let width = i64::try_from(self.relay.batch_size).unwrap_or(i64::MAX);
         let mut start = look.first;
         let mut ahead: Option<Ahead> = None;
         for range in 1..=RANGES_OF_A_LOOK {
             let tx = match ahead.take() {
                 Some(begun) => begun.transaction(db).await?,
-                None => begin_write(db).await?,
+                None => db.begin().await?,
             };
             // Most looks find less than one range.
             if several && (2..RANGES_OF_A_LOOK).contains(&range) {
@@ -93,18 +93,18 @@ impl<'a> Pass<'a> {
     /// not plain.
     async fn sweep_range(
         &mut self,
-        tx: DatabaseTransaction,
+        mut tx: Transaction,
         ids: Range<i64>,
         from: i64,
     ) -> Result<Option<usize>, Halt> {
-        let chunks = match self.take_and_apply(&tx, ids, from).await {
+        let chunks = match self.take_and_apply(&mut tx, ids, from).await {
             Ok(Some(chunks)) if !chunks.is_empty() => chunks,
             Ok(taken) => {
-                rollback(tx).await;
+                tx.rollback().await;
                 return Ok(taken.map(|_| 0));
             }
             Err(halt) => {
-                rollback(tx).await;
+                tx.rollback().await;
                 return Err(halt);
             }
         };
@@ -119,7 +119,7 @@ impl<'a> Pass<'a> {
 
     async fn take_and_apply(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         ids: Range<i64>,
         from: i64,
     ) -> Result<Option<Vec<Chunk<'a>>>, Halt> {

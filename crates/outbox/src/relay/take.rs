@@ -1,58 +1,52 @@
 //! A range of events deleted, and what it held. Where no event was ever put off, nothing in a range of ids has to wait.
 
-use std::{error::Error, ops::Range};
+use std::error::Error;
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, QueryResult};
+use ground::{Connection, Fault, Statements};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::{
-    Event,
-    error::{is_conflict, is_outage},
-    sql::Sql,
-};
+use crate::Event;
 
 // The last column is whether the event is plain: never tried, nor put off.
 //
 // An event below the range has come since the look, or one was replayed: the next of its key may be in the range by now, and
 // must not go first. (Also in SQLite, where the order of the commits is the order of the ids: the range before this one may have reached
 // beyond the ids that there were.)
-const TAKE_POSTGRES: Sql = Sql::same(
-    "DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
+const TAKE_POSTGRES: &str = "DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
             AND NOT EXISTS (SELECT 1 FROM outbox_event WHERE status = 'PENDING' AND id >= $3 AND id < $1)
             AND (SELECT id FROM outbox_event
                  WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)
                  ORDER BY aggregate_key, id LIMIT 1) IS NULL
         RETURNING id, event_id::text, event_type, aggregate_key, payload, traceparent, created_at,
-            delivered_to = '[]' AND attempts = 0 AND postponed = 0 AND next_attempt_at <= created_at",
-);
+            delivered_to = '[]' AND attempts = 0 AND postponed = 0 AND next_attempt_at <= created_at";
 
 // All rows as one text, and deleted afterwards: what the driver of SQLite does for each row costs more than the row. The
 // transaction is the only one that writes, so that it is the same rows.
-const READ_SQLITE: Sql = Sql::same(
-    "SELECT json_group_array(json_array(id, event_id, event_type, aggregate_key, payload, traceparent, created_at,
+const READ_SQLITE: &str = "SELECT json_group_array(json_array(id, event_id, event_type, aggregate_key, payload, traceparent, created_at,
             delivered_to = '[]' AND attempts = 0 AND postponed = 0 AND next_attempt_at <= created_at))
         FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
             AND NOT EXISTS (SELECT 1 FROM outbox_event INDEXED BY outbox_event_pending
                             WHERE status = 'PENDING' AND id >= $3 AND id < $1)
             AND (SELECT id FROM outbox_event INDEXED BY outbox_event_put_off
                  WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)
-                 ORDER BY aggregate_key, id LIMIT 1) IS NULL",
-);
-const DELETE_SQLITE: Sql =
-    Sql::same("DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2");
+                 ORDER BY aggregate_key, id LIMIT 1) IS NULL";
+const DELETE_SQLITE: &str =
+    "DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2";
 
 /// Deletes the events of a range of ids, and returns them in the order of their ids: none, when an earlier one (from `from` on) has
 /// come, or any was put off. Or nothing, when one of them is not plain or cannot be read. The transaction must then be rolled back.
 pub(super) async fn take(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     ids: Range<i64>,
     from: i64,
-) -> Result<Option<Vec<Event>>, DbErr> {
-    let events = match tx.get_database_backend() {
-        DatabaseBackend::Postgres => from_postgres(tx, ids, from).await?,
-        _ => from_sqlite(tx, ids, from).await?,
+) -> Result<Option<Vec<Event>>, sqlx::Error> {
+    let events = if tx.dialect().is_postgres() {
+        from_postgres(tx, ids, from).await?
+    } else {
+        from_sqlite(tx, ids, from).await?
     };
     Ok(events.map(|mut events| {
         events.sort_unstable_by_key(|event| event.id);
@@ -61,12 +55,12 @@ pub(super) async fn take(
 }
 
 async fn from_postgres(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     ids: Range<i64>,
     from: i64,
-) -> Result<Option<Vec<Event>>, DbErr> {
-    let take = TAKE_POSTGRES.with(tx, [ids.start.into(), ids.end.into(), from.into()]);
-    let rows = tx.query_all_raw(take).await?;
+) -> Result<Option<Vec<Event>>, sqlx::Error> {
+    let values = vec![ids.start.into(), ids.end.into(), from.into()];
+    let rows = tx.raw_rows(TAKE_POSTGRES, values).await?;
     let mut events = Vec::with_capacity(rows.len());
     for row in &rows {
         match plain(row) {
@@ -78,21 +72,21 @@ async fn from_postgres(
 }
 
 /// By the places of the columns: looking names up costs more than all else.
-fn plain(row: &QueryResult) -> Result<Option<Event>, Box<dyn Error>> {
-    if !row.try_get_by_index::<bool>(7)? {
+fn plain(row: &ground::Row) -> Result<Option<Event>, Box<dyn Error>> {
+    if !row.get::<bool>(7)? {
         return Ok(None);
     }
-    let event_id: String = row.try_get_by_index(1)?;
-    let traceparent: Option<String> = row.try_get_by_index(5).unwrap_or_default();
+    let event_id: String = row.get(1)?;
+    let traceparent: Option<String> = row.get(5).unwrap_or_default();
     Ok(Some(Event {
-        id: row.try_get_by_index(0)?,
+        id: row.get(0)?,
         event_id: event_id.parse()?,
-        event_type: row.try_get_by_index(2)?,
-        aggregate_key: row.try_get_by_index(3)?,
-        payload: row.try_get_by_index(4)?,
+        event_type: row.get(2)?,
+        aggregate_key: row.get(3)?,
+        payload: row.get(4)?,
         traceparent: traceparent.and_then(|text| text.parse().ok()),
         attempts: 0,
-        created_at: row.try_get_by_index(6)?,
+        created_at: row.get(6)?,
     }))
 }
 
@@ -128,20 +122,20 @@ impl Row {
 }
 
 async fn from_sqlite(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     ids: Range<i64>,
     from: i64,
-) -> Result<Option<Vec<Event>>, DbErr> {
-    let read = READ_SQLITE.with(tx, [ids.start.into(), ids.end.into(), from.into()]);
-    let read = match tx.query_one_raw(read).await {
+) -> Result<Option<Vec<Event>>, sqlx::Error> {
+    let values = vec![ids.start.into(), ids.end.into(), from.into()];
+    let read = match tx.raw_row(READ_SQLITE, values).await {
         Ok(Some(read)) => read,
         Ok(None) => return Ok(None),
-        Err(error) if is_conflict(&error) || is_outage(&error) => return Err(error),
         // A text has an end, which what all payloads are together may be past.
-        Err(_) => return Ok(None),
+        Err(error) if Fault::of(&error) == Fault::Other => return Ok(None),
+        Err(error) => return Err(error),
     };
     // One that is no UTF-8 spoils the text of all.
-    let Ok(text) = read.try_get_by_index::<String>(0) else {
+    let Ok(text) = read.get::<String>(0) else {
         return Ok(None);
     };
     let Ok(rows) = serde_json::from_str::<Vec<Row>>(&text) else {
@@ -154,9 +148,9 @@ async fn from_sqlite(
     if events.is_empty() {
         return Ok(Some(events));
     }
-    let delete = DELETE_SQLITE.with(tx, [ids.start.into(), ids.end.into()]);
-    let deleted = tx.execute_raw(delete).await?;
-    Ok((deleted.rows_affected() == events.len() as u64).then_some(events))
+    let values = vec![ids.start.into(), ids.end.into()];
+    let deleted = tx.run(DELETE_SQLITE, values).await?;
+    Ok((deleted == events.len() as u64).then_some(events))
 }
 
 #[cfg(test)]
@@ -165,21 +159,20 @@ async fn from_sqlite(
     reason = "a test has nobody to return an error to"
 )]
 mod tests {
-    use sea_orm::DatabaseConnection;
+    use ground::Database;
 
     use super::*;
-    use crate::sql::begin_write;
 
-    async fn nine_events(db: &testkit::Database) -> DatabaseConnection {
+    async fn nine_events(db: &testkit::Database) -> Database {
         let db = db.connect().await;
-        crate::schema::lay(&db).await.unwrap();
+        crate::schema::create_tables(&db).await.unwrap();
         for id in 1..=9 {
             let publish = format!(
                 "INSERT INTO outbox_event (id, event_id, event_type, aggregate_key, payload)
                  VALUES ({id}, '{}', 'A', 'k', '{{}}')",
                 Uuid::new_v4()
             );
-            db.execute_unprepared(&publish).await.unwrap();
+            db.script(&publish).await.unwrap();
         }
         db
     }
@@ -188,10 +181,10 @@ mod tests {
         async fn a_range_is_left_alone_when_an_earlier_event_has_come_since_the_look(db: testkit::Database) {
             let db = nine_events(&db).await;
             for (first, from, taken) in [(6, 4, 0), (6, 6, 4), (1, i64::MIN, 9)] {
-                let tx = begin_write(&db).await.unwrap();
-                let events = take(&tx, first..100, from).await.unwrap().unwrap();
+                let mut tx = db.begin().await.unwrap();
+                let events = take(&mut tx, first..100, from).await.unwrap().unwrap();
                 assert_eq!(events.len(), taken, "from {from}");
-                tx.rollback().await.unwrap();
+                tx.rollback().await;
             }
         }
 
@@ -199,11 +192,11 @@ mod tests {
             let db = nine_events(&db).await;
             let change = "UPDATE outbox_event SET attempts = 1 - attempts WHERE id = 1";
             for taken in [0, 4] {
-                db.execute_unprepared(change).await.unwrap();
-                let tx = begin_write(&db).await.unwrap();
-                let events = take(&tx, 6..100, 6).await.unwrap().unwrap();
+                db.script(change).await.unwrap();
+                let mut tx = db.begin().await.unwrap();
+                let events = take(&mut tx, 6..100, 6).await.unwrap().unwrap();
                 assert_eq!(events.len(), taken);
-                tx.rollback().await.unwrap();
+                tx.rollback().await;
             }
         }
     }

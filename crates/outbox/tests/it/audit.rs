@@ -1,3 +1,4 @@
+use outbox::Statements;
 use std::time::Duration;
 
 use outbox::{
@@ -106,7 +107,7 @@ testkit::on_each_database! {
                 INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload, status)
                 VALUES (hex(randomblob(16)), 'LATE', 'k', '{}', 'DEAD'); END"
         };
-        sea_orm::ConnectionTrait::execute_unprepared(&outbox.db, die).await.unwrap();
+        outbox.db.script(die).await.unwrap();
         assert_eq!(dead::replay_all(&outbox.db, "kim", outbox.now()).await.unwrap(), 2_500);
         let late = outbox.number("SELECT COUNT(*) AS n FROM outbox_event WHERE status = 'DEAD' AND event_type = 'LATE'").await;
         assert_eq!(late, if outbox.is_postgres() { 3 } else { 2 }, "one for each transaction");

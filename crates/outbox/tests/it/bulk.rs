@@ -6,10 +6,9 @@ use std::sync::{
 use async_trait::async_trait;
 use futures::{FutureExt, stream};
 use outbox::{
-    Bulk, BulkError, BulkReport, EventQuery, Guard, GuardError, NewEvent, TraceParent,
-    publish_select, trace,
+    Bulk, BulkError, BulkReport, Connection, EventQuery, Fence, FenceError, NewEvent, Statements,
+    TraceParent, publish_select, trace,
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -34,15 +33,14 @@ fn events(count: usize) -> impl Iterator<Item = NewEvent> {
 struct Times(AtomicU64);
 
 #[async_trait]
-impl Guard for Times {
-    async fn check(&self, _: &DatabaseTransaction) -> Result<(), GuardError> {
+impl Fence for Times {
+    async fn check(&self, _: &mut Connection<'_>) -> Result<(), FenceError> {
         let left = self
             .0
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
                 left.checked_sub(1)
             });
-        left.map(drop)
-            .map_err(|_| GuardError::NotOwner("taken over".to_owned()))
+        left.map(drop).map_err(|_| FenceError::Lost)
     }
 }
 
@@ -53,8 +51,8 @@ testkit::on_each_database! {
         let relay = outbox.relay().route("WEEKLY_RESET", wire.to()).build().unwrap();
         let values = || vec![1.into(), 500.into(), "2026-W47".into()];
         let current = TraceParent::new();
-        let tx = outbox.db.begin().await.unwrap();
-        let publishing = publish_select(&tx, "WEEKLY_RESET", RESETS, values(), outbox.now());
+        let mut tx = outbox.db.begin().await.unwrap();
+        let publishing = publish_select(&mut tx, "WEEKLY_RESET", RESETS, values(), outbox.now());
         assert_eq!(trace::scope(current, publishing).await.unwrap(), 500);
         tx.commit().await.unwrap();
         let stored = outbox.stored().await;
@@ -77,10 +75,10 @@ testkit::on_each_database! {
 
     async fn a_query_that_is_rolled_back_publishes_nothing(db: testkit::Database) {
         let outbox = Outbox::new(db).await;
-        let tx = outbox.db.begin().await.unwrap();
+        let mut tx = outbox.db.begin().await.unwrap();
         let values = vec![1.into(), 10.into(), "w".into()];
-        publish_select(&tx, "A", RESETS, values, outbox.now()).await.unwrap();
-        tx.rollback().await.unwrap();
+        publish_select(&mut tx, "A", RESETS, values, outbox.now()).await.unwrap();
+        tx.rollback().await;
         assert_eq!(outbox.stored_ids().await, [0; 0]);
     }
 
@@ -132,9 +130,9 @@ testkit::on_each_database! {
         let outbox = Outbox::new(db).await;
         let bulk = Bulk::new(outbox.db.clone(), outbox.clock())
             .at_once(100, usize::MAX)
-            .guard(Arc::new(Times(AtomicU64::new(3))));
+              .fence(Arc::new(Times(AtomicU64::new(3))));
         let error = bulk.publish(stream::iter(events(1000)), |_| ()).await.unwrap_err();
-        assert!(matches!(error, BulkError::Guard { published: 300, .. }), "{error}");
+        assert!(matches!(error, BulkError::Fence { published: 300, .. }), "{error}");
         assert_eq!(outbox.stored_ids().await.len(), 300);
     }
 
@@ -146,7 +144,7 @@ testkit::on_each_database! {
             "CREATE TRIGGER refuse BEFORE INSERT ON outbox_event WHEN new.payload ->> 'n' >= 250
                 BEGIN SELECT RAISE(ABORT, 'refused'); END"
         };
-        outbox.db.execute_unprepared(refuse).await.unwrap();
+        outbox.db.script(refuse).await.unwrap();
         let bulk = Bulk::new(outbox.db.clone(), outbox.clock()).at_once(100, usize::MAX);
         let error = bulk.publish(stream::iter(events(1000)), |_| ()).await.unwrap_err();
         assert!(matches!(error, BulkError::Outbox { published: 200, .. }), "{error}");

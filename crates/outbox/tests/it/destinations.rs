@@ -5,7 +5,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use outbox::{ApplyError, DeliveryError, Destination, Event, Transport};
+use outbox::{ApplyError, Database, DeliveryError, Destination, Event, Transport};
 
 use crate::{
     ownership::guarded,
@@ -146,7 +146,7 @@ testkit::on_each_database! {
 
 /// Looks into the outbox while it delivers. It confirms nothing at the first attempt.
 struct Witness {
-    db: sea_orm::DatabaseConnection,
+    db: Database,
     seen: Mutex<Vec<i64>>,
 }
 

@@ -11,7 +11,6 @@ use outbox::{
     ApplyError, DeliveryError, Destination, Event, EventStatus, RelayError, RouteError, Transport,
     audit, dead,
 };
-use sea_orm::{DbErr, RuntimeErr};
 
 use crate::support::{Ledger, Outbox, Wire, bad_apply, bad_delivery, long_run, report, run};
 
@@ -173,7 +172,7 @@ testkit::on_each_database! {
     async fn an_outage_of_the_database_counts_no_attempt(db: testkit::Database) {
         let outbox = Outbox::new(db).await;
         let ledger = Ledger::failing("ledger", |_| {
-            Some(DbErr::Conn(RuntimeErr::Internal("gone".to_owned())).into())
+            Some(sqlx::Error::PoolClosed.into())
         });
         let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
         outbox.publish("A", "k").await;

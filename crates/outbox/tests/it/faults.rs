@@ -4,9 +4,9 @@ use std::{collections::HashSet, pin::pin, sync::Arc, task::Poll};
 
 use async_trait::async_trait;
 use outbox::{
-    ApplyError, Destination, Event, NewEvent, Projection, RelayError, RelayReport, publish_all,
+    ApplyError, Connection, Destination, Event, NewEvent, Projection, RelayError, RelayReport,
+    Statements,
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 use serde_json::json;
 
 use crate::support::{Ledger, Outbox, Wire, long_run, report, run};
@@ -20,8 +20,8 @@ impl Projection for Script {
         "script"
     }
 
-    async fn apply(&self, tx: &DatabaseTransaction, _events: &[Event]) -> Result<(), ApplyError> {
-        tx.execute_unprepared(self.0).await?;
+    async fn apply(&self, tx: &mut Connection<'_>, _events: &[Event]) -> Result<(), ApplyError> {
+        tx.script(self.0).await?;
         Ok(())
     }
 }
@@ -69,9 +69,9 @@ async fn a_busy_sqlite_database_is_a_conflict() {
     outbox.publish("A", "k").await;
     outbox.execute("PRAGMA busy_timeout = 0").await;
     let other = outbox.database.connect().await;
-    let writer = other.begin().await.unwrap();
+    let mut writer = other.begin().await.unwrap();
     writer
-        .execute_unprepared("INSERT INTO effect (seq, event, key) VALUES (-1, 0, 'other')")
+        .script("INSERT INTO effect (seq, event, key) VALUES (-1, 0, 'other')")
         .await
         .unwrap();
     let relay = outbox
@@ -81,7 +81,7 @@ async fn a_busy_sqlite_database_is_a_conflict() {
         .unwrap();
     let error = relay.run(&long_run()).await.unwrap_err();
     assert!(error.is_conflict(), "{error:?}");
-    writer.rollback().await.unwrap();
+    writer.rollback().await;
     assert_eq!(run(&relay).await, report(1, 0, 0));
 }
 
@@ -119,7 +119,7 @@ testkit::on_each_database! {
             let events = (0..10)
                 .map(|n| NewEvent::new(["IN", "OUT", "BOTH"][n % 3], format!("k{}", n % 4), json!({})))
                 .collect();
-            publish_all(&outbox.db, events, outbox.now()).await.unwrap();
+            outbox.publish_all_at(events, outbox.now()).await;
             let all = long_run();
             let ended: Option<Result<RelayReport, _>> =
                 dropped_after(1 + round, relay.run(&all)).await;

@@ -1,4 +1,5 @@
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -7,14 +8,45 @@ use std::{
 };
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use outbox::{
-    DeliveryError, Destination, Event, Guard, GuardError, RelayError, RelayRun, Transport,
-    inbox::{first_time, first_times, prune, prune_batch},
+    Connection, Database, DeliveryError, Destination, Event, Fence, FenceError, OutboxError,
+    RelayError, RelayRun, Statements, Transport,
+    inbox::{self, prune, prune_batch},
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 use uuid::Uuid;
 
 use crate::support::Outbox;
+
+/// Asks in a transaction of its own.
+async fn first_time(
+    db: &Database,
+    event: Uuid,
+    consumer: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, OutboxError> {
+    Ok(first_times(db, &[event], consumer, now)
+        .await?
+        .contains(&event))
+}
+
+async fn first_times(
+    db: &Database,
+    events: &[Uuid],
+    consumer: &str,
+    now: DateTime<Utc>,
+) -> Result<HashSet<Uuid>, OutboxError> {
+    let mut tx = db.begin().await?;
+    let first = match events {
+        [event] if inbox::first_time(&mut tx, *event, consumer, now).await? => {
+            HashSet::from([*event])
+        }
+        [_] => HashSet::new(),
+        events => inbox::first_times(&mut tx, events, consumer, now).await?,
+    };
+    tx.commit().await?;
+    Ok(first)
+}
 
 /// A consumer outside that has its effect in a database of its own, with or without an inbox.
 struct Consumer {
@@ -30,8 +62,8 @@ impl Transport for Consumer {
 
     async fn deliver(&self, events: &[Event]) -> Vec<Result<(), DeliveryError>> {
         for event in events {
-            let tx = self.own.db.begin().await.unwrap();
-            let new = first_time(&tx, event.event_id, "c", self.own.now())
+            let mut tx = self.own.db.begin().await.unwrap();
+            let new = inbox::first_time(&mut tx, event.event_id, "c", self.own.now())
                 .await
                 .unwrap();
             if new || !self.inbox {
@@ -39,7 +71,7 @@ impl Transport for Consumer {
                     "INSERT INTO effect (seq, event, key) SELECT COALESCE(MAX(seq), 0) + 1, {}, 'k' FROM effect",
                     event.id
                 );
-                tx.execute_unprepared(&sql).await.unwrap();
+                tx.script(&sql).await.unwrap();
             }
             tx.commit().await.unwrap();
         }
@@ -52,12 +84,12 @@ impl Transport for Consumer {
 struct Crash(AtomicBool);
 
 #[async_trait]
-impl Guard for Crash {
-    async fn check(&self, _: &DatabaseTransaction) -> Result<(), GuardError> {
+impl Fence for Crash {
+    async fn check(&self, _: &mut Connection<'_>) -> Result<(), FenceError> {
         if self.0.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
-        Err(GuardError::NotOwner("crashed".to_owned()))
+        Err(FenceError::Lost)
     }
 }
 
@@ -74,9 +106,9 @@ testkit::on_each_database! {
                 .unwrap();
             let id = outbox.publish("A", "k").await;
             let mut crashing = RelayRun::new(Duration::from_secs(60));
-            crashing.guard = Arc::new(Crash::default());
+            crashing.fence = Arc::new(Crash::default());
             let ended = relay.run(&crashing).await;
-            assert!(matches!(ended, Err(RelayError::NotOwner(_))), "{ended:?}");
+            assert!(matches!(ended, Err(RelayError::NotOwner)), "{ended:?}");
             assert_eq!(relay.run(&crashing).await.unwrap().delivered, 1);
             assert_eq!(consumer.own.effects().await, vec![id; effects]);
         }
@@ -94,9 +126,9 @@ testkit::on_each_database! {
     async fn an_effect_that_is_rolled_back_forgets_its_event(db: testkit::Database) {
         let outbox = Outbox::new(db).await;
         let event = Uuid::now_v7();
-        let tx = outbox.db.begin().await.unwrap();
-        assert!(first_time(&tx, event, "a", outbox.now()).await.unwrap());
-        tx.rollback().await.unwrap();
+        let mut tx = outbox.db.begin().await.unwrap();
+        assert!(inbox::first_time(&mut tx, event, "a", outbox.now()).await.unwrap());
+        tx.rollback().await;
         assert!(first_time(&outbox.db, event, "a", outbox.now()).await.unwrap());
     }
 
@@ -155,8 +187,12 @@ testkit::on_each_database! {
 async fn of_two_deliveries_at_once_the_second_waits_and_is_no_news() {
     let outbox = Outbox::new(testkit::Database::postgres().await).await;
     let event = Uuid::now_v7();
-    let first = outbox.db.begin().await.unwrap();
-    assert!(first_time(&first, event, "a", outbox.now()).await.unwrap());
+    let mut first = outbox.db.begin().await.unwrap();
+    assert!(
+        inbox::first_time(&mut first, event, "a", outbox.now())
+            .await
+            .unwrap()
+    );
     let (db, now) = (outbox.db.clone(), outbox.now());
     let second = tokio::spawn(async move { first_time(&db, event, "a", now).await.unwrap() });
     outbox.wait_for_a_blocked_statement().await;

@@ -8,8 +8,7 @@ use std::{
     time::Duration,
 };
 
-use outbox::{ApplyError, DeliveryError, NewEvent, Relay, dead, publish};
-use sea_orm::{DatabaseTransaction, TransactionTrait};
+use outbox::{ApplyError, DeliveryError, NewEvent, Relay, Transaction, dead, publish};
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -17,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{Ledger, Outbox, Wire, report, run};
 
 /// Publishes in a transaction that stays open.
-async fn publish_late(outbox: &Outbox, key: &str) -> DatabaseTransaction {
-    let tx = outbox.db.begin().await.unwrap();
-    publish(&tx, NewEvent::new("A", key, json!({})), outbox.now())
+async fn publish_late(outbox: &Outbox, key: &str) -> Transaction {
+    let mut tx = outbox.db.begin().await.unwrap();
+    publish(&mut tx, NewEvent::new("A", key, json!({})), outbox.now())
         .await
         .unwrap();
     tx

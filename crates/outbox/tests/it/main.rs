@@ -18,6 +18,7 @@ mod ownership;
 mod programs;
 mod publishing;
 mod scripts;
+mod sea_orm;
 mod steps;
 mod stopping;
 mod support;

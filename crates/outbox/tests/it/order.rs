@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use outbox::{NewEvent, publish, publish_all};
-use sea_orm::TransactionTrait;
+use outbox::{NewEvent, publish};
 use serde_json::json;
 
 use crate::support::{Ledger, Outbox, Wire, bad_apply, bad_delivery, report, run};
@@ -14,7 +13,7 @@ testkit::on_each_database! {
         let mut ids = Vec::new();
         for minutes in [5, -5, 0, 60] {
             let published = outbox.now() + chrono::TimeDelta::minutes(minutes);
-            publish(&outbox.db, NewEvent::new("A", "k", json!({})), published).await.unwrap();
+            outbox.publish_at(NewEvent::new("A", "k", json!({})), published).await;
             ids.push(outbox.number("SELECT MAX(id) AS n FROM outbox_event").await);
         }
         assert_eq!(run(&relay).await, report(4, 0, 0));
@@ -135,7 +134,7 @@ testkit::on_each_database! {
         let relay = outbox.relay().route("A", wire.to()).batch_size(10).build().unwrap();
         let bad = outbox.publish("A", "bad").await;
         let queue = (0..3000).map(|_| NewEvent::new("A", "bad", json!({}))).collect();
-        publish_all(&outbox.db, queue, outbox.now()).await.unwrap();
+        outbox.publish_all_at(queue, outbox.now()).await;
         let good = outbox.publish("A", "good").await;
 
         assert_eq!(run(&relay).await, report(1, 1, 0));
@@ -185,8 +184,8 @@ async fn a_smaller_id_that_commits_later_is_not_missed() {
     let outbox = Outbox::new(testkit::Database::postgres().await).await;
     let ledger = Ledger::new();
     let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
-    let early = outbox.db.begin().await.unwrap();
-    publish(&early, NewEvent::new("A", "k", json!({})), outbox.now())
+    let mut early = outbox.db.begin().await.unwrap();
+    publish(&mut early, NewEvent::new("A", "k", json!({})), outbox.now())
         .await
         .unwrap();
     let late = outbox.publish("A", "k").await;

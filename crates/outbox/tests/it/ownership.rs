@@ -4,8 +4,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use outbox::{Guard, GuardError, RelayError, RelayRun};
-use sea_orm::DatabaseTransaction;
+use outbox::{Connection, Database, Fence, FenceError, RelayError, RelayRun};
 
 use crate::support::{Ledger, Outbox, Wire, bad_delivery, long_run, report, run};
 
@@ -13,21 +12,21 @@ use crate::support::{Ledger, Outbox, Wire, bad_delivery, long_run, report, run};
 struct Until(AtomicUsize);
 
 #[async_trait]
-impl Guard for Until {
-    async fn check(&self, _tx: &DatabaseTransaction) -> Result<(), GuardError> {
+impl Fence for Until {
+    async fn check(&self, _tx: &mut Connection<'_>) -> Result<(), FenceError> {
         self.0
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
                 left.checked_sub(1)
             })
             .map(drop)
-            .map_err(|_| GuardError::NotOwner("the lock is node b's".to_owned()))
+            .map_err(|_| FenceError::Lost)
     }
 }
 
 /// A run that owns its lock for so many transactions.
 pub(crate) fn guarded(transactions: usize) -> RelayRun {
     RelayRun {
-        guard: Arc::new(Until(AtomicUsize::new(transactions))),
+        fence: Arc::new(Until(AtomicUsize::new(transactions))),
         ..long_run()
     }
 }
@@ -39,7 +38,7 @@ testkit::on_each_database! {
         let relay = outbox.relay().route("A", ledger.to()).build().unwrap();
         let id = outbox.publish("A", "k").await;
         let error = relay.run(&guarded(0)).await.unwrap_err();
-        assert!(matches!(&error, RelayError::NotOwner(reason) if reason == "the lock is node b's"));
+        assert!(matches!(&error, RelayError::NotOwner));
         assert_eq!(outbox.effects().await, [0; 0]);
         assert_eq!(outbox.stored_ids().await, [id]);
         assert!(ledger.committed.lock().unwrap().is_empty());
@@ -50,7 +49,7 @@ testkit::on_each_database! {
         let wire = Wire::new();
         let relay = outbox.relay().route("A", wire.to()).build().unwrap();
         let id = outbox.publish("A", "k").await;
-        assert!(matches!(relay.run(&guarded(0)).await, Err(RelayError::NotOwner(_))));
+        assert!(matches!(relay.run(&guarded(0)).await, Err(RelayError::NotOwner)));
         assert_eq!(outbox.stored_ids().await, [id]);
         // The next owner delivers it again: at least once.
         run(&relay).await;
@@ -65,7 +64,7 @@ testkit::on_each_database! {
             outbox.relay().route("A", Wire::failing("wire", bad_delivery).to()).build().unwrap();
         for event_type in ["A", "NOWHERE"] {
             outbox.publish(event_type, "bad").await;
-            assert!(matches!(relay.run(&guarded(0)).await, Err(RelayError::NotOwner(_))));
+            assert!(matches!(relay.run(&guarded(0)).await, Err(RelayError::NotOwner)));
             let stored = &outbox.stored().await[0];
             assert_eq!((stored.attempts, stored.status), (0, outbox::EventStatus::Pending));
             outbox.execute("DELETE FROM outbox_event").await;
@@ -103,7 +102,7 @@ testkit::on_each_database! {
 }
 
 /// Deletes the events of type B with key k while it delivers.
-struct Thief(sea_orm::DatabaseConnection);
+struct Thief(Database);
 
 impl Thief {
     fn new(outbox: &Outbox) -> Arc<Self> {
@@ -118,9 +117,9 @@ impl outbox::Transport for Thief {
     }
 
     async fn deliver(&self, events: &[outbox::Event]) -> Vec<Result<(), outbox::DeliveryError>> {
-        use sea_orm::ConnectionTrait;
+        use outbox::Statements;
         let sql = "DELETE FROM outbox_event WHERE event_type = 'B' AND aggregate_key = 'k'";
-        self.0.execute_unprepared(sql).await.unwrap();
+        self.0.script(sql).await.unwrap();
         vec![Ok(()); events.len()]
     }
 }

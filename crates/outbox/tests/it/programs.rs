@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use outbox::{ApplyError, DeliveryError, Event, EventStatus, NewEvent, Relay, publish_all};
+use outbox::{ApplyError, DeliveryError, Event, EventStatus, NewEvent, Relay};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -156,9 +156,7 @@ impl World {
             NewEvent::new(TYPES[event.event_type], format!("k{}", event.key), payload)
         });
         let now = self.outbox.now();
-        publish_all(&self.outbox.db, new.collect(), now)
-            .await
-            .unwrap();
+        self.outbox.publish_all_at(new.collect(), now).await;
         let before: HashSet<i64> = before.into_iter().collect();
         let mut ids = self.outbox.stored_ids().await;
         ids.retain(|id| !before.contains(id));

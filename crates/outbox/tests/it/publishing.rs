@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use outbox::{NewEvent, Signal, publish, publish_all};
-use sea_orm::TransactionTrait;
 use serde_json::{Value, json};
 
 use crate::support::{Ledger, Outbox, Wire, report, run};
@@ -24,9 +23,9 @@ testkit::on_each_database! {
         let outbox = Outbox::new(db).await;
         let wire = Wire::new();
         let relay = outbox.relay().route("A", wire.to()).build().unwrap();
-        let tx = outbox.db.begin().await.unwrap();
-        publish(&tx, NewEvent::new("A", "k", json!({})), outbox.now()).await.unwrap();
-        tx.rollback().await.unwrap();
+        let mut tx = outbox.db.begin().await.unwrap();
+        publish(&mut tx, NewEvent::new("A", "k", json!({})), outbox.now()).await.unwrap();
+        tx.rollback().await;
 
         assert_eq!(run(&relay).await, report(0, 0, 0));
         assert_eq!(wire.asked(), [0; 0]);
@@ -39,8 +38,8 @@ testkit::on_each_database! {
         let events = (0..2500)
             .map(|n| NewEvent::new("A", format!("k{}", n % 7), json!({ "n": n })))
             .collect();
-        let tx = outbox.db.begin().await.unwrap();
-        assert_eq!(publish_all(&tx, events, outbox.now()).await.unwrap(), 2500);
+        let mut tx = outbox.db.begin().await.unwrap();
+        assert_eq!(publish_all(&mut tx, events, outbox.now()).await.unwrap(), 2500);
         tx.commit().await.unwrap();
 
         assert_eq!(run(&relay).await, report(2500, 0, 0));
@@ -68,14 +67,14 @@ testkit::on_each_database! {
             json!(null),
             json!([]),
         ];
-        let tx = outbox.db.begin().await.unwrap();
+        let mut tx = outbox.db.begin().await.unwrap();
         let mut ids = Vec::new();
         for payload in &payloads {
             let event = NewEvent::new("A", "single", payload.clone());
-            ids.push(publish(&tx, event, outbox.now()).await.unwrap());
+            ids.push(publish(&mut tx, event, outbox.now()).await.unwrap());
         }
         let bulk = payloads.iter().map(|payload| NewEvent::new("A", "bulk", payload.clone()));
-        publish_all(&tx, bulk.collect(), outbox.now()).await.unwrap();
+        publish_all(&mut tx, bulk.collect(), outbox.now()).await.unwrap();
         tx.commit().await.unwrap();
         run(&relay).await;
 
@@ -99,7 +98,7 @@ testkit::on_each_database! {
 
     async fn nothing_published_is_no_error(db: testkit::Database) {
         let outbox = Outbox::new(db).await;
-        assert_eq!(publish_all(&outbox.db, vec![], outbox.now()).await.unwrap(), 0);
+        assert_eq!(outbox.publish_all_at(vec![], outbox.now()).await, 0);
     }
 
     async fn an_id_is_not_given_again_after_its_event_is_gone(db: testkit::Database) {

@@ -2,9 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use outbox::{
-    ApplyError, DeliveryError, Destination, Event, Projection, RelayReport, RelayRun, Transport,
+    ApplyError, Connection, DeliveryError, Destination, Event, Projection, RelayReport, RelayRun,
+    Transport,
 };
-use sea_orm::DatabaseTransaction;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +32,7 @@ impl Projection for Silent {
         "silent projection"
     }
 
-    async fn apply(&self, _tx: &DatabaseTransaction, _events: &[Event]) -> Result<(), ApplyError> {
+    async fn apply(&self, _tx: &mut Connection<'_>, _events: &[Event]) -> Result<(), ApplyError> {
         self.0.notify_one();
         std::future::pending().await
     }

@@ -6,19 +6,16 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use outbox::{
-    ApplyError, DeliveryError, Destination, Event, NewEvent, Now, Projection, Relay, RelayBuilder,
-    RelayReport, RelayRun, StoredEvent, Transport, publish,
-};
-use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, Statement,
-    TransactionTrait, Value,
+    ApplyError, Connection, Database, DeliveryError, Destination, Event, NewEvent, Now, Projection,
+    Relay, RelayBuilder, RelayReport, RelayRun, Statements, StoredEvent, Transport, publish,
 };
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 
 /// A database with the outbox and a table of effects, and a clock that only tests move.
 pub(crate) struct Outbox {
     pub(crate) database: testkit::Database,
-    pub(crate) db: DatabaseConnection,
+    pub(crate) db: Database,
     clock: Arc<Mutex<DateTime<Utc>>>,
 }
 
@@ -26,9 +23,9 @@ impl Outbox {
     pub(crate) async fn new(database: testkit::Database) -> Self {
         let db = database.connect().await;
         for _ in 0..2 {
-            outbox::schema::lay(&db).await.unwrap();
+            outbox::schema::create_tables(&db).await.unwrap();
         }
-        db.execute_unprepared(
+        db.script(
             "CREATE TABLE effect (seq INTEGER PRIMARY KEY, event BIGINT NOT NULL, key TEXT NOT NULL)",
         )
         .await
@@ -42,7 +39,7 @@ impl Outbox {
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
-        self.db.get_database_backend() == DatabaseBackend::Postgres
+        self.db.dialect().is_postgres()
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -69,33 +66,46 @@ impl Outbox {
 
     /// Publishes and commits one event, and returns its row id.
     pub(crate) async fn publish(&self, event_type: &str, key: &str) -> i64 {
-        let tx = self.db.begin().await.unwrap();
-        publish(&tx, NewEvent::new(event_type, key, json!({})), self.now())
-            .await
-            .unwrap();
+        let mut tx = self.db.begin().await.unwrap();
+        publish(
+            &mut tx,
+            NewEvent::new(event_type, key, json!({})),
+            self.now(),
+        )
+        .await
+        .unwrap();
         let id = self
-            .number_in(&tx, "SELECT MAX(id) AS n FROM outbox_event")
+            .number_in(&mut tx, "SELECT MAX(id) AS n FROM outbox_event")
             .await;
         tx.commit().await.unwrap();
         id
     }
 
+    /// Publishes and commits an event as of a time.
+    pub(crate) async fn publish_at(&self, event: NewEvent, at: DateTime<Utc>) {
+        self.publish_all_at(vec![event], at).await;
+    }
+
+    /// Publishes and commits events as of a time, and returns how many.
+    pub(crate) async fn publish_all_at(&self, events: Vec<NewEvent>, at: DateTime<Utc>) -> u64 {
+        let mut tx = self.db.begin().await.unwrap();
+        let published = outbox::publish_all(&mut tx, events, at).await.unwrap();
+        tx.commit().await.unwrap();
+        published
+    }
+
     pub(crate) async fn execute(&self, sql: &str) -> u64 {
-        self.db
-            .execute_unprepared(sql)
-            .await
-            .unwrap()
-            .rows_affected()
+        self.db.script(sql).await.unwrap()
     }
 
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         self.number_in(&self.db, sql).await
     }
 
-    async fn number_in<C: ConnectionTrait>(&self, db: &C, sql: &str) -> i64 {
-        let statement = Statement::from_string(db.get_database_backend(), sql);
-        let row = db.query_one_raw(statement).await.unwrap().unwrap();
-        row.try_get("", "n").unwrap()
+    async fn number_in(&self, db: impl Statements<'_>, sql: &str) -> i64 {
+        let statement = AssertSqlSafe(sql.to_owned());
+        let row = db.raw_row(statement, vec![]).await.unwrap().unwrap();
+        row.get("n").unwrap()
     }
 
     pub(crate) async fn stored(&self) -> Vec<StoredEvent> {
@@ -118,11 +128,7 @@ impl Outbox {
     /// The events whose effect is in the database, in the order of their application.
     pub(crate) async fn effects(&self) -> Vec<i64> {
         let sql = "SELECT event FROM effect ORDER BY seq";
-        let statement = Statement::from_string(self.db.get_database_backend(), sql);
-        let rows = self.db.query_all_raw(statement).await.unwrap();
-        rows.iter()
-            .map(|row| row.try_get("", "event").unwrap())
-            .collect()
+        self.db.scalars(sql, vec![]).await.unwrap()
     }
 }
 
@@ -181,15 +187,13 @@ impl Projection for Ledger {
         self.name
     }
 
-    async fn apply(&self, tx: &DatabaseTransaction, events: &[Event]) -> Result<(), ApplyError> {
+    async fn apply(&self, tx: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError> {
         self.batches.lock().unwrap().push(events.len());
         for event in events {
             let sql = "INSERT INTO effect (seq, event, key)
                 SELECT COALESCE(MAX(seq), 0) + 1, $1, $2 FROM effect";
-            let values: [Value; 2] = [event.id.into(), event.aggregate_key.clone().into()];
-            let backend = tx.get_database_backend();
-            tx.execute_raw(Statement::from_sql_and_values(backend, sql, values))
-                .await?;
+            let values = vec![event.id.into(), event.aggregate_key.as_str().into()];
+            tx.run(sql, values).await?;
         }
         events.iter().find_map(&self.fault).map_or(Ok(()), Err)
     }

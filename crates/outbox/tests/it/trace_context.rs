@@ -1,6 +1,5 @@
-use outbox::{NewEvent, TraceParent, publish, publish_all, trace};
+use outbox::{NewEvent, Statements, TraceParent, trace};
 use proptest::prelude::*;
-use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::support::{Outbox, Wire, report, run};
@@ -103,10 +102,10 @@ testkit::on_each_database! {
         let event = || NewEvent::new("A", "k", json!({}));
         let publish_each = async || {
             for event in [event(), event().with_trace(own)] {
-                publish(&outbox.db, event, outbox.now()).await.unwrap();
+                outbox.publish_at(event, outbox.now()).await;
             }
             let all = vec![event(), event().with_trace(own)];
-            publish_all(&outbox.db, all, outbox.now()).await.unwrap();
+            outbox.publish_all_at(all, outbox.now()).await;
         };
         publish_each().await;
         trace::scope(current, publish_each()).await;
@@ -136,8 +135,8 @@ testkit::on_each_database! {
         let wire = Wire::new();
         let relay = outbox.relay().route("A", wire.to()).build().unwrap();
         let id = outbox.publish("A", "k").await;
-        outbox.db.execute_unprepared("ALTER TABLE outbox_event DROP COLUMN traceparent").await.unwrap();
-        outbox::schema::lay(&outbox.db).await.unwrap();
+        outbox.db.script("ALTER TABLE outbox_event DROP COLUMN traceparent").await.unwrap();
+        outbox::schema::create_tables(&outbox.db).await.unwrap();
         run(&relay).await;
         assert_eq!(wire.asked(), [id]);
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use outbox::{NewEvent, PostgresWake, Signal, publish};
-use sea_orm::{TransactionTrait, sqlx::postgres::PgPoolOptions};
+use outbox::{NewEvent, PostgresWake, Signal, Statements, publish};
 use serde_json::json;
+use sqlx::postgres::PgPoolOptions;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -51,7 +51,7 @@ impl Ear {
 
 async fn wake(outbox: &Outbox) -> PostgresWake {
     let db = outbox.database.connect().await;
-    PostgresWake::new(db.get_postgres_connection_pool().clone(), CHANNEL)
+    PostgresWake::new(db.postgres().unwrap().clone(), CHANNEL)
 }
 
 async fn outbox() -> Outbox {
@@ -90,13 +90,13 @@ async fn a_publish_on_one_node_wakes_the_relay_of_another_that_would_not_look_fo
 async fn a_publish_that_is_rolled_back_wakes_nobody() {
     let outbox = outbox().await;
     let mut ear = Ear::of(wake(&outbox).await).await;
-    let tx = outbox.db.begin().await.unwrap();
+    let mut tx = outbox.db.begin().await.unwrap();
     let event = NewEvent::new("A", "k", json!({}));
-    publish(&tx, event, outbox.now()).await.unwrap();
-    tx.rollback().await.unwrap();
-    let tx = outbox.db.begin().await.unwrap();
+    publish(&mut tx, event, outbox.now()).await.unwrap();
+    tx.rollback().await;
+    let mut tx = outbox.db.begin().await.unwrap();
     let event = NewEvent::new("A", "k", json!({}));
-    publish(&tx, event, outbox.now()).await.unwrap();
+    publish(&mut tx, event, outbox.now()).await.unwrap();
     tx.commit().await.unwrap();
     // Notifications arrive in the order of their commits: what came before this one would be heard before it.
     wake(&outbox).await.notify();
@@ -173,10 +173,8 @@ async fn a_listener_finds_its_way_to_a_database_that_was_away() {
     let outbox = outbox().await;
     let away = "UPDATE pg_database SET datallowconn = $ WHERE datname = current_database()";
     let mut ear = Ear::of(wake(&outbox).await).await;
-    let keep = outbox.db.begin().await.unwrap();
-    sea_orm::ConnectionTrait::execute_unprepared(&keep, &away.replace('$', "false"))
-        .await
-        .unwrap();
+    let mut keep = outbox.db.begin().await.unwrap();
+    keep.script(&away.replace('$', "false")).await.unwrap();
     keep.commit().await.unwrap();
     let cut = "SELECT COUNT(pg_terminate_backend(pid)) AS n FROM pg_stat_activity
         WHERE datname = current_database() AND query LIKE 'LISTEN%' AND pid <> pg_backend_pid()";
@@ -192,7 +190,7 @@ async fn a_listener_finds_its_way_to_a_database_that_was_away() {
 async fn a_wake_up_that_cannot_be_sent_harms_nobody() {
     let outbox = outbox().await;
     let db = outbox.database.connect().await;
-    let pool = db.get_postgres_connection_pool().clone();
+    let pool = db.postgres().unwrap().clone();
     let signal = Signal::reaching(PostgresWake::new(pool.clone(), CHANNEL));
     pool.close().await;
     signal.notify();
@@ -206,7 +204,7 @@ async fn what_was_asked_for_is_sent_before_the_connections_are_closed() {
     let outbox = outbox().await;
     let mut ear = Ear::of(wake(&outbox).await).await;
     let db = outbox.database.connect().await;
-    let pool = db.get_postgres_connection_pool().clone();
+    let pool = db.postgres().unwrap().clone();
     let last = PostgresWake::new(pool.clone(), CHANNEL);
     last.notify();
     // The first is on its way.
@@ -223,7 +221,7 @@ async fn a_wake_up_that_found_no_connection_is_sent_again() {
     let outbox = outbox().await;
     let mut ear = Ear::of(wake(&outbox).await).await;
     let db = outbox.database.connect().await;
-    let options = db.get_postgres_connection_pool().connect_options();
+    let options = db.postgres().unwrap().connect_options();
     let short = Duration::from_millis(50);
     let pool = PgPoolOptions::new()
         .max_connections(1)

@@ -1,6 +1,6 @@
 //! The same work as bare statements, each for all members at once.
 
-use pullit::platform::sql::Dialects;
+use ground::Dialects;
 
 macro_rules! recalibrate {
     ($island:literal) => {

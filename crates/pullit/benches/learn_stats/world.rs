@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use futures::future::BoxFuture;
+use ground::{Dialect, Sql, Statements, Value};
 use pullit::app::{App, Outside};
 use pullit::platform::config::Config;
-use pullit::platform::sql::{Sql, SqlExt};
 use pullit::seed::{Seed, plant};
 use pullit::server::{Roles, Running};
 use scheduler::{Clock, RunStatus, SystemClock};
-use sea_orm::{ConnectionTrait, DbBackend, Value};
 use tempfile::TempDir;
 use testkit::Database;
 
@@ -88,10 +87,10 @@ impl World {
             "INSERT INTO member (name, email, role) VALUES ('Operator', '{OPERATOR}', 'ADMIN')"
         );
         let db = app.db.write();
-        db.execute_unprepared(&operator).await.unwrap();
+        db.script(&operator).await.unwrap();
         let member = "INSERT INTO learn_stats (member_id) SELECT max(id) FROM member";
-        db.execute_unprepared(member).await.unwrap();
-        db.execute_unprepared("CREATE TABLE kept AS SELECT * FROM learn_stats")
+        db.script(member).await.unwrap();
+        db.script("CREATE TABLE kept AS SELECT * FROM learn_stats")
             .await
             .unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -114,7 +113,7 @@ impl World {
     }
 
     async fn sql(&self, sql: &str) {
-        let done = self.app.db.write().execute_unprepared(sql).await;
+        let done = self.app.db.write().script(sql).await;
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
@@ -126,7 +125,7 @@ impl World {
     /// One statement in a transaction of its own, with its commit.
     async fn timed<S: Sql>(&self, sql: S, values: Vec<Value>) -> Duration {
         let began = Instant::now();
-        let tx = self.app.db.begin().await.unwrap();
+        let mut tx = self.app.db.begin().await.unwrap();
         tx.run(sql, values).await.unwrap();
         tx.commit().await.unwrap();
         began.elapsed()
@@ -144,14 +143,14 @@ impl World {
 
     /// The stats as they were planted, and no rest of an earlier measurement in the way of the next.
     pub(crate) async fn restore(&self) {
-        let empty = match self.app.db.backend() {
-            DbBackend::Postgres => "TRUNCATE learn_stats",
+        let empty = match self.app.db.dialect() {
+            Dialect::Postgres => "TRUNCATE learn_stats",
             _ => "DELETE FROM learn_stats",
         };
         self.sql(empty).await;
         self.sql("INSERT INTO learn_stats SELECT * FROM kept ORDER BY member_id")
             .await;
-        if self.app.db.backend() == DbBackend::Postgres {
+        if self.app.db.dialect() == Dialect::Postgres {
             self.sql("VACUUM ANALYZE learn_stats").await;
             self.sql("VACUUM ANALYZE outbox_event").await;
             self.sql("CHECKPOINT").await;
@@ -185,7 +184,7 @@ impl World {
         let now = (self.app.now)();
         let (monday, yesterday) = (monday(), monday() - Days::new(1));
         // The relay would carry what is not its own.
-        let tx = self.app.db.begin().await.unwrap();
+        let mut tx = self.app.db.begin().await.unwrap();
         let mut parts = Vec::new();
         let mut began = Instant::now();
         let mut part = |what| {

@@ -22,11 +22,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
+use ground::Statements;
 use object_store::aws::AmazonS3Builder;
 use object_store::{ObjectStoreExt, PutPayload};
 use pullit::app::{App, Outside};
 use pullit::platform::config::Config;
-use pullit::platform::sql::SqlExt;
 use pullit::platform::storage::ObjectKey;
 use scheduler::SystemClock;
 use tempfile::TempDir;
@@ -129,7 +129,7 @@ async fn member(app: &App) {
 async fn deleted_sources(app: &App, group: &str, count: usize) {
     let source = "INSERT INTO source (member_id, original_name, content_type, file_path, file_size_bytes, status) \
                   VALUES (1, 'notes.txt', 'text/plain', $1, 5, 'DELETED')";
-    let tx = app.db.begin().await.unwrap();
+    let mut tx = app.db.begin().await.unwrap();
     for n in 0..count {
         tx.run(source, vec![path(group, n).into()]).await.unwrap();
     }

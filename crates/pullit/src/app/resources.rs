@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use outbox::{PostgresWake, Signal};
-use sea_orm::DbBackend;
 use shedlock::{LockProvider, PostgresLockProvider, SqliteLockProvider};
 
 use super::BuildError;
@@ -20,27 +18,22 @@ use crate::question_set::generator::{OfflineGenerator, QuestionGenerator};
 /// Longest time that a message broker may take to confirm a batch, the way to it included.
 const BROKER_PATIENCE: Duration = Duration::from_secs(8);
 
-/// A signal given on any node is heard on all that listen.
-pub(super) fn reaching(db: &Db, channel: &str) -> Signal {
-    match db.backend() {
-        DbBackend::Postgres => {
-            let pool = db.write().get_postgres_connection_pool().clone();
-            Signal::reaching(PostgresWake::new(pool, channel))
-        }
-        _ => Signal::new(),
+/// Behind a pooler in transaction mode each statement of a lock is a transaction.
+pub(super) fn locks(db: &Db, node: &str) -> Result<Arc<dyn LockProvider>, BuildError> {
+    let database = db.write();
+    if let Some(pool) = database.postgres() {
+        let pool = pool.clone();
+        return Ok(Arc::new(if database.is_behind_transaction_pooler() {
+            PostgresLockProvider::through_transaction_pooler(pool, node)
+        } else {
+            PostgresLockProvider::new(pool, node)
+        }));
     }
-}
-
-pub(super) fn locks(db: &Db, node: &str) -> Arc<dyn LockProvider> {
-    match db.backend() {
-        DbBackend::Postgres => {
-            let pool = db.write().get_postgres_connection_pool().clone();
-            Arc::new(PostgresLockProvider::new(pool, node))
-        }
-        _ => {
-            let pool = db.write().get_sqlite_connection_pool().clone();
-            Arc::new(SqliteLockProvider::new(pool, node))
-        }
+    match database.sqlite() {
+        Some(pool) => Ok(Arc::new(SqliteLockProvider::new(pool.clone(), node))),
+        None => Err(BuildError::Configuration(
+            "no locks for this database".to_owned(),
+        )),
     }
 }
 

@@ -1,13 +1,12 @@
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use sea_orm::DbErr;
+use ground::{Fence, FenceError};
 
 use super::sessions::{self, Rotation};
 use super::tokens::{AccessTokens, Verdict};
 use crate::member::{CreateMember, Member, MemberError, Members};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
-use crate::platform::fence::{FenceError, RunFence};
 use crate::platform::http::{ApiError, Identify, Identity, codes};
 
 /// How sign-in is set up.
@@ -80,17 +79,17 @@ impl Auth {
             return Err(codes::MEMBER_OUT.into());
         }
         let now = (self.now)();
-        let tx = self.db.begin().await?;
-        let issued = sessions::open(&tx, member.id, now, self.options.refresh_ttl).await?;
+        let mut tx = self.db.begin().await?;
+        let issued = sessions::open(&mut tx, member.id, now, self.options.refresh_ttl).await?;
         tx.commit().await?;
         self.sign(member.id, issued.token)
     }
 
     pub(super) async fn refresh(&self, token: &str) -> Result<SignedIn, ApiError> {
         let now = (self.now)();
-        let tx = self.db.begin().await?;
+        let mut tx = self.db.begin().await?;
         let rotation = sessions::rotate(
-            &tx,
+            &mut tx,
             token,
             now,
             self.options.refresh_ttl,
@@ -120,8 +119,8 @@ impl Auth {
     }
 
     pub(super) async fn logout(&self, token: &str) -> Result<(), ApiError> {
-        let tx = self.db.begin().await?;
-        sessions::close(&tx, token, (self.now)()).await?;
+        let mut tx = self.db.begin().await?;
+        sessions::close(&mut tx, token, (self.now)()).await?;
         Ok(tx.commit().await?)
     }
 
@@ -129,9 +128,9 @@ impl Auth {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn end_sessions(&self, member_id: i64) -> Result<u64, DbErr> {
-        let tx = self.db.begin().await?;
-        let ended = sessions::close_all(&tx, member_id, (self.now)()).await?;
+    pub async fn end_sessions(&self, member_id: i64) -> Result<u64, sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        let ended = sessions::close_all(&mut tx, member_id, (self.now)()).await?;
         tx.commit().await?;
         Ok(ended)
     }
@@ -144,11 +143,11 @@ impl Auth {
         &self,
         keep: TimeDelta,
         batch: u32,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
     ) -> Result<u64, FenceError> {
-        let tx = self.db.begin().await?;
-        let pruned = sessions::prune(&tx, (self.now)() - keep, batch).await?;
-        fence.check(&tx).await?;
+        let mut tx = self.db.begin().await?;
+        let pruned = sessions::prune(&mut tx, (self.now)() - keep, batch).await?;
+        fence.check(&mut tx).await?;
         tx.commit().await?;
         Ok(pruned)
     }

@@ -1,9 +1,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult};
+use ground::{Connection, Dialects, Statements};
 use sha2::{Digest, Sha256};
 
 use super::secret::hex;
-use crate::platform::sql::{Dialects, SqlExt};
 
 /// A refresh token as the browser has it, and whose it is.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub(super) enum Rotation {
     Reused { member_id: i64, family_id: String },
 }
 
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug)]
 struct Row {
     id: i64,
     family_id: String,
@@ -32,6 +31,14 @@ struct Row {
     rotated_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
 }
+ground::from_row!(Row {
+    id,
+    family_id,
+    member_id,
+    expires_at,
+    rotated_at,
+    revoked_at
+});
 
 const FAMILY_OF: &str = "SELECT family_id FROM refresh_token WHERE token_hash = $1";
 // Rotations and revocations of one family take turns: each locks all its rows first, and looks afterwards.
@@ -59,22 +66,22 @@ fn hash(token: &str) -> String {
 
 /// A first token: a new family.
 pub(super) async fn open(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     member_id: i64,
     now: DateTime<Utc>,
     ttl: TimeDelta,
-) -> Result<Issued, DbErr> {
+) -> Result<Issued, sqlx::Error> {
     let family_id = uuid::Uuid::now_v7().to_string();
     insert(tx, &family_id, member_id, now, ttl).await
 }
 
 async fn insert(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     family_id: &str,
     member_id: i64,
     now: DateTime<Utc>,
     ttl: TimeDelta,
-) -> Result<Issued, DbErr> {
+) -> Result<Issued, sqlx::Error> {
     let random: [u8; 32] = rand::random();
     let token = hex(&random);
     let values = vec![
@@ -90,12 +97,12 @@ async fn insert(
 
 /// Exchanges a token for the next of its family.
 pub(super) async fn rotate(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     token: &str,
     now: DateTime<Utc>,
     ttl: TimeDelta,
     grace: TimeDelta,
-) -> Result<Rotation, DbErr> {
+) -> Result<Rotation, sqlx::Error> {
     let token_hash = hash(token);
     let family = tx
         .scalar::<String, _>(FAMILY_OF, vec![token_hash.clone().into()])
@@ -132,10 +139,10 @@ pub(super) async fn rotate(
 
 /// Ends the session that this token belongs to.
 pub(super) async fn close(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     token: &str,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
+) -> Result<(), sqlx::Error> {
     let family = tx
         .scalar::<String, _>(FAMILY_OF, vec![hash(token).into()])
         .await?;
@@ -150,20 +157,20 @@ pub(super) async fn close(
 
 /// Ends every session of a member.
 pub(super) async fn close_all(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     member_id: i64,
     now: DateTime<Utc>,
-) -> Result<u64, DbErr> {
+) -> Result<u64, sqlx::Error> {
     tx.run(REVOKE_MEMBER, vec![member_id.into(), now.into()])
         .await
 }
 
 /// Deletes tokens that ended before `before`; the number deleted.
 pub(super) async fn prune(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     before: DateTime<Utc>,
     batch: u32,
-) -> Result<u64, DbErr> {
+) -> Result<u64, sqlx::Error> {
     tx.run(PRUNE, vec![before.into(), i64::from(batch).into()])
         .await
 }

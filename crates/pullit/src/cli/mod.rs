@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::app::{App, BuildError, Outside};
 use crate::platform::config::{Config, ConfigError, Layers, load};
+use crate::platform::db::{Db, DbOptions};
 use crate::platform::{migrations, telemetry};
 
 /// Pullit, a study service: question sets from learning material, and the scheduled jobs that keep it healthy.
@@ -91,17 +92,7 @@ impl Failure {
 
     /// Exit code 1, with the words of an error and its causes.
     pub(crate) fn of(error: impl std::error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let next = error.to_string();
-            if !text.contains(&next) {
-                text.push_str(": ");
-                text.push_str(&next);
-            }
-            cause = error.source();
-        }
-        Self::Failed(text)
+        Self::Failed(ground::chain(&error))
     }
 }
 
@@ -121,8 +112,8 @@ impl From<BuildError> for Failure {
     }
 }
 
-impl From<sea_orm::DbErr> for Failure {
-    fn from(error: sea_orm::DbErr) -> Self {
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
         Self::of(error)
     }
 }
@@ -219,9 +210,11 @@ async fn run(command: Command, start: Start) -> Result<(), Failure> {
 
 async fn migrate(start: &Start) -> Result<(), Failure> {
     let config = start.config(Vec::new())?;
-    let db = crate::platform::db::Db::connect(&config.database_url(), 1)
-        .await
-        .map_err(BuildError::from)?;
+    let options = DbOptions {
+        max_connections: 1,
+        ..config.database_options()
+    };
+    let db = Db::open(options).await.map_err(BuildError::from)?;
     let applied = migrations::migrate(&db).await?;
     if applied.is_empty() {
         print::line("The tables are up to date.");

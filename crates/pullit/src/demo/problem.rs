@@ -9,13 +9,7 @@ pub(super) struct Problem(pub(super) String);
 impl Problem {
     /// An error, with its causes.
     pub(super) fn of(error: impl std::error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        Self(text)
+        Self(ground::chain(&error))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The life of a question set when its generation hangs: guide 1.1 fails it, guide 1.2 brings it back.
 
 use chrono::{SecondsFormat, TimeDelta};
+use ground::Statements;
 use scheduler::{Cause, Clock, Run, RunStatus};
 
 use super::account::Lines;
@@ -13,7 +14,6 @@ use super::questions::{self, Question};
 use super::server::PrivateServer;
 use super::stream::EventStream;
 use super::text::pad;
-use crate::platform::sql::SqlExt;
 
 /// Guide 1.1.
 pub(super) const CLEANUP: &str = "cleanupStalePendingQuestionSets";

@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use ground::Connection;
 use outbox::{ApplyError, Event, NewEvent, Projection};
-use sea_orm::DatabaseTransaction;
 use serde::{Deserialize, Serialize};
 
 use super::recompute;
@@ -64,7 +64,7 @@ impl Projection for SolvedProjection {
         "learn-stats"
     }
 
-    async fn apply(&self, tx: &DatabaseTransaction, events: &[Event]) -> Result<(), ApplyError> {
+    async fn apply(&self, tx: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError> {
         recompute::all(tx, &members(events)?, self.0.today()).await?;
         Ok(())
     }
@@ -76,7 +76,7 @@ impl Projection for WeeklyProjection {
         "learn-stats-weekly"
     }
 
-    async fn apply(&self, tx: &DatabaseTransaction, events: &[Event]) -> Result<(), ApplyError> {
+    async fn apply(&self, tx: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError> {
         recompute::week(tx, &members(events)?, self.0.today()).await?;
         Ok(())
     }

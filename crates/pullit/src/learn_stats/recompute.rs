@@ -4,10 +4,9 @@
 //! wherever it lies; a list may be anybody.
 
 use chrono::{Datelike, Days, NaiveDate};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use ground::{Connection, Dialects, Statements, Value};
 
 use super::walk::Page;
-use crate::platform::sql::{Dialects, SqlExt, id_list};
 
 macro_rules! page {
     ($column:literal, $first:literal, $second:literal) => {
@@ -21,12 +20,7 @@ macro_rules! list_sqlite {
 }
 macro_rules! list_postgres {
     ($column:literal, $first:literal, $second:literal) => {
-        concat!(
-            $column,
-            " = ANY (ARRAY(SELECT jsonb_array_elements_text(",
-            $first,
-            "::jsonb)::bigint))"
-        )
+        concat!($column, " = ANY (", $first, ")")
     };
 }
 // What the ledgers give, by the definitions of this room. $1 is this week's Monday, $2 today, $3 yesterday; the members are $4 (and $5).
@@ -170,13 +164,13 @@ pub(super) fn iso_week(day: NaiveDate) -> String {
     format!("{:04}-W{:02}", week.year(), week.week())
 }
 
-async fn lock(tx: &DatabaseTransaction, members: &[i64]) -> Result<(), DbErr> {
-    tx.run(ENSURE_ROWS, vec![id_list(members)]).await?;
-    tx.scalar::<i64, _>(LOCK, vec![id_list(members)]).await?;
+async fn lock(tx: &mut Connection<'_>, members: &[i64]) -> Result<(), sqlx::Error> {
+    tx.run(ENSURE_ROWS, vec![Value::ids(members)]).await?;
+    tx.scalar::<i64, _>(LOCK, vec![Value::ids(members)]).await?;
     Ok(())
 }
 
-fn days(today: NaiveDate) -> Vec<sea_orm::Value> {
+fn days(today: NaiveDate) -> Vec<Value> {
     vec![
         monday(today).into(),
         today.into(),
@@ -188,11 +182,11 @@ fn days(today: NaiveDate) -> Vec<sea_orm::Value> {
 ///
 /// Who is found right needs nothing: what changes in the ledgers from now on brings an event of its own, and who is being recomputed at
 /// this moment shows the stats from before and is found, if these were wrong.
-pub(super) async fn astray<C: ConnectionTrait>(
-    db: &C,
+pub(super) async fn astray(
+    db: impl Statements<'_>,
     page: Page,
     today: NaiveDate,
-) -> Result<Vec<i64>, DbErr> {
+) -> Result<Vec<i64>, sqlx::Error> {
     let mut values = days(today);
     values.extend([page.after.into(), page.to.into()]);
     db.scalars(ASTRAY, values).await
@@ -200,25 +194,25 @@ pub(super) async fn astray<C: ConnectionTrait>(
 
 /// Sets every column of these members to what the ledgers give on `today`. Members that do not exist are passed over.
 pub(super) async fn all(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     members: &[i64],
     today: NaiveDate,
-) -> Result<u64, DbErr> {
+) -> Result<u64, sqlx::Error> {
     if members.is_empty() {
         return Ok(0);
     }
     lock(tx, members).await?;
     let mut values = days(today);
-    values.push(id_list(members));
+    values.push(Value::ids(members));
     tx.run(RECOMPUTE, values).await
 }
 
 /// Sets the weekly count of these members, in id order, to what the week of `today` really holds. Who has it right is not touched.
 pub(super) async fn week(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     members: &[i64],
     today: NaiveDate,
-) -> Result<u64, DbErr> {
+) -> Result<u64, sqlx::Error> {
     let monday = monday(today);
     let astray: Vec<i64> = match page_of(members) {
         Some(page) => {
@@ -226,7 +220,7 @@ pub(super) async fn week(
             tx.scalars(WEEK_ASTRAY_IN_PAGE, values).await?
         }
         None => {
-            let values = vec![monday.into(), id_list(members)];
+            let values = vec![monday.into(), Value::ids(members)];
             tx.scalars(WEEK_ASTRAY_IN_LIST, values).await?
         }
     };
@@ -234,7 +228,7 @@ pub(super) async fn week(
         return Ok(0);
     }
     lock(tx, &astray).await?;
-    tx.run(RECOMPUTE_WEEK, vec![monday.into(), id_list(&astray)])
+    tx.run(RECOMPUTE_WEEK, vec![monday.into(), Value::ids(&astray)])
         .await
 }
 

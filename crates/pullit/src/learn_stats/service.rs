@@ -1,13 +1,12 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use ground::{Connection, Statements};
 use outbox::Signal;
-use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult};
 
 use super::recompute;
 use super::walk::Page;
 use crate::platform::clock::{self, Now};
 use crate::platform::db::Db;
-use crate::platform::sql::SqlExt;
 
 /// Bounds of the learn-stats jobs.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +29,7 @@ pub struct LearnStats {
 }
 
 /// A member's stats as they are shown.
-#[derive(Clone, Debug, Default, FromQueryResult)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Stats {
     pub(super) living_sets: i64,
     pub(super) solved_sets: i64,
@@ -38,13 +37,24 @@ pub(super) struct Stats {
     pub(super) week: i64,
     pub(super) streak: i64,
 }
+ground::from_row!(Stats {
+    living_sets,
+    solved_sets,
+    solved_questions,
+    week,
+    streak
+});
 
 /// One day of a member's ledger.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub(super) struct Day {
     pub(super) activity_date: NaiveDate,
     pub(super) solved_question_count: i64,
 }
+ground::from_row!(Day {
+    activity_date,
+    solved_question_count
+});
 
 const STATS: &str = "SELECT \
      (SELECT count(*) FROM question_set q WHERE q.owner_id = m.id AND q.status = 'COMPLETE' AND q.deleted_at IS NULL) AS living_sets, \
@@ -85,12 +95,12 @@ impl LearnStats {
     /// When the database does not answer.
     pub async fn count_up(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         member_id: i64,
         day: NaiveDate,
         questions: i64,
         sets: i64,
-    ) -> Result<(), DbErr> {
+    ) -> Result<(), sqlx::Error> {
         let values = vec![member_id.into(), day.into(), questions.into(), sets.into()];
         tx.run(COUNT_UP, values).await?;
         Ok(())
@@ -102,12 +112,12 @@ impl LearnStats {
     /// When the database does not answer.
     pub async fn recompute_range(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         after: i64,
         to: i64,
         today: NaiveDate,
-    ) -> Result<u64, DbErr> {
-        let astray = recompute::astray(tx, Page { after, to }, today).await?;
+    ) -> Result<u64, sqlx::Error> {
+        let astray = recompute::astray(&mut *tx, Page { after, to }, today).await?;
         recompute::all(tx, &astray, today).await
     }
 
@@ -115,7 +125,7 @@ impl LearnStats {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn progress(&self, member_id: i64) -> Result<i64, DbErr> {
+    pub async fn progress(&self, member_id: i64) -> Result<i64, sqlx::Error> {
         let stats = self.stats(member_id).await?.unwrap_or_default();
         if stats.living_sets == 0 {
             return Ok(0);
@@ -123,7 +133,7 @@ impl LearnStats {
         Ok((stats.solved_sets * 100 / stats.living_sets).min(100))
     }
 
-    pub(super) async fn stats(&self, member_id: i64) -> Result<Option<Stats>, DbErr> {
+    pub(super) async fn stats(&self, member_id: i64) -> Result<Option<Stats>, sqlx::Error> {
         self.db.read().row(STATS, vec![member_id.into()]).await
     }
 
@@ -132,7 +142,7 @@ impl LearnStats {
         member_id: i64,
         from: NaiveDate,
         to: NaiveDate,
-    ) -> Result<Vec<Day>, DbErr> {
+    ) -> Result<Vec<Day>, sqlx::Error> {
         let values = vec![member_id.into(), from.into(), to.into()];
         self.db.read().rows(DAYS, values).await
     }

@@ -2,14 +2,12 @@
 
 use async_trait::async_trait;
 use chrono::{Days, NaiveDate};
-use sea_orm::{DatabaseTransaction, DbBackend};
+use ground::{Connection, Dialect, Fence, Statements};
 use tokio_util::sync::CancellationToken;
 
 use super::service::LearnStats;
 use super::walk::{Page, Progress, Run, Slot, Step};
-use crate::platform::fence::RunFence;
 use crate::platform::run::RunError;
-use crate::platform::sql::SqlExt;
 
 const BREAK_STREAKS: &str = "UPDATE learn_stats SET consecutive_learning_days = 0 \
      WHERE member_id > $1 AND member_id <= $2 AND consecutive_learning_days <> 0 \
@@ -37,11 +35,11 @@ impl Step for BreakStreaks<'_> {
 
     async fn write(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         page: Page,
         _: Vec<i64>,
     ) -> Result<u64, RunError> {
-        if self.stats.db.backend() == DbBackend::Postgres {
+        if tx.dialect() == Dialect::Postgres {
             tx.run(IN_ID_ORDER, Vec::new()).await?;
         }
         let values = vec![page.after.into(), page.to.into(), self.yesterday.into()];
@@ -57,7 +55,7 @@ impl LearnStats {
     pub async fn check_streaks(
         &self,
         slot: Slot,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
         cancel: &CancellationToken,
         progress: Progress<'_>,
     ) -> Result<u64, RunError> {

@@ -5,13 +5,11 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult};
+use ground::{Connection, Dialects, Fence, Statements};
 use tokio_util::sync::CancellationToken;
 
 use super::service::LearnStats;
-use crate::platform::fence::RunFence;
 use crate::platform::run::RunError;
-use crate::platform::sql::{Dialects, SqlExt};
 
 // The last member of a full page: steps over the index, and counts nothing.
 const END: &str = "SELECT id FROM member WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2";
@@ -53,12 +51,17 @@ pub(super) struct Page {
 }
 
 /// How far a walk has come, earlier attempts included.
-#[derive(Clone, Copy, Debug, FromQueryResult)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Position {
     after_id: i64,
     checked: i64,
     affected: i64,
 }
+ground::from_row!(Position {
+    after_id,
+    checked,
+    affected
+});
 
 impl Position {
     const START: Self = Self {
@@ -85,11 +88,11 @@ struct End {
     members: i64,
 }
 
-#[derive(FromQueryResult)]
 struct Rest {
     to_id: Option<i64>,
     members: i64,
 }
+ground::from_row!(Rest { to_id, members });
 
 /// What is done with each page.
 #[async_trait]
@@ -108,7 +111,7 @@ pub(super) trait Step: Sync {
     /// The page's writes; how many members it changed.
     async fn write(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         page: Page,
         found: Vec<i64>,
     ) -> Result<u64, RunError>;
@@ -121,7 +124,7 @@ pub(super) trait Step: Sync {
 #[derive(Clone, Copy)]
 pub(super) struct Run<'a> {
     pub(super) slot: Slot,
-    pub(super) fence: &'a dyn RunFence,
+    pub(super) fence: &'a dyn Fence,
     pub(super) cancel: &'a CancellationToken,
     pub(super) progress: Progress<'a>,
 }
@@ -164,8 +167,8 @@ impl LearnStats {
             to: end.to,
         };
         let found = step.look(page).await?;
-        let tx = self.db.begin().await?;
-        let affected = step.write(&tx, page, found).await?;
+        let mut tx = self.db.begin().await?;
+        let affected = step.write(&mut tx, page, found).await?;
         if position.checked == 0 {
             let old = vec![step.task().into(), (run.slot.at - KEPT).into()];
             tx.run(FORGET, old).await?;
@@ -175,15 +178,15 @@ impl LearnStats {
             checked: position.checked + end.members,
             affected: position.affected.saturating_add_unsigned(affected),
         };
-        save(&tx, step.task(), run.slot, position).await?;
-        run.fence.check(&tx).await?;
+        save(&mut tx, step.task(), run.slot, position).await?;
+        run.fence.check(&mut tx).await?;
         tx.commit().await?;
         step.committed();
         Ok(position)
     }
 
     /// Nothing when there is no member after this one.
-    async fn end_of_page(&self, step: &dyn Step, after: i64) -> Result<Option<End>, DbErr> {
+    async fn end_of_page(&self, step: &dyn Step, after: i64) -> Result<Option<End>, sqlx::Error> {
         let width = i64::from(step.width());
         let values = vec![after.into(), (width - 1).into()];
         if let Some(to) = self.db.read().scalar(END, values).await? {
@@ -198,7 +201,7 @@ impl LearnStats {
         }))
     }
 
-    async fn position(&self, task: &str, slot: Slot) -> Result<Position, DbErr> {
+    async fn position(&self, task: &str, slot: Slot) -> Result<Position, sqlx::Error> {
         if !slot.again {
             return Ok(Position::START);
         }
@@ -208,18 +211,18 @@ impl LearnStats {
     }
 
     /// How many members there are, more or less: what progress is measured by.
-    pub(super) async fn about_all(&self) -> Result<u64, DbErr> {
+    pub(super) async fn about_all(&self) -> Result<u64, sqlx::Error> {
         let count = self.db.read().scalar::<i64, _>(ABOUT, Vec::new()).await?;
         Ok(count.unwrap_or_default().unsigned_abs())
     }
 }
 
 async fn save(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     task: &str,
     slot: Slot,
     position: Position,
-) -> Result<(), DbErr> {
+) -> Result<(), sqlx::Error> {
     let values = vec![
         task.into(),
         slot.at.into(),

@@ -1,15 +1,14 @@
 //! `LearnStatsBatchScheduler` (guide 3.2): every Monday, a weekly reset for every member, then all stats anew from the ledgers.
 
 use async_trait::async_trait;
+use ground::{Connection, Fence};
 use outbox::{EventQuery, publish_select};
-use sea_orm::DatabaseTransaction;
 use tokio_util::sync::CancellationToken;
 
 use super::projection::WEEKLY_RESET;
 use super::recompute::{self, iso_week};
 use super::service::LearnStats;
 use super::walk::{Page, Progress, Run, Slot, Step};
-use crate::platform::fence::RunFence;
 use crate::platform::run::RunError;
 
 /// A [`WEEKLY_RESET`] for each member of a page, with the key of everything that concerns a member's stats.
@@ -39,7 +38,7 @@ impl Step for PublishResets<'_> {
 
     async fn write(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         page: Page,
         _: Vec<i64>,
     ) -> Result<u64, RunError> {
@@ -71,7 +70,7 @@ impl Step for Recalibrate<'_> {
 
     async fn write(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         _: Page,
         astray: Vec<i64>,
     ) -> Result<u64, RunError> {
@@ -88,7 +87,7 @@ impl LearnStats {
     pub async fn reset_week(
         &self,
         slot: Slot,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
         cancel: &CancellationToken,
         progress: Progress<'_>,
     ) -> Result<u64, RunError> {

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use ground::{Dialects, Statements};
 use outbox::Signal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +13,6 @@ use crate::platform::clock::Now;
 use crate::platform::db::Db;
 use crate::platform::http::{ApiError, codes};
 use crate::platform::idempotency::Once;
-use crate::platform::sql::{Dialects, SqlExt};
 use crate::question_set::{MarkableQuestion, QuestionSets};
 
 const INSERT_RESULTS: Dialects = Dialects {
@@ -84,14 +84,14 @@ impl Marking {
     ) -> Result<Marks, ApiError> {
         let now = (self.now)();
         let day = self.stats.day(now);
-        let tx = self.db.begin().await?;
+        let mut tx = self.db.begin().await?;
         if let Some(once) = &once
-            && let Some(before) = once.claim(&tx, now).await?
+            && let Some(before) = once.claim(&mut tx, now).await?
         {
             return serde_json::from_value(before.body).map_err(|_| codes::INTERNAL.into());
         }
         let ids: Vec<i64> = answers.iter().map(|answer| answer.question_id).collect();
-        let questions = self.sets.markable(&tx, member_id, &ids).await?;
+        let questions = self.sets.markable(&mut tx, member_id, &ids).await?;
         let marks = marks(&answers, &questions)?;
         let rows =
             serde_json::to_string(&marks.results).map_err(|_| ApiError::new(codes::INTERNAL))?;
@@ -112,7 +112,7 @@ impl Marking {
         let solved = solved_sets(&questions);
         self.stats
             .count_up(
-                &tx,
+                &mut tx,
                 member_id,
                 day,
                 marks.total_questions,
@@ -128,12 +128,13 @@ impl Marking {
             question_set_ids: solved,
         };
         let event = event.event().map_err(|_| ApiError::new(codes::INTERNAL))?;
-        outbox::publish(&tx, event, now).await.map_err(|error| {
+        outbox::publish(&mut tx, event, now).await.map_err(|error| {
             tracing::error!(%error, member = member_id, "an event could not be published: the marking was undone");
             ApiError::new(codes::INTERNAL)
         })?;
         if let Some(once) = &once {
-            once.remember(&tx, ::http::StatusCode::OK, &marks).await?;
+            once.remember(&mut tx, ::http::StatusCode::OK, &marks)
+                .await?;
         }
         tx.commit().await?;
         self.signal.notify();

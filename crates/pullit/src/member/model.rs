@@ -1,12 +1,11 @@
 use chrono::{DateTime, Utc};
-use sea_orm::FromQueryResult;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::platform::http::Role;
 
 /// A member as the database has it.
-#[derive(Clone, Debug, FromQueryResult, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     /// Member id.
@@ -22,6 +21,14 @@ pub struct Member {
     /// When the account was made.
     pub created_at: DateTime<Utc>,
 }
+ground::from_row!(Member {
+    id,
+    name,
+    email,
+    role,
+    status,
+    created_at
+});
 
 impl Member {
     /// What the member may do.

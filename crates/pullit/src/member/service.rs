@@ -1,6 +1,5 @@
 use std::collections::HashSet;
 
-use sea_orm::DbErr;
 use thiserror::Error;
 
 use super::model::{Member, MemberStatus};
@@ -22,7 +21,7 @@ pub enum MemberError {
     Taken(String),
     /// The database did not do it.
     #[error(transparent)]
-    Database(#[from] DbErr),
+    Database(#[from] sqlx::Error),
 }
 
 /// A member to make.
@@ -53,7 +52,7 @@ impl Members {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn get(&self, id: i64) -> Result<Option<Member>, DbErr> {
+    pub async fn get(&self, id: i64) -> Result<Option<Member>, sqlx::Error> {
         store::by_id(self.db.read(), id).await
     }
 
@@ -61,7 +60,7 @@ impl Members {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn page(&self, after: i64, limit: u32) -> Result<Vec<Member>, DbErr> {
+    pub async fn page(&self, after: i64, limit: u32) -> Result<Vec<Member>, sqlx::Error> {
         store::page(self.db.read(), after, limit.clamp(1, 500)).await
     }
 
@@ -69,7 +68,7 @@ impl Members {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn active(&self, ids: &[i64]) -> Result<HashSet<i64>, DbErr> {
+    pub async fn active(&self, ids: &[i64]) -> Result<HashSet<i64>, sqlx::Error> {
         let active = store::active(self.db.read(), ids).await?;
         Ok(active.into_iter().collect())
     }
@@ -105,7 +104,7 @@ impl Members {
         let made = store::insert(db, &name, &email, role, (self.now)()).await?;
         let member = store::by_email(db, &email)
             .await?
-            .ok_or_else(|| DbErr::RecordNotFound(format!("the member {email} vanished")))?;
+            .ok_or_else(|| ground::unexpected(format!("the member {email} vanished")))?;
         Ok((member, made))
     }
 
@@ -113,7 +112,7 @@ impl Members {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn set_status(&self, id: i64, status: MemberStatus) -> Result<bool, DbErr> {
+    pub async fn set_status(&self, id: i64, status: MemberStatus) -> Result<bool, sqlx::Error> {
         store::set_status(self.db.write(), id, status.name()).await
     }
 }

@@ -1,8 +1,7 @@
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbErr};
+use ground::{Dialects, Statements, Value};
 
 use super::model::Member;
-use crate::platform::sql::{Dialects, SqlExt, id_list};
 
 const BY_ID: &str = "SELECT id, name, email, role, status, created_at FROM member WHERE id = $1";
 const BY_EMAIL: &str =
@@ -17,51 +16,51 @@ const PAGE: &str = "SELECT id, name, email, role, status, created_at FROM member
 const ACTIVE: Dialects = Dialects {
     sqlite: "SELECT id FROM member WHERE status = 'ACTIVE' AND id IN (SELECT value FROM json_each($1))",
     postgres: "SELECT id FROM member WHERE status = 'ACTIVE' \
-         AND id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
+         AND id = ANY ($1)",
 };
 
-pub(super) async fn by_id(c: &impl ConnectionTrait, id: i64) -> Result<Option<Member>, DbErr> {
+pub(super) async fn by_id(c: impl Statements<'_>, id: i64) -> Result<Option<Member>, sqlx::Error> {
     c.row(BY_ID, vec![id.into()]).await
 }
 
 pub(super) async fn by_email(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     email: &str,
-) -> Result<Option<Member>, DbErr> {
+) -> Result<Option<Member>, sqlx::Error> {
     c.row(BY_EMAIL, vec![email.into()]).await
 }
 
 /// Whether this call made the member.
 pub(super) async fn insert(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     name: &str,
     email: &str,
     role: &str,
     now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
+) -> Result<bool, sqlx::Error> {
     let values = vec![name.into(), email.into(), role.into(), now.into()];
     Ok(c.run(INSERT, values).await? == 1)
 }
 
 /// Whether there is such a member.
 pub(super) async fn set_status(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     id: i64,
     status: &str,
-) -> Result<bool, DbErr> {
+) -> Result<bool, sqlx::Error> {
     Ok(c.run(SET_STATUS, vec![id.into(), status.into()]).await? == 1)
 }
 
 pub(super) async fn page(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     after: i64,
     limit: u32,
-) -> Result<Vec<Member>, DbErr> {
+) -> Result<Vec<Member>, sqlx::Error> {
     c.rows(PAGE, vec![after.into(), i64::from(limit).into()])
         .await
 }
 
 /// Those of these members who may use the service.
-pub(super) async fn active(c: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<i64>, DbErr> {
-    c.scalars(ACTIVE, vec![id_list(ids)]).await
+pub(super) async fn active(c: impl Statements<'_>, ids: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
+    c.scalars(ACTIVE, vec![Value::ids(ids)]).await
 }

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use sea_orm::DbErr;
 use sse_hub::Hub;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +29,7 @@ pub async fn keep_out(hub: Hub<i64>, members: Members, cancel: CancellationToken
     }
 }
 
-async fn look(hub: &Hub<i64>, members: &Members) -> Result<(), DbErr> {
+async fn look(hub: &Hub<i64>, members: &Members) -> Result<(), sqlx::Error> {
     let connected = hub.connected_keys();
     if connected.is_empty() {
         return Ok(());
@@ -52,13 +51,13 @@ mod tests {
     use std::sync::Arc;
 
     use chrono::Utc;
+    use ground::Statements;
     use sse_hub::HubOptions;
 
     use super::*;
     use crate::member::CreateMember;
     use crate::platform::db::Db;
     use crate::platform::migrations::migrate;
-    use crate::platform::sql::SqlExt;
 
     testkit::on_each_database! {
         async fn who_is_banned_by_a_script_loses_the_streams_and_nobody_else_does(database: testkit::Database) {

@@ -1,8 +1,8 @@
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use outbox::Signal;
-use sea_orm::{DbBackend, DbErr};
+use ground::{Dialect, Signal};
 use sse_hub::{Frame, Hub};
 use thiserror::Error;
 use tokio::sync::{Mutex, Notify, watch};
@@ -97,8 +97,8 @@ impl Feed {
         signal: Signal,
         options: FeedOptions,
     ) -> Self {
-        let poll = match db.backend() {
-            DbBackend::Postgres => options.poll,
+        let poll = match db.dialect() {
+            Dialect::Postgres => options.poll,
             _ => options.poll.min(POLL_SQLITE),
         };
         Self {
@@ -152,7 +152,7 @@ impl Feed {
             let next = Instant::now() + PACE;
             let looked = match timeout(LOOK_TIMEOUT, self.look()).await {
                 Ok(looked) => looked,
-                Err(_) => Err(DbErr::Custom("no answer in time".to_owned())),
+                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time").into()),
             };
             let pause = watch.pause_after(looked);
             let waiting = async {
@@ -193,7 +193,7 @@ impl Feed {
         self.progress.borrow().settled.unwrap_or_default()
     }
 
-    async fn look(&self) -> Result<Looked, DbErr> {
+    async fn look(&self) -> Result<Looked, sqlx::Error> {
         let mut state = self.state.lock().await;
         let look = self.begun.fetch_add(1, SeqCst) + 1;
         let found = store::look(self.looks.read()).await?;
@@ -214,7 +214,7 @@ impl Feed {
         })
     }
 
-    async fn send(&self, sent: &mut Option<i64>, to: i64) -> Result<(), DbErr> {
+    async fn send(&self, sent: &mut Option<i64>, to: i64) -> Result<(), sqlx::Error> {
         let from = sent.get_or_insert(to);
         while *from < to {
             if self.hub.is_empty() {
@@ -266,12 +266,12 @@ mod tests {
     use std::sync::Arc;
 
     use chrono::Utc;
+    use ground::Statements;
     use sse_hub::HubOptions;
 
     use super::*;
     use crate::member::{CreateMember, Members};
     use crate::platform::migrations::migrate;
-    use crate::platform::sql::SqlExt;
 
     async fn feed(database: &testkit::Database) -> Arc<Feed> {
         let db = Db::connect(database.url(), 2).await.unwrap();

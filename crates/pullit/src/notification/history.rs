@@ -1,6 +1,5 @@
 //! What a client that comes back has missed.
 
-use sea_orm::DbErr;
 use sse_hub::Frame;
 
 use super::feed::{Feed, Progress};
@@ -50,7 +49,7 @@ pub(super) async fn missed(
     last: &str,
     progress: Progress,
     settled: i64,
-) -> Result<Option<Missed>, DbErr> {
+) -> Result<Option<Missed>, sqlx::Error> {
     let (after, is_place) = match LastId::parse(last) {
         Some(LastId::Notification(id)) => (id, false),
         // From another database, or from before this one was set back.

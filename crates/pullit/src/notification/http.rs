@@ -9,7 +9,6 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use http::{Extensions, HeaderMap, HeaderValue};
-use sea_orm::DbErr;
 use serde::Deserialize;
 use sse_hub::server::refusal;
 use sse_hub::{Frame, Refusal, Subscription};
@@ -153,7 +152,7 @@ async fn replay(
     stream: &mut Subscription<i64>,
     last: &str,
     progress: Progress,
-) -> Result<(), DbErr> {
+) -> Result<(), sqlx::Error> {
     // Read after subscribing: what is above comes live.
     let settled = feed.settled();
     match history::missed(feed, *stream.key(), last, progress, settled).await? {

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ground::Connection;
 use outbox::{ApplyError, Event, Projection};
-use sea_orm::DatabaseTransaction;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ impl Projection for NotificationProjection {
         "notifications"
     }
 
-    async fn apply(&self, tx: &DatabaseTransaction, events: &[Event]) -> Result<(), ApplyError> {
+    async fn apply(&self, tx: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError> {
         let rows = events.iter().map(row).collect::<Result<Vec<_>, _>>()?;
         store::insert(tx, Value::Array(rows), (self.now)()).await?;
         Ok(())

@@ -1,9 +1,8 @@
 use chrono::TimeDelta;
-use sea_orm::DatabaseTransaction;
+use ground::{Fence, FenceError, Transaction};
 
 use super::feed::Feed;
 use super::store;
-use crate::platform::fence::{FenceError, RunFence};
 
 /// One batch of notifications that were more than a member keeps.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +22,11 @@ impl Feed {
         &self,
         keep: TimeDelta,
         batch: u32,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
     ) -> Result<u64, FenceError> {
         let before = (self.now)() - keep;
-        let tx = self.db.begin().await?;
-        let ids = store::old(&tx, before, batch).await?;
+        let mut tx = self.db.begin().await?;
+        let ids = store::old(&mut tx, before, batch).await?;
         delete(tx, &ids, fence).await
     }
 
@@ -40,10 +39,10 @@ impl Feed {
         member: i64,
         keep: u32,
         batch: u32,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
     ) -> Result<Excess, FenceError> {
-        let tx = self.db.begin().await?;
-        let rows = store::excess(&tx, member, keep, batch).await?;
+        let mut tx = self.db.begin().await?;
+        let rows = store::excess(&mut tx, member, keep, batch).await?;
         let next_member = rows.last().map_or(member, |last| last.member_id);
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
         Ok(Excess {
@@ -54,17 +53,13 @@ impl Feed {
 }
 
 /// And remembers it, in the same transaction: no client is shown a history with a hole.
-async fn delete(
-    tx: DatabaseTransaction,
-    ids: &[i64],
-    fence: &dyn RunFence,
-) -> Result<u64, FenceError> {
+async fn delete(mut tx: Transaction, ids: &[i64], fence: &dyn Fence) -> Result<u64, FenceError> {
     if ids.is_empty() {
-        tx.rollback().await?;
+        tx.rollback().await;
         return Ok(0);
     }
-    let pruned = store::prune(&tx, ids).await?;
-    fence.check(&tx).await?;
+    let pruned = store::prune(&mut tx, ids).await?;
+    fence.check(&mut tx).await?;
     tx.commit().await?;
     Ok(pruned)
 }

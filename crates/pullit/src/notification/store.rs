@@ -1,13 +1,12 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, QueryResult};
+use ground::{Connection, Dialects, FromRow, Row, Statements, Value};
 
 use super::settled::Look;
-use crate::platform::sql::{Dialects, SqlExt, id_list};
 
 /// A notification as the database has it.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub(super) struct Notification {
     pub(super) id: i64,
     pub(super) member_id: i64,
@@ -15,22 +14,31 @@ pub(super) struct Notification {
     pub(super) payload: serde_json::Value,
     pub(super) created_at: DateTime<Utc>,
 }
+ground::from_row!(Notification {
+    id,
+    member_id,
+    event_name,
+    payload,
+    created_at
+});
 
 /// Whose a notification is.
-#[derive(Clone, Copy, Debug, FromQueryResult)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Owned {
     pub(super) id: i64,
     pub(super) member_id: i64,
 }
+ground::from_row!(Owned { id, member_id });
 
 /// What is kept around an id that a client says it has.
-#[derive(Clone, Copy, Debug, FromQueryResult)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
     /// The id is that of a kept notification of the member.
     pub(super) own: bool,
     /// Nothing of the member's with a larger id was ever pruned.
     pub(super) whole: bool,
 }
+ground::from_row!(Kept { own, whole });
 
 const INSERT: Dialects = Dialects {
     sqlite: "INSERT INTO notification (member_id, event_name, payload, created_at) \
@@ -59,7 +67,7 @@ const BY_IDS: Dialects = Dialects {
     sqlite: "SELECT id, member_id, event_name, payload, created_at FROM notification \
          WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id",
     postgres: "SELECT id, member_id, event_name, payload, created_at FROM notification \
-         WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) ORDER BY id",
+         WHERE id = ANY ($1) ORDER BY id",
 };
 const OF_MEMBER: &str = "SELECT id, member_id, event_name, payload, created_at FROM notification \
      WHERE member_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4";
@@ -78,36 +86,35 @@ const RAISE_HORIZON: Dialects = Dialects {
          ON CONFLICT (member_id) DO UPDATE SET pruned_to = max(pruned_to, excluded.pruned_to)",
     postgres: "INSERT INTO notification_horizon (member_id, pruned_to) \
          SELECT member_id, max(id) FROM notification \
-         WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) GROUP BY member_id ORDER BY member_id \
+         WHERE id = ANY ($1) GROUP BY member_id ORDER BY member_id \
          ON CONFLICT (member_id) DO UPDATE SET pruned_to = greatest(notification_horizon.pruned_to, excluded.pruned_to)",
 };
 const DELETE: Dialects = Dialects {
     sqlite: "DELETE FROM notification WHERE id IN (SELECT value FROM json_each($1))",
-    postgres: "DELETE FROM notification WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
+    postgres: "DELETE FROM notification WHERE id = ANY ($1)",
 };
 
 /// Stores what members are told, in this order. Members who are gone are passed over.
 pub(super) async fn insert(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     rows: serde_json::Value,
     now: DateTime<Utc>,
-) -> Result<u64, DbErr> {
+) -> Result<u64, sqlx::Error> {
     tx.run(INSERT, vec![now.into(), rows.to_string().into()])
         .await
 }
 
 /// The newest id that is committed, and who may still commit a smaller one.
-pub(super) async fn look(c: &impl ConnectionTrait) -> Result<Look, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Row {
+pub(super) async fn look(c: impl Statements<'_>) -> Result<Look, sqlx::Error> {
+    struct Seen {
         newest: i64,
         writers: String,
     }
-    let row = c.row::<Row, _>(LOOK, Vec::new()).await?;
-    let row =
-        row.ok_or_else(|| DbErr::RecordNotFound("a look at the notifications gave no row".into()))?;
+    ground::from_row!(Seen { newest, writers });
+    let row = c.row::<Seen, _>(LOOK, Vec::new()).await?;
+    let row = row.ok_or_else(|| ground::unexpected("a look at the notifications gave no row"))?;
     let writers: HashSet<String> = serde_json::from_str(&row.writers)
-        .map_err(|error| DbErr::Type(format!("pg_locks: {error}")))?;
+        .map_err(|error| ground::unexpected(format!("pg_locks: {error}")))?;
     Ok(Look {
         newest: row.newest,
         writers,
@@ -116,43 +123,43 @@ pub(super) async fn look(c: &impl ConnectionTrait) -> Result<Look, DbErr> {
 
 /// Whose the notifications after one id and up to another are, in order.
 pub(super) async fn owners(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     after: i64,
     to: i64,
     limit: i64,
-) -> Result<Vec<Owned>, DbErr> {
+) -> Result<Vec<Owned>, sqlx::Error> {
     c.rows(OWNERS, vec![after.into(), to.into(), limit.into()])
         .await
 }
 
 /// These notifications, in order.
 pub(super) async fn by_ids(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     ids: &[i64],
-) -> Result<Vec<Notification>, DbErr> {
-    let rows = c.raw_rows(BY_IDS, vec![id_list(ids)]).await?;
+) -> Result<Vec<Notification>, sqlx::Error> {
+    let rows = c.raw_rows(BY_IDS, vec![Value::ids(ids)]).await?;
     Ok(readable(&rows))
 }
 
 /// The first of a member's after one id and up to another.
 pub(super) async fn of_member(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     member_id: i64,
     after: i64,
     to: i64,
     limit: i64,
-) -> Result<Vec<Notification>, DbErr> {
+) -> Result<Vec<Notification>, sqlx::Error> {
     let values = vec![member_id.into(), after.into(), to.into(), limit.into()];
     let rows = c.raw_rows(OF_MEMBER, values).await?;
     Ok(readable(&rows))
 }
 
 /// A row that a script stored and nobody can read stops no other.
-fn readable(rows: &[QueryResult]) -> Vec<Notification> {
-    let read = |row: &QueryResult| {
-        let read = Notification::from_query_result(row, "");
+fn readable(rows: &[Row]) -> Vec<Notification> {
+    let read = |row: &Row| {
+        let read = Notification::from_row(row);
         read.inspect_err(|error| {
-            let id = row.try_get::<i64>("", "id").ok();
+            let id: Option<i64> = row.get("id").ok();
             tracing::error!(notification = id, %error, "a stored notification cannot be read, and nobody is told of it; mend or delete its row");
         })
         .ok()
@@ -161,28 +168,32 @@ fn readable(rows: &[QueryResult]) -> Vec<Notification> {
 }
 
 /// What is kept around this id.
-pub(super) async fn kept(c: &impl ConnectionTrait, member_id: i64, id: i64) -> Result<Kept, DbErr> {
+pub(super) async fn kept(
+    c: impl Statements<'_>,
+    member_id: i64,
+    id: i64,
+) -> Result<Kept, sqlx::Error> {
     let kept = c.row(KEPT, vec![member_id.into(), id.into()]).await?;
-    kept.ok_or_else(|| DbErr::RecordNotFound("no answer about a notification".into()))
+    kept.ok_or_else(|| ground::unexpected("no answer about a notification"))
 }
 
 /// The oldest of those stored before a time.
 pub(super) async fn old(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     before: DateTime<Utc>,
     limit: u32,
-) -> Result<Vec<i64>, DbErr> {
+) -> Result<Vec<i64>, sqlx::Error> {
     tx.scalars(OLD, vec![before.into(), i64::from(limit).into()])
         .await
 }
 
 /// Those of members from `member` on that have `newest` newer ones of the same member, by member.
 pub(super) async fn excess(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     member: i64,
     newest: u32,
     limit: u32,
-) -> Result<Vec<Owned>, DbErr> {
+) -> Result<Vec<Owned>, sqlx::Error> {
     let values = vec![
         member.into(),
         i64::from(newest).into(),
@@ -192,7 +203,7 @@ pub(super) async fn excess(
 }
 
 /// Deletes these notifications and remembers, for each member, up to where; the number deleted.
-pub(super) async fn prune(tx: &DatabaseTransaction, ids: &[i64]) -> Result<u64, DbErr> {
-    tx.run(RAISE_HORIZON, vec![id_list(ids)]).await?;
-    tx.run(DELETE, vec![id_list(ids)]).await
+pub(super) async fn prune(tx: &mut Connection<'_>, ids: &[i64]) -> Result<u64, sqlx::Error> {
+    tx.run(RAISE_HORIZON, vec![Value::ids(ids)]).await?;
+    tx.run(DELETE, vec![Value::ids(ids)]).await
 }

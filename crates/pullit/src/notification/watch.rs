@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use sea_orm::DbErr;
 use tokio::time::Instant;
 
 /// The first and the longest pause while what is committed waits for an open transaction.
@@ -43,7 +42,7 @@ impl Watch {
         }
     }
 
-    pub(super) fn pause_after(&mut self, looked: Result<Looked, DbErr>) -> Duration {
+    pub(super) fn pause_after(&mut self, looked: Result<Looked, sqlx::Error>) -> Duration {
         match looked {
             Err(error) => {
                 if !self.failing {
@@ -94,7 +93,7 @@ mod tests {
 
     const POLL: Duration = Duration::from_secs(5);
 
-    fn waiting(settled: i64) -> Result<Looked, DbErr> {
+    fn waiting(settled: i64) -> Result<Looked, sqlx::Error> {
         Ok(Looked {
             settled: Some(settled),
             waits: true,
@@ -139,7 +138,7 @@ mod tests {
             waits: false,
         };
         assert_eq!(watch.pause_after(Ok(looked)), POLL);
-        let failed = watch.pause_after(Err(DbErr::Custom("away".to_owned())));
+        let failed = watch.pause_after(Err(sqlx::Error::PoolTimedOut));
         assert_eq!(failed, RETRY);
     }
 }

@@ -5,15 +5,13 @@
 
 use axum::extract::FromRequestParts;
 use chrono::{DateTime, TimeDelta, Utc};
+use ground::{Connection, Dialects, Fence, FenceError, Statements};
 use http::request::Parts;
-use sea_orm::{DatabaseTransaction, FromQueryResult};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::db::Db;
-use super::fence::{FenceError, RunFence};
 use super::http::{ApiError, codes};
-use super::sql::SqlExt;
 
 /// Extractor: the `Idempotency-Key` header, if there is one.
 #[derive(Clone, Debug)]
@@ -48,7 +46,7 @@ pub struct Once {
 }
 
 /// An answer that was given before.
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug)]
 pub struct Remembered {
     request_hash: String,
     /// HTTP status.
@@ -56,15 +54,24 @@ pub struct Remembered {
     /// Body.
     pub body: serde_json::Value,
 }
+ground::from_row!(Remembered {
+    request_hash,
+    status,
+    body
+});
 
 const FORGET: &str = "DELETE FROM idempotency_key \
      WHERE member_id = $1 AND scope = $2 AND key = $3 AND created_at <= $4";
 const CLAIM: &str = "INSERT INTO idempotency_key (member_id, scope, key, request_hash, status, body, created_at) \
-     VALUES ($1, $2, $3, $4, 0, $5, $6) ON CONFLICT (member_id, scope, key) DO NOTHING";
+     VALUES ($1, $2, $3, $4, 0, 'null', $5) ON CONFLICT (member_id, scope, key) DO NOTHING";
 const RECALL: &str = "SELECT request_hash, status, body FROM idempotency_key \
      WHERE member_id = $1 AND scope = $2 AND key = $3";
-const REMEMBER: &str = "UPDATE idempotency_key SET status = $4, body = $5 \
-     WHERE member_id = $1 AND scope = $2 AND key = $3";
+const REMEMBER: Dialects = Dialects {
+    sqlite: "UPDATE idempotency_key SET status = $4, body = $5 \
+         WHERE member_id = $1 AND scope = $2 AND key = $3",
+    postgres: "UPDATE idempotency_key SET status = $4, body = $5::jsonb \
+         WHERE member_id = $1 AND scope = $2 AND key = $3",
+};
 const PRUNE: &str = "DELETE FROM idempotency_key WHERE (member_id, scope, key) IN \
      (SELECT member_id, scope, key FROM idempotency_key WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
 
@@ -100,7 +107,7 @@ impl Once {
     /// `C_009` when the key was used for another request.
     pub async fn claim(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         now: DateTime<Utc>,
     ) -> Result<Option<Remembered>, ApiError> {
         let name = || {
@@ -114,11 +121,7 @@ impl Once {
         forget.push((now - LIFETIME).into());
         tx.run(FORGET, forget).await?;
         let mut claim = name();
-        claim.extend([
-            self.request_hash.clone().into(),
-            serde_json::Value::Null.into(),
-            now.into(),
-        ]);
+        claim.extend([self.request_hash.clone().into(), now.into()]);
         if tx.run(CLAIM, claim).await? == 1 {
             return Ok(None);
         }
@@ -138,11 +141,11 @@ impl Once {
     /// When the answer cannot be written.
     pub async fn remember(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         status: http::StatusCode,
         body: &impl Serialize,
     ) -> Result<(), ApiError> {
-        let body = serde_json::to_value(body).map_err(|_| ApiError::new(codes::INTERNAL))?;
+        let body = serde_json::to_string(body).map_err(|_| ApiError::new(codes::INTERNAL))?;
         let values = vec![
             self.member_id.into(),
             self.scope.into(),
@@ -163,12 +166,12 @@ pub async fn prune(
     db: &Db,
     before: DateTime<Utc>,
     batch: u32,
-    fence: &dyn RunFence,
+    fence: &dyn Fence,
 ) -> Result<u64, FenceError> {
-    let tx = db.begin().await?;
+    let mut tx = db.begin().await?;
     let values = vec![before.into(), i64::from(batch).into()];
     let pruned = tx.run(PRUNE, values).await?;
-    fence.check(&tx).await?;
+    fence.check(&mut tx).await?;
     tx.commit().await?;
     Ok(pruned)
 }

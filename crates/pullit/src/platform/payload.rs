@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ground::Connection;
 use outbox::{ApplyError, DeliveryError, Destination, Event, Projection, Transport};
-use sea_orm::DatabaseTransaction;
 
 /// The same destination, for payloads of versions 1 to `newest` only.
 pub fn up_to_version(newest: u64, destination: Destination) -> Destination {
@@ -53,7 +53,7 @@ impl Projection for Versioned<dyn Projection> {
         self.inner.name()
     }
 
-    async fn apply(&self, tx: &DatabaseTransaction, events: &[Event]) -> Result<(), ApplyError> {
+    async fn apply(&self, tx: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError> {
         for event in events {
             if let Some(reason) = self.refusal(event) {
                 let id = event.id;

@@ -1,9 +1,8 @@
 //! How the work of a job ends when it does not end well.
 
+use ground::FenceError;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
-
-use super::fence::FenceError;
 
 /// Why a run of a job stopped. The scheduler retries conflicts, and records the rest.
 #[derive(Debug, Error)]
@@ -16,7 +15,7 @@ pub enum RunError {
     Conflict(String),
     /// The database failed; some of its errors are conflicts too.
     #[error(transparent)]
-    Database(#[from] sea_orm::DbErr),
+    Database(#[from] sqlx::Error),
     /// It was asked to stop before it was done; what it committed stays.
     #[error("the run was stopped before it was done")]
     Stopped,
@@ -52,6 +51,25 @@ impl From<outbox::OutboxError> for RunError {
     fn from(error: outbox::OutboxError) -> Self {
         match error {
             outbox::OutboxError::Database(error) => Self::Database(error),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<outbox::RelayError> for RunError {
+    fn from(error: outbox::RelayError) -> Self {
+        match error {
+            outbox::RelayError::Conflict(reason) => Self::Conflict(reason),
+            outbox::RelayError::NotOwner => Self::Lost,
+            outbox::RelayError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<scheduler::SchedulerError> for RunError {
+    fn from(error: scheduler::SchedulerError) -> Self {
+        match error {
+            scheduler::SchedulerError::Store(error) => Self::Database(error),
             error => Self::Failed(error.to_string()),
         }
     }

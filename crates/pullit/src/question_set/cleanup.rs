@@ -1,15 +1,13 @@
 //! `QuestionSetCleanupScheduler` (guide 1.1): sets that have been PENDING too long become FAILED.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult};
+use ground::{Connection, Dialects, Fence, Statements};
 use tokio_util::sync::CancellationToken;
 
 use super::events::SetFailed;
 use super::model::{TIMEOUT, TIMEOUT_MESSAGE};
 use super::service::QuestionSets;
-use crate::platform::fence::RunFence;
 use crate::platform::run::RunError;
-use crate::platform::sql::{Dialects, SqlExt};
 
 // The outer conditions are asked again of the row as it is when it is locked: a set that completed meanwhile stays COMPLETE.
 const FAIL_STALE: Dialects = Dialects {
@@ -24,7 +22,6 @@ const FAIL_STALE: Dialects = Dialects {
          RETURNING id, owner_id, title, retry_count, retryable, deleted_at",
 };
 
-#[derive(FromQueryResult)]
 struct Failed {
     id: i64,
     owner_id: i64,
@@ -33,6 +30,14 @@ struct Failed {
     retryable: bool,
     deleted_at: Option<DateTime<Utc>>,
 }
+ground::from_row!(Failed {
+    id,
+    owner_id,
+    title,
+    retry_count,
+    retryable,
+    deleted_at
+});
 
 impl QuestionSets {
     /// Fails every set that entered PENDING longer ago than the limit, in batches, each with its events in one transaction.
@@ -42,17 +47,17 @@ impl QuestionSets {
     /// When the run has lost its lease or the database does not answer; batches committed before stay.
     pub async fn fail_stale(
         &self,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
         cancel: &CancellationToken,
     ) -> Result<u64, RunError> {
         let mut failed = 0;
         loop {
             RunError::unless_stopped(cancel)?;
             let now = (self.now)();
-            let tx = self.db.begin().await?;
-            let batch = self.fail_batch(&tx, now).await?;
-            self.announce(&tx, &batch, now).await?;
-            fence.check(&tx).await?;
+            let mut tx = self.db.begin().await?;
+            let batch = self.fail_batch(&mut tx, now).await?;
+            self.announce(&mut tx, &batch, now).await?;
+            fence.check(&mut tx).await?;
             tx.commit().await?;
             self.signal.notify();
             for set in &batch {
@@ -71,9 +76,9 @@ impl QuestionSets {
 
     async fn fail_batch(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Failed>, DbErr> {
+    ) -> Result<Vec<Failed>, sqlx::Error> {
         let values = vec![
             (now - self.limits.pending_timeout).into(),
             now.into(),
@@ -86,7 +91,7 @@ impl QuestionSets {
     /// Tells the owners. A set that its owner has deleted is nobody's news.
     async fn announce(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &mut Connection<'_>,
         failed: &[Failed],
         now: DateTime<Utc>,
     ) -> Result<(), RunError> {

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use sea_orm::DbErr;
-
 use super::generator::{GenerationError, GenerationRequest, SourceFile};
 use super::model::QuestionSet;
 use super::service::QuestionSets;
@@ -32,7 +30,7 @@ impl QuestionSets {
         &self,
         set: &QuestionSet,
         files_up_to: u64,
-    ) -> Result<Material, DbErr> {
+    ) -> Result<Material, sqlx::Error> {
         let ids = self.sources_of(set.id).await?;
         let states = self
             .sources

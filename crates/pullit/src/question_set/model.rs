@@ -1,5 +1,4 @@
 use chrono::{DateTime, Utc};
-use sea_orm::FromQueryResult;
 
 /// Where a set stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +12,7 @@ pub enum SetStatus {
 }
 
 /// A question set as the database has it.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub struct QuestionSet {
     /// Set id.
     pub id: i64,
@@ -48,6 +47,24 @@ pub struct QuestionSet {
     /// When its owner deleted it.
     pub deleted_at: Option<DateTime<Utc>>,
 }
+ground::from_row!(QuestionSet {
+    id,
+    owner_id,
+    title,
+    difficulty,
+    kind,
+    question_length,
+    status,
+    retry_count,
+    retryable,
+    failure_reason,
+    failure_message,
+    version,
+    pending_since,
+    created_at,
+    updated_at,
+    deleted_at
+});
 
 impl QuestionSet {
     /// Where it stands.
@@ -74,7 +91,7 @@ pub(super) const TIMEOUT: &str = "TIMEOUT";
 pub(super) const TIMEOUT_MESSAGE: &str = "문제 생성이 제한 시간 안에 끝나지 않았습니다.";
 
 /// A question as the database has it.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub(super) struct Question {
     pub(super) id: i64,
     pub(super) question_type: String,
@@ -83,3 +100,11 @@ pub(super) struct Question {
     pub(super) answer: String,
     pub(super) explanation: String,
 }
+ground::from_row!(Question {
+    id,
+    question_type,
+    question_text,
+    options,
+    answer,
+    explanation
+});

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use ground::Transaction;
 use outbox::{OutboxError, inbox};
-use sea_orm::{DatabaseTransaction, DbErr};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ pub(super) const CONSUMER: &str = "QuestionGenerationWorker";
 #[derive(Debug, Error)]
 pub(super) enum StoreError {
     #[error(transparent)]
-    Database(#[from] DbErr),
+    Database(#[from] sqlx::Error),
     #[error(transparent)]
     Outbox(#[from] OutboxError),
     #[error(transparent)]
@@ -40,7 +40,7 @@ impl QuestionSets {
     pub(super) async fn waiting_for(
         &self,
         attempt: &Attempt,
-    ) -> Result<Option<QuestionSet>, DbErr> {
+    ) -> Result<Option<QuestionSet>, sqlx::Error> {
         let set = store::by_id(self.db.read(), attempt.question_set_id).await?;
         Ok(set.filter(|set| {
             set.status == "PENDING" && set.retry_count == attempt.number && set.deleted_at.is_none()
@@ -54,7 +54,7 @@ impl QuestionSets {
             .unwrap_or_default()
     }
 
-    pub(super) async fn sources_of(&self, id: i64) -> Result<Vec<i64>, DbErr> {
+    pub(super) async fn sources_of(&self, id: i64) -> Result<Vec<i64>, sqlx::Error> {
         store::source_ids(self.db.read(), id).await
     }
 
@@ -66,11 +66,12 @@ impl QuestionSets {
         questions: &[GeneratedQuestion],
     ) -> Result<bool, StoreError> {
         let now = (self.now)();
-        let tx = self.db.begin().await?;
-        if !inbox::first_time(&tx, attempt.event_id, CONSUMER, now).await? {
+        let mut tx = self.db.begin().await?;
+        if !inbox::first_time(&mut tx, attempt.event_id, CONSUMER, now).await? {
             return Ok(false);
         }
-        let kept = store::complete(&tx, set.id, attempt.number, &set.kind, questions, now).await?;
+        let kept =
+            store::complete(&mut tx, set.id, attempt.number, &set.kind, questions, now).await?;
         if kept {
             let event = SetCompleted {
                 version: 1,
@@ -78,7 +79,7 @@ impl QuestionSets {
                 member_id: set.owner_id,
                 title: set.title.clone(),
             };
-            outbox::publish(&tx, event.event()?, now).await?;
+            outbox::publish(&mut tx, event.event()?, now).await?;
         }
         self.commit(tx).await?;
         Ok(kept)
@@ -92,8 +93,8 @@ impl QuestionSets {
         error: &GenerationError,
     ) -> Result<bool, StoreError> {
         let now = (self.now)();
-        let tx = self.db.begin().await?;
-        if !inbox::first_time(&tx, attempt.event_id, CONSUMER, now).await? {
+        let mut tx = self.db.begin().await?;
+        if !inbox::first_time(&mut tx, attempt.event_id, CONSUMER, now).await? {
             return Ok(false);
         }
         let message: String = error.message().chars().take(500).collect();
@@ -102,7 +103,7 @@ impl QuestionSets {
             message: &message,
             retryable: error.retryable(),
         };
-        let kept = store::fail(&tx, set.id, attempt.number, &failure, now).await?;
+        let kept = store::fail(&mut tx, set.id, attempt.number, &failure, now).await?;
         if kept {
             let event = SetFailed {
                 version: 1,
@@ -113,13 +114,13 @@ impl QuestionSets {
                 message,
                 will_retry: error.retryable() && attempt.number < self.limits.max_retries,
             };
-            outbox::publish(&tx, event.event()?, now).await?;
+            outbox::publish(&mut tx, event.event()?, now).await?;
         }
         self.commit(tx).await?;
         Ok(kept)
     }
 
-    async fn commit(&self, tx: DatabaseTransaction) -> Result<(), DbErr> {
+    async fn commit(&self, tx: Transaction) -> Result<(), sqlx::Error> {
         tx.commit().await?;
         self.signal.notify();
         Ok(())

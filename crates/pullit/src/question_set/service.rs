@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use ground::{Connection, Statements};
 use outbox::Signal;
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use serde::{Deserialize, Serialize};
 
 use super::events::GenerationRequested;
@@ -48,7 +48,7 @@ pub(super) struct Asked {
 }
 
 /// A question that its reader may answer now.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub struct MarkableQuestion {
     /// Question id.
     pub id: i64,
@@ -61,6 +61,13 @@ pub struct MarkableQuestion {
     /// How many questions the set has.
     pub questions_in_set: i64,
 }
+ground::from_row!(MarkableQuestion {
+    id,
+    question_set_id,
+    question_type,
+    answer,
+    questions_in_set
+});
 
 /// A set with everything that its page shows.
 pub(super) struct Detail {
@@ -99,13 +106,13 @@ impl QuestionSets {
         once: Option<Once>,
     ) -> Result<Asked, ApiError> {
         let now = (self.now)();
-        let tx = self.db.begin().await?;
+        let mut tx = self.db.begin().await?;
         if let Some(once) = &once
-            && let Some(before) = once.claim(&tx, now).await?
+            && let Some(before) = once.claim(&mut tx, now).await?
         {
             return serde_json::from_value(before.body).map_err(|_| codes::INTERNAL.into());
         }
-        let title = self.title(&tx, member_id, &ask).await?;
+        let title = self.title(&mut tx, member_id, &ask).await?;
         let set = NewSet {
             owner_id: member_id,
             title: &title,
@@ -115,10 +122,10 @@ impl QuestionSets {
             source_ids: &ask.source_ids,
             now,
         };
-        let id = store::insert(&tx, set).await?;
+        let id = store::insert(&mut tx, set).await?;
         let event =
             GenerationRequested::event(id, 0).map_err(|_| ApiError::new(codes::INTERNAL))?;
-        outbox::publish(&tx, event, now)
+        outbox::publish(&mut tx, event, now)
             .await
             .map_err(unpublished)?;
         let asked = Asked {
@@ -126,7 +133,7 @@ impl QuestionSets {
             status: "PENDING".to_owned(),
         };
         if let Some(once) = &once {
-            once.remember(&tx, http::StatusCode::CREATED, &asked)
+            once.remember(&mut tx, http::StatusCode::CREATED, &asked)
                 .await?;
         }
         tx.commit().await?;
@@ -142,7 +149,7 @@ impl QuestionSets {
     /// Checks that the sources can be used, and holds them until the commit; the title, by default the first source's name.
     async fn title(
         &self,
-        tx: &sea_orm::DatabaseTransaction,
+        tx: &mut Connection<'_>,
         member_id: i64,
         ask: &Ask,
     ) -> Result<String, ApiError> {
@@ -175,12 +182,16 @@ impl QuestionSets {
         member_id: i64,
         before: i64,
         limit: i64,
-    ) -> Result<Vec<QuestionSet>, DbErr> {
+    ) -> Result<Vec<QuestionSet>, sqlx::Error> {
         store::page(self.db.read(), member_id, before, limit).await
     }
 
     /// The set as its owner sees it, whole.
-    pub(super) async fn detail(&self, member_id: i64, id: i64) -> Result<Option<Detail>, DbErr> {
+    pub(super) async fn detail(
+        &self,
+        member_id: i64,
+        id: i64,
+    ) -> Result<Option<Detail>, sqlx::Error> {
         let db = self.db.read();
         let Some(set) = store::owned(db, id, member_id).await? else {
             return Ok(None);
@@ -192,11 +203,16 @@ impl QuestionSets {
         }))
     }
 
-    pub(super) async fn rename(&self, member_id: i64, id: i64, title: &str) -> Result<bool, DbErr> {
+    pub(super) async fn rename(
+        &self,
+        member_id: i64,
+        id: i64,
+        title: &str,
+    ) -> Result<bool, sqlx::Error> {
         store::rename(self.db.write(), id, member_id, title, (self.now)()).await
     }
 
-    pub(super) async fn delete(&self, member_id: i64, id: i64) -> Result<bool, DbErr> {
+    pub(super) async fn delete(&self, member_id: i64, id: i64) -> Result<bool, sqlx::Error> {
         store::delete(self.db.write(), id, member_id, (self.now)()).await
     }
 
@@ -206,10 +222,10 @@ impl QuestionSets {
     /// When the database does not answer.
     pub async fn markable(
         &self,
-        c: &impl ConnectionTrait,
+        c: impl Statements<'_>,
         member_id: i64,
         ids: &[i64],
-    ) -> Result<Vec<MarkableQuestion>, DbErr> {
+    ) -> Result<Vec<MarkableQuestion>, sqlx::Error> {
         store::markable(c, member_id, ids).await
     }
 }

@@ -1,10 +1,9 @@
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use ground::{Connection, Dialects, Statements, Value};
 
 use super::generator::{Answer, Difficulty, GeneratedQuestion, QuestionKind};
 use super::model::{Question, QuestionSet};
 use super::service::MarkableQuestion;
-use crate::platform::sql::{Dialects, SqlExt, id_list};
 
 macro_rules! set_columns {
     () => {
@@ -19,7 +18,7 @@ const INSERT: &str = "INSERT INTO question_set \
 const LINK: Dialects = Dialects {
     sqlite: "INSERT INTO question_set_source (question_set_id, source_id) SELECT $1, value FROM json_each($2)",
     postgres: "INSERT INTO question_set_source (question_set_id, source_id) \
-         SELECT $1, jsonb_array_elements_text($2::jsonb)::bigint",
+         SELECT $1, unnest($2)",
 };
 const BY_ID: &str = concat!(
     "SELECT ",
@@ -68,7 +67,7 @@ const MARKABLE: Dialects = Dialects {
     postgres: "SELECT q.id, q.question_set_id, q.question_type, q.answer, \
          (SELECT count(*) FROM question o WHERE o.question_set_id = q.question_set_id) AS questions_in_set \
          FROM question q JOIN question_set s ON s.id = q.question_set_id \
-         WHERE q.id IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint) AND s.owner_id = $2 \
+         WHERE q.id = ANY ($1) AND s.owner_id = $2 \
          AND s.deleted_at IS NULL AND s.status = 'COMPLETE'",
 };
 
@@ -83,7 +82,7 @@ pub(super) struct NewSet<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-pub(super) async fn insert(tx: &DatabaseTransaction, set: NewSet<'_>) -> Result<i64, DbErr> {
+pub(super) async fn insert(tx: &mut Connection<'_>, set: NewSet<'_>) -> Result<i64, sqlx::Error> {
     let values = vec![
         set.owner_id.into(),
         set.title.into(),
@@ -95,76 +94,82 @@ pub(super) async fn insert(tx: &DatabaseTransaction, set: NewSet<'_>) -> Result<
     let id = tx
         .scalar::<i64, _>(INSERT, values)
         .await?
-        .ok_or_else(|| DbErr::RecordNotInserted)?;
-    tx.run(LINK, vec![id.into(), id_list(set.source_ids)])
+        .ok_or_else(|| ground::unexpected("a new question set has no id"))?;
+    tx.run(LINK, vec![id.into(), Value::ids(set.source_ids)])
         .await?;
     Ok(id)
 }
 
-pub(super) async fn by_id(c: &impl ConnectionTrait, id: i64) -> Result<Option<QuestionSet>, DbErr> {
+pub(super) async fn by_id(
+    c: impl Statements<'_>,
+    id: i64,
+) -> Result<Option<QuestionSet>, sqlx::Error> {
     c.row(BY_ID, vec![id.into()]).await
 }
 
 /// The living set of this owner.
 pub(super) async fn owned(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     id: i64,
     owner_id: i64,
-) -> Result<Option<QuestionSet>, DbErr> {
+) -> Result<Option<QuestionSet>, sqlx::Error> {
     c.row(OWNED, vec![id.into(), owner_id.into()]).await
 }
 
 /// The owner's living sets with ids below `before`, newest first.
 pub(super) async fn page(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     owner_id: i64,
     before: i64,
     limit: i64,
-) -> Result<Vec<QuestionSet>, DbErr> {
+) -> Result<Vec<QuestionSet>, sqlx::Error> {
     c.rows(PAGE, vec![owner_id.into(), before.into(), limit.into()])
         .await
 }
 
-pub(super) async fn source_ids(c: &impl ConnectionTrait, id: i64) -> Result<Vec<i64>, DbErr> {
+pub(super) async fn source_ids(c: impl Statements<'_>, id: i64) -> Result<Vec<i64>, sqlx::Error> {
     c.scalars(SOURCES, vec![id.into()]).await
 }
 
-pub(super) async fn questions(c: &impl ConnectionTrait, id: i64) -> Result<Vec<Question>, DbErr> {
+pub(super) async fn questions(
+    c: impl Statements<'_>,
+    id: i64,
+) -> Result<Vec<Question>, sqlx::Error> {
     c.rows(QUESTIONS, vec![id.into()]).await
 }
 
 /// Whether there was such a set.
 pub(super) async fn rename(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     id: i64,
     owner_id: i64,
     title: &str,
     now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
+) -> Result<bool, sqlx::Error> {
     let values = vec![id.into(), owner_id.into(), title.into(), now.into()];
     Ok(c.run(RENAME, values).await? == 1)
 }
 
 /// Whether there was such a set.
 pub(super) async fn delete(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     id: i64,
     owner_id: i64,
     now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
+) -> Result<bool, sqlx::Error> {
     let values = vec![id.into(), owner_id.into(), now.into()];
     Ok(c.run(DELETE, values).await? == 1)
 }
 
 /// Whether this attempt was still the one that is waited for.
 pub(super) async fn complete(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     id: i64,
     attempt: i32,
     kind: &str,
     questions: &[GeneratedQuestion],
     now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
+) -> Result<bool, sqlx::Error> {
     let values = vec![id.into(), attempt.into(), now.into()];
     if tx.run(COMPLETE, values).await? != 1 {
         return Ok(false);
@@ -189,7 +194,10 @@ pub(super) async fn complete(
     let values = vec![id.into(), kind.into(), rows.into()];
     let inserted = tx.run(INSERT_QUESTIONS, values).await?;
     if inserted != questions.len() as u64 {
-        return Err(DbErr::RecordNotInserted);
+        return Err(ground::unexpected(format!(
+            "{inserted} of {} questions were stored",
+            questions.len()
+        )));
     }
     Ok(true)
 }
@@ -203,12 +211,12 @@ pub(super) struct Failure<'a> {
 
 /// Whether this attempt was still the one that is waited for.
 pub(super) async fn fail(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     id: i64,
     attempt: i32,
     failure: &Failure<'_>,
     now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
+) -> Result<bool, sqlx::Error> {
     let values = vec![
         id.into(),
         attempt.into(),
@@ -222,9 +230,10 @@ pub(super) async fn fail(
 
 /// Those of the questions that this member can solve now.
 pub(super) async fn markable(
-    c: &impl ConnectionTrait,
+    c: impl Statements<'_>,
     owner_id: i64,
     ids: &[i64],
-) -> Result<Vec<MarkableQuestion>, DbErr> {
-    c.rows(MARKABLE, vec![id_list(ids), owner_id.into()]).await
+) -> Result<Vec<MarkableQuestion>, sqlx::Error> {
+    c.rows(MARKABLE, vec![Value::ids(ids), owner_id.into()])
+        .await
 }

@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::DbErr;
+use ground::Statements;
 use uuid::Uuid;
 
 use super::result::Attempt;
 use super::service::QuestionSets;
-use crate::platform::sql::SqlExt;
 
 // A newer attempt takes the turn from an older one, whose result nobody waits for.
 const TAKE: &str = "INSERT INTO generation_turn (question_set_id, attempt, holder, leased_until) VALUES ($1, $2, $3, $4) \
@@ -33,7 +32,7 @@ impl QuestionSets {
         &self,
         attempt: &Attempt,
         lease: Duration,
-    ) -> Result<Option<Turn>, DbErr> {
+    ) -> Result<Option<Turn>, sqlx::Error> {
         let turn = Turn {
             question_set_id: attempt.question_set_id,
             holder: Uuid::new_v4().to_string(),
@@ -51,7 +50,11 @@ impl QuestionSets {
     }
 
     /// Whether the turn is still this one's.
-    pub(super) async fn keep_turn(&self, turn: &Turn, lease: Duration) -> Result<bool, DbErr> {
+    pub(super) async fn keep_turn(
+        &self,
+        turn: &Turn,
+        lease: Duration,
+    ) -> Result<bool, sqlx::Error> {
         let until = end((self.now)(), lease);
         let values = vec![
             turn.question_set_id.into(),
@@ -62,7 +65,7 @@ impl QuestionSets {
     }
 
     /// Lets others have their turn. Left undone, they have it when the lease is over.
-    pub(super) async fn leave_turn(&self, turn: &Turn) -> Result<(), DbErr> {
+    pub(super) async fn leave_turn(&self, turn: &Turn) -> Result<(), sqlx::Error> {
         let values = vec![turn.question_set_id.into(), turn.holder.clone().into()];
         self.db.write().run(LEAVE, values).await?;
         Ok(())

@@ -12,12 +12,11 @@ use std::ops::RangeInclusive;
 use chrono::{Days, NaiveDate, Offset, TimeZone};
 use chrono_tz::Tz;
 use futures::{StreamExt, TryStreamExt};
-use sea_orm::{DbBackend, DbErr};
+use ground::{Dialect, Statements};
 use thiserror::Error;
 
 use crate::learn_stats::LearnStats;
 use crate::platform::db::Db;
-use crate::platform::sql::SqlExt;
 
 /// Members of one transaction: about a second.
 const CHUNK: i64 = 5_000;
@@ -54,7 +53,7 @@ pub enum SeedError {
     Days,
     /// The database failed. Chunks that were committed stay.
     #[error(transparent)]
-    Database(#[from] DbErr),
+    Database(#[from] sqlx::Error),
 }
 
 /// Plants the members; their ids. `progress` hears how many of them stand.
@@ -67,6 +66,8 @@ pub async fn plant(
     seed: &Seed,
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<RangeInclusive<i64>, SeedError> {
+    // A large seed has statements that take their time.
+    let db = &db.patient();
     let first_day = seed
         .until
         .checked_sub_days(Days::new(u64::from(seed.days)))
@@ -87,8 +88,8 @@ pub async fn plant(
         first_day,
     });
     // SQLite has one writer.
-    let at_once = match db.backend() {
-        DbBackend::Postgres => AT_ONCE,
+    let at_once = match db.dialect() {
+        Dialect::Postgres => AT_ONCE,
         _ => 1,
     };
     let mut planted = futures::stream::iter(chunks)
@@ -100,16 +101,16 @@ pub async fn plant(
         done += members;
         progress(done, total);
     }
-    if db.backend() == DbBackend::Postgres {
+    if db.dialect() == Dialect::Postgres {
         db.write().run(sql::ANALYZE, Vec::new()).await?;
     }
     Ok(ids)
 }
 
 /// Ids that nobody has, and that nobody is given while the seed is planted: all ids of a member follow from the member's number.
-async fn reserve(db: &Db, seed: &Seed) -> Result<RangeInclusive<i64>, DbErr> {
+async fn reserve(db: &Db, seed: &Seed) -> Result<RangeInclusive<i64>, sqlx::Error> {
     let days = i64::from(seed.days);
-    let tx = db.begin().await?;
+    let mut tx = db.begin().await?;
     let last = tx
         .scalar::<i64, _>(sql::LAST_IN_USE, vec![days.into()])
         .await?;
@@ -124,7 +125,7 @@ async fn reserve(db: &Db, seed: &Seed) -> Result<RangeInclusive<i64>, DbErr> {
     ] {
         let values = vec![table.into(), (last * per_member).into()];
         tx.run(sql::RESERVE, values).await?;
-        if db.backend() == DbBackend::Sqlite {
+        if db.dialect() == Dialect::Sqlite {
             tx.run(sql::TIDY_SQLITE, vec![table.into()]).await?;
         }
     }
@@ -140,7 +141,7 @@ struct Chunk {
 }
 
 impl Chunk {
-    async fn plant(self, db: &Db, stats: &LearnStats, seed: &Seed) -> Result<u64, DbErr> {
+    async fn plant(self, db: &Db, stats: &LearnStats, seed: &Seed) -> Result<u64, sqlx::Error> {
         // Noon of the zone, so that a change of its clocks leaves the day what it is.
         let noon = seed.until.and_hms_opt(12, 0, 0).unwrap_or_default();
         let offset = seed.zone.offset_from_utc_datetime(&noon).fix();
@@ -156,12 +157,12 @@ impl Chunk {
             i64::from(12 * 3600 - offset.local_minus_utc()).into(),
             self.first_day.into(),
         ];
-        let tx = db.begin().await?;
+        let mut tx = db.begin().await?;
         for statement in sql::ROWS {
             tx.run(statement, values.clone()).await?;
         }
         stats
-            .recompute_range(&tx, self.from - 1, self.to, seed.until)
+            .recompute_range(&mut tx, self.from - 1, self.to, seed.until)
             .await?;
         tx.commit().await?;
         Ok((self.to - self.from + 1).unsigned_abs())

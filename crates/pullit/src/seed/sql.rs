@@ -1,7 +1,7 @@
 //! The rows. Parameters of each statement: $1 and $2 the first and the last member, $3 the seed, $4 the number of days, $5 the last day, $6
 //! noon in seconds from midnight UTC, $7 the day before the first.
 
-use crate::platform::sql::Dialects;
+use ground::Dialects;
 
 /// Numbers are taken modulo this, so that the product of two of them fits into 64 bits on both databases.
 pub(super) const PRIME: u64 = 2_147_483_647;

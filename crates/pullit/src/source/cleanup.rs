@@ -4,13 +4,13 @@
 //! is no error. The other way round an object without a row would stay for ever.
 
 use chrono::TimeDelta;
-use sea_orm::{DatabaseTransaction, DbErr};
+use ground::{Fence, FenceError, Transaction};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use super::service::Sources;
 use super::store::removal;
-use crate::platform::fence::{FenceError, RunFence};
+use crate::platform::run::RunError;
 use crate::platform::storage::{ObjectKey, StorageError};
 
 /// What was begun before a URL expired may still arrive for so long.
@@ -30,7 +30,18 @@ pub enum CleanupError {
     Storage(#[from] StorageError),
     /// The database did not do it.
     #[error(transparent)]
-    Database(#[from] DbErr),
+    Database(#[from] sqlx::Error),
+}
+
+impl From<CleanupError> for RunError {
+    fn from(error: CleanupError) -> Self {
+        match error {
+            CleanupError::Cancelled => Self::Stopped,
+            CleanupError::Fence(error) => error.into(),
+            CleanupError::Storage(error) => Self::Failed(error.to_string()),
+            CleanupError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 /// What a removal did.
@@ -50,7 +61,7 @@ impl Sources {
     /// it is counted.
     pub async fn cleanup(
         &self,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
         cancel: &CancellationToken,
         progress: &(dyn Fn(u64, u64) + Send + Sync),
     ) -> Result<Removed, CleanupError> {
@@ -73,10 +84,10 @@ impl Sources {
                 .collect();
             let (gone, failed) = self.delete_objects(objects, "source").await;
             self.storage_answers(&gone, failed).await?;
-            let tx = self.db.begin().await?;
+            let mut tx = self.db.begin().await?;
             let lasting = self.storage.urls_outlive_uploads();
             let expired = lasting.then(|| self.now() - LONGEST_UPLOAD);
-            let removed = removal::remove(&tx, &gone, expired).await?;
+            let removed = removal::remove(&mut tx, &gone, expired).await?;
             commit(tx, fence).await?;
             outcome.removed += removed;
             outcome.failed += failed;
@@ -92,7 +103,7 @@ impl Sources {
         &self,
         older_than: TimeDelta,
         batch: u32,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
         cancel: &CancellationToken,
     ) -> Result<Removed, CleanupError> {
         let now = self.now();
@@ -109,8 +120,8 @@ impl Sources {
                 return Err(CleanupError::Cancelled);
             }
             let ids = page.into_iter().map(|row| row.id).collect::<Vec<_>>();
-            let tx = self.db.begin().await?;
-            let given_up = removal::give_up(&tx, &ids, now).await?;
+            let mut tx = self.db.begin().await?;
+            let given_up = removal::give_up(&mut tx, &ids, now).await?;
             commit(tx, fence).await?;
 
             let objects = given_up
@@ -119,8 +130,8 @@ impl Sources {
                 .collect();
             let (gone, failed) = self.delete_objects(objects, "upload").await;
             self.storage_answers(&gone, failed).await?;
-            let tx = self.db.begin().await?;
-            let removed = removal::prune(&tx, &gone).await?;
+            let mut tx = self.db.begin().await?;
+            let removed = removal::prune(&mut tx, &gone).await?;
             commit(tx, fence).await?;
             outcome.removed += removed;
             outcome.failed += failed;
@@ -130,15 +141,16 @@ impl Sources {
     /// Asked before objects go: they cannot be rolled back.
     async fn may_go_on(
         &self,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
         cancel: &CancellationToken,
     ) -> Result<(), CleanupError> {
         if cancel.is_cancelled() {
             return Err(CleanupError::Cancelled);
         }
-        let tx = self.db.begin().await?;
-        fence.check(&tx).await?;
-        Ok(tx.rollback().await?)
+        let mut tx = self.db.begin().await?;
+        fence.check(&mut tx).await?;
+        tx.rollback().await;
+        Ok(())
     }
 
     /// Asked when nothing of a step went: is it these objects, or the storage?
@@ -189,7 +201,7 @@ impl Sources {
     }
 }
 
-async fn commit(tx: DatabaseTransaction, fence: &dyn RunFence) -> Result<(), CleanupError> {
-    fence.check(&tx).await?;
+async fn commit(mut tx: Transaction, fence: &dyn Fence) -> Result<(), CleanupError> {
+    fence.check(&mut tx).await?;
     Ok(tx.commit().await?)
 }

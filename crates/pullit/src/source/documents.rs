@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use sea_orm::DbErr;
 use tokio::io::AsyncReadExt;
 
 use super::extraction::DocumentKind;
@@ -17,7 +16,11 @@ impl Sources {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn pdfs(&self, ids: &[i64], at_most: u64) -> Result<HashMap<i64, Bytes>, DbErr> {
+    pub async fn pdfs(
+        &self,
+        ids: &[i64],
+        at_most: u64,
+    ) -> Result<HashMap<i64, Bytes>, sqlx::Error> {
         let mut files = HashMap::new();
         let mut left = at_most;
         for document in store::sources::documents(self.db.read(), ids).await? {

@@ -1,4 +1,3 @@
-use sea_orm::DbErr;
 use thiserror::Error;
 
 use crate::platform::storage::StorageError;
@@ -38,5 +37,5 @@ pub enum SourceError {
     Storage(#[from] StorageError),
     /// The database did not do it.
     #[error(transparent)]
-    Database(#[from] DbErr),
+    Database(#[from] sqlx::Error),
 }

@@ -1,7 +1,6 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use sea_orm::FromQueryResult;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -78,7 +77,7 @@ pub struct CompleteUpload {
 }
 
 /// An upload as the database has it.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub struct Upload {
     /// A UUID.
     pub id: String,
@@ -97,9 +96,19 @@ pub struct Upload {
     /// The source that it became.
     pub source_id: Option<i64>,
 }
+ground::from_row!(Upload {
+    id,
+    member_id,
+    file_path,
+    original_name,
+    content_type,
+    file_size_bytes,
+    completed_at,
+    source_id
+});
 
 /// A source in its member's list.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub struct ListedSource {
     /// Source id.
     pub id: i64,
@@ -120,6 +129,17 @@ pub struct ListedSource {
     /// When the newest of them that is COMPLETE was asked for.
     pub recent_question_generated_at: Option<DateTime<Utc>>,
 }
+ground::from_row!(ListedSource {
+    id,
+    original_name,
+    status,
+    page_count,
+    file_size_bytes,
+    created_at,
+    failure_reason,
+    question_set_count,
+    recent_question_generated_at
+});
 
 /// What other rooms need to know of a source before they use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +155,7 @@ pub struct SourceState {
 }
 
 /// The text of a READY source.
-#[derive(Clone, Debug, FromQueryResult, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceText {
     /// Source id.
     pub id: i64,
@@ -144,3 +164,8 @@ pub struct SourceText {
     /// Clean prose, a paragraph a line.
     pub content: String,
 }
+ground::from_row!(SourceText {
+    id,
+    original_name,
+    content
+});

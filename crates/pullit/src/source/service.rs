@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use sea_orm::{ConnectionTrait, DbErr};
+use ground::Statements;
 use tokio::sync::Notify;
 
 use super::error::SourceError;
@@ -93,17 +93,17 @@ impl Sources {
     /// When the database does not answer.
     pub async fn usable(
         &self,
-        connection: &impl ConnectionTrait,
+        connection: impl Statements<'_>,
         member_id: i64,
         ids: &[i64],
-    ) -> Result<Vec<SourceState>, DbErr> {
+    ) -> Result<Vec<SourceState>, sqlx::Error> {
         store::sources::usable(connection, member_id, ids)
             .await?
             .into_iter()
             .map(|row| {
                 Ok(SourceState {
                     id: row.id,
-                    status: row.status.parse().map_err(DbErr::Type)?,
+                    status: row.status.parse().map_err(ground::unexpected)?,
                     original_name: row.original_name,
                     failure_reason: row.failure_reason,
                 })
@@ -116,7 +116,7 @@ impl Sources {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn texts(&self, ids: &[i64]) -> Result<Vec<SourceText>, DbErr> {
+    pub async fn texts(&self, ids: &[i64]) -> Result<Vec<SourceText>, sqlx::Error> {
         let mut texts = store::sources::texts(self.db.read(), ids).await?;
         texts.sort_by_key(|text| ids.iter().position(|id| *id == text.id));
         Ok(texts)
@@ -126,7 +126,7 @@ impl Sources {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn text_length(&self, ids: &[i64]) -> Result<i64, DbErr> {
+    pub async fn text_length(&self, ids: &[i64]) -> Result<i64, sqlx::Error> {
         store::sources::text_length(self.db.read(), ids).await
     }
 

@@ -83,8 +83,8 @@ impl Sources {
             .ok_or(SourceError::UploadMissing)?;
         check_object(&upload, &object)?;
 
-        let tx = self.db.begin().await?;
-        let completed = store::uploads::complete(&tx, &upload, &object, self.now()).await?;
+        let mut tx = self.db.begin().await?;
+        let completed = store::uploads::complete(&mut tx, &upload, &object, self.now()).await?;
         tx.commit().await?;
         match completed {
             Some(source_id) => {

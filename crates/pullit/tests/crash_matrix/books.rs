@@ -7,9 +7,8 @@ use std::path::Path;
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use chrono_tz::Asia::Seoul;
 use chrono_tz::Tz;
+use ground::{FromRow, Statements, from_row};
 use pullit::platform::db::Db;
-use pullit::platform::sql::SqlExt;
-use sea_orm::FromQueryResult;
 use serde_json::Value;
 
 use crate::hands::{BURST, GHOST, STALE, promises};
@@ -65,12 +64,12 @@ async fn number(db: &Db, sql: &'static str) -> i64 {
     number.unwrap().unwrap()
 }
 
-async fn rows<T: FromQueryResult>(db: &Db, sql: &'static str) -> Vec<T> {
+async fn rows<T: FromRow + Send>(db: &Db, sql: &'static str) -> Vec<T> {
     db.write().rows(sql, Vec::new()).await.unwrap()
 }
 
 /// An event that was committed.
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug)]
 struct Published {
     id: i64,
     event_id: String,
@@ -78,6 +77,13 @@ struct Published {
     aggregate_key: String,
     payload: String,
 }
+from_row!(Published {
+    id,
+    event_id,
+    event_type,
+    aggregate_key,
+    payload
+});
 
 impl Published {
     fn payload(&self) -> Value {
@@ -85,17 +91,23 @@ impl Published {
     }
 }
 
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug)]
 struct Set {
     id: i64,
     status: String,
     retry_count: i32,
 }
+from_row!(Set {
+    id,
+    status,
+    retry_count
+});
 
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug)]
 struct Told {
     payload: Value,
 }
+from_row!(Told { payload });
 
 /// What is said of one set, in order.
 #[derive(Debug, Default)]
@@ -275,13 +287,19 @@ async fn answers_were_kept(db: &Db, folder: &Path) {
 }
 
 /// An answer that was marked.
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug)]
 struct Marking {
     member_id: i64,
     question_id: i64,
     is_correct: bool,
     created_at: DateTime<Utc>,
 }
+from_row!(Marking {
+    member_id,
+    question_id,
+    is_correct,
+    created_at
+});
 
 async fn markings(db: &Db) -> Vec<Marking> {
     let sql = "SELECT member_id, question_id, is_correct, created_at FROM marking_result";
@@ -289,11 +307,12 @@ async fn markings(db: &Db) -> Vec<Marking> {
 }
 
 /// A marking request and its answer, as the member got it.
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug)]
 struct Request {
     member_id: i64,
     body: Value,
 }
+from_row!(Request { member_id, body });
 
 impl Request {
     /// Member, question, and whether the answer was right.
@@ -358,7 +377,7 @@ async fn markings_were_published(db: &Db, published: &[Published]) {
 }
 
 /// A row of `learn_stats`.
-#[derive(Clone, Debug, Default, PartialEq, FromQueryResult)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Stats {
     member_id: i64,
     total_solved_question_set_count: i64,
@@ -369,19 +388,38 @@ struct Stats {
     consecutive_learning_days: i64,
     last_learning_date: Option<NaiveDate>,
 }
+from_row!(Stats {
+    member_id,
+    total_solved_question_set_count,
+    total_solved_question_count,
+    total_correct_question_count,
+    total_question_count,
+    weekly_solved_question_count,
+    consecutive_learning_days,
+    last_learning_date,
+});
 
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug)]
 struct Owned {
     owner_id: i64,
     questions: i64,
 }
+from_row!(Owned {
+    owner_id,
+    questions
+});
 
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug)]
 struct Question {
     id: i64,
     question_set_id: i64,
     question_length: i32,
 }
+from_row!(Question {
+    id,
+    question_set_id,
+    question_length
+});
 
 /// Looks at the stats of a recalibrated database: they are what the marked answers give.
 pub(crate) async fn recalibrated(db: &Db, now: DateTime<Tz>) {

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ground::{Statements, from_row};
 use outbox::NewEvent;
 use pullit::app::App;
-use pullit::platform::sql::SqlExt;
 use pullit::question_set::events::{
     GenerationRequested, QUESTION_GENERATION_REQUESTED, QUESTION_SET_COMPLETED,
     QUESTION_SET_FAILED, SetCompleted, SetFailed,
@@ -17,7 +17,6 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use scheduler::{RunNowError, RunStatus};
-use sea_orm::{DbErr, FromQueryResult};
 use serde_json::{Value, json};
 use testkit::http::{Client, Method};
 
@@ -82,11 +81,14 @@ struct Hand {
     promises: Arc<File>,
 }
 
-#[derive(FromQueryResult)]
 struct Open {
     id: i64,
     question_set_id: i64,
 }
+from_row!(Open {
+    id,
+    question_set_id
+});
 
 impl Hand {
     async fn work(mut self) {
@@ -169,7 +171,7 @@ impl Hand {
         Ok(())
     }
 
-    async fn open(&self) -> Result<Vec<Open>, DbErr> {
+    async fn open(&self) -> Result<Vec<Open>, sqlx::Error> {
         let sql = "SELECT q.id, q.question_set_id FROM question q JOIN question_set s ON s.id = q.question_set_id \
                    WHERE s.owner_id = $1 AND s.status = 'COMPLETE' ORDER BY s.id DESC, q.id LIMIT 40";
         self.app.db.read().rows(sql, vec![self.member.into()]).await
@@ -179,12 +181,12 @@ impl Hand {
     async fn take_back(&mut self) -> Result<(), String> {
         let publish = async {
             let now = (self.app.now)();
-            let tx = self.app.db.begin().await?;
+            let mut tx = self.app.db.begin().await?;
             for event in [completed(GHOST, self.member), requested(GHOST, 0)] {
-                outbox::publish(&tx, event, now).await?;
+                outbox::publish(&mut tx, event, now).await?;
             }
             if self.dice.random() {
-                tx.rollback().await?;
+                tx.rollback().await;
             }
             Ok::<_, outbox::OutboxError>(())
         };
@@ -217,11 +219,11 @@ impl Hand {
             let events: Vec<NewEvent> = events.collect();
             let publish = async {
                 let now = (self.app.now)();
-                let tx = self.app.db.begin().await?;
+                let mut tx = self.app.db.begin().await?;
                 // Publishers of one key that want their order kept lock what they speak of.
                 let lock = "UPDATE question_set SET updated_at = updated_at WHERE id = $1";
                 tx.run(lock, vec![set.into()]).await?;
-                outbox::publish_all(&tx, events, now).await?;
+                outbox::publish_all(&mut tx, events, now).await?;
                 tx.commit().await?;
                 Ok::<_, outbox::OutboxError>(())
             };

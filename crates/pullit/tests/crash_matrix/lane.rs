@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Asia::Seoul;
+use ground::{Dialect, Statements};
 use pullit::platform::db::Db;
-use pullit::platform::sql::SqlExt;
-use sea_orm::DbBackend;
 use tempfile::TempDir;
 use testkit::{Database, server, wait};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -224,7 +223,7 @@ impl<'s> Lane<'s> {
 
     /// PostgreSQL may still be ending what the dead had begun.
     async fn nobody_is_at_work(&self) {
-        if self.db.backend() == DbBackend::Postgres {
+        if self.db.dialect() == Dialect::Postgres {
             let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                           AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
             wait::until("the dead nodes' transactions end", PATIENCE, async || {

@@ -1,10 +1,9 @@
 //! Triggers that write down what was committed: rows of the database's own, in the transaction that they tell of. The
 //! service knows nothing of them, and what it rolls back leaves no trace.
 
+use ground::{Dialects, Statements};
 use pullit::platform::db::Db;
 use pullit::platform::migrations::migrate;
-use pullit::platform::sql::{Dialects, Sql, SqlExt};
-use sea_orm::ConnectionTrait;
 
 use crate::plan::MEMBERS;
 
@@ -42,9 +41,7 @@ pub(crate) async fn lay(db: &Db) {
     migrate(db).await.unwrap();
     let c = db.write();
     for script in [TABLES, TRIGGERS] {
-        c.execute_unprepared(script.text(db.backend()))
-            .await
-            .unwrap();
+        c.script(script.of(db.dialect())).await.unwrap();
     }
     for id in 1..=MEMBERS {
         let insert = "INSERT INTO member (id, name, email) VALUES ($1, $2, $2)";

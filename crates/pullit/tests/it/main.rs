@@ -7,6 +7,7 @@
 
 mod api;
 mod brokers;
+mod database;
 mod demo;
 mod generators;
 mod jobs;

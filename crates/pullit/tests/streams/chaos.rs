@@ -3,11 +3,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt, stream};
+use ground::{Database, Row, Statements};
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 use testkit::wait;
 use tokio::sync::mpsc;
 
@@ -124,8 +125,8 @@ async fn sign_in(cluster: &Cluster, dice: &mut StdRng) -> Members {
     let members: Members = rows
         .iter()
         .map(|row| {
-            let email: String = row.try_get("", "email").unwrap();
-            (row.try_get("", "id").unwrap(), tokens[&email].clone())
+            let email: String = row.get("email").unwrap();
+            (row.get("id").unwrap(), tokens[&email].clone())
         })
         .collect();
     assert_eq!(members.len(), MEMBERS);
@@ -183,7 +184,7 @@ struct Published {
 
 impl Published {
     /// Some for many members, and many for one.
-    async fn some(&mut self, db: &DatabaseConnection, members: &Members, dice: &mut StdRng) {
+    async fn some(&mut self, db: &Database, members: &Members, dice: &mut StdRng) {
         let busy = members.choose(dice).unwrap().0;
         let mut sets = Vec::new();
         for n in 0..dice.random_range(40..160) {
@@ -208,8 +209,8 @@ impl Published {
             let mut there = None;
             while there.is_none() {
                 assert!(Instant::now() < deadline, "{error}");
-                let statement = Statement::from_string(db.get_database_backend(), last.clone());
-                there = db.query_all_raw(statement).await.ok();
+                let last = AssertSqlSafe(last.clone());
+                there = db.raw_rows(last, vec![]).await.ok();
             }
             if there.is_some_and(|rows| !rows.is_empty()) {
                 return;
@@ -218,9 +219,8 @@ impl Published {
     }
 }
 
-async fn rows(db: &DatabaseConnection, sql: &str) -> Vec<sea_orm::QueryResult> {
-    let statement = Statement::from_string(db.get_database_backend(), sql);
-    db.query_all_raw(statement).await.unwrap()
+async fn rows(db: &Database, sql: &'static str) -> Vec<Row> {
+    db.raw_rows(sql, vec![]).await.unwrap()
 }
 
 /// Every notification of a member was told to each of the member's tabs, once and in order, and every set is one notification.
@@ -248,10 +248,10 @@ async fn close(
     let mut expected: HashMap<i64, Vec<i64>> = HashMap::new();
     let mut stored_at = HashMap::new();
     for row in &stored {
-        let id: i64 = row.try_get("", "id").unwrap();
-        sets.push(row.try_get("", "set_id").unwrap());
-        stored_at.insert(id, row.try_get::<i64>("", "stored_at").unwrap());
-        let member = row.try_get("", "member_id").unwrap();
+        let id: i64 = row.get("id").unwrap();
+        sets.push(row.get("set_id").unwrap());
+        stored_at.insert(id, row.get::<i64>("stored_at").unwrap());
+        let member = row.get("member_id").unwrap();
         expected.entry(member).or_default().push(id);
     }
     sets.sort_unstable();

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ground::{Database, Statements};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use sqlx::AssertSqlSafe;
 use testkit::process::{Command, Pullit};
 use testkit::{postgres, server, wait};
 use tokio::runtime::Handle;
@@ -37,7 +38,7 @@ impl Addresses {
 /// Three nodes on a PostgreSQL of their own.
 pub(crate) struct Cluster {
     pub(crate) addresses: Arc<Addresses>,
-    pub(crate) db: DatabaseConnection,
+    pub(crate) db: Database,
     nodes: Vec<Node>,
     deaths: BTreeMap<&'static str, usize>,
     // Last: the database is dropped on a server that still runs.
@@ -55,7 +56,7 @@ impl Cluster {
     pub(crate) async fn start() -> Self {
         let server = server::Postgres::start().await;
         let database = postgres::Database::create_on(&server.url()).await;
-        let db = Database::connect(database.url()).await.unwrap();
+        let db = database.connect().await;
         let mut cluster = Self {
             addresses: Arc::default(),
             db,
@@ -121,15 +122,14 @@ impl Cluster {
     /// Until at least one was there to be cut.
     async fn cut(&self, which: &str) {
         let cut = format!(
-            "SELECT count(pg_terminate_backend(pid)) AS cut FROM pg_stat_activity \
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
              WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND {which}"
         );
-        let backend = self.db.get_database_backend();
         wait::until("a connection is cut", PATIENCE, async || {
-            let cut = Statement::from_string(backend, cut.clone());
-            // None when the connection of the pool is one that died.
-            let row = self.db.query_one_raw(cut).await.ok().flatten();
-            row.is_some_and(|row| row.try_get::<i64>("", "cut").unwrap() > 0)
+            let cut = AssertSqlSafe(cut.clone());
+            // An error when the connection of the pool is one that died.
+            let cut = self.db.scalar::<i64, _>(cut, vec![]).await;
+            cut.is_ok_and(|cut| cut.unwrap() > 0)
         })
         .await;
     }

@@ -1,4 +1,4 @@
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
+use ground::{Database, Statements};
 
 const SECRET: &str = "a secret of the tests that is long enough";
 
@@ -19,12 +19,11 @@ const PUBLISH: &str = "INSERT INTO outbox_event (event_id, event_type, aggregate
      FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS list (item, place) ORDER BY place";
 
 /// Publishes that these sets of these members are made.
-pub(crate) async fn publish(db: &DatabaseConnection, sets: &[(i64, i64)]) -> Result<(), DbErr> {
-    let values = [serde_json::to_string(sets).unwrap().into()];
-    let publish = Statement::from_sql_and_values(db.get_database_backend(), PUBLISH, values);
-    let published = db.execute_raw(publish).await?.rows_affected();
+pub(crate) async fn publish(db: &Database, sets: &[(i64, i64)]) -> Result<(), sqlx::Error> {
+    let values = vec![serde_json::to_string(sets).unwrap().into()];
+    let published = db.run(PUBLISH, values).await?;
     assert_eq!(published as usize, sets.len());
-    db.execute_unprepared("SELECT pg_notify('pullit_outbox', 'a test')")
+    db.script("SELECT pg_notify('pullit_outbox', 'a test')")
         .await?;
     Ok(())
 }

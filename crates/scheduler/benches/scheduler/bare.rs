@@ -1,10 +1,7 @@
 //! The limit: a timer for each job, and the statements of its claim straight through the driver.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait, Value,
-};
+use ground::{Database, Dialect, Dialects, Row, Statements, Value};
 
 use crate::late::{EVERY, percentiles};
 use crate::{database, number};
@@ -21,131 +18,99 @@ mod sqlite;
 
 const LEASE_SECONDS: i64 = 120;
 
+const LOCK_INFO: Dialects = Dialects {
+    postgres: postgres::LOCK_INFO,
+    sqlite: sqlite::LOCK_INFO,
+};
+const CHECK: Dialects = Dialects {
+    postgres: shedlock::fence::POSTGRES_CHECK,
+    sqlite: shedlock::fence::SQLITE_CHECK,
+};
+const RELEASE: Dialects = Dialects {
+    postgres: postgres::RELEASE,
+    sqlite: sqlite::RELEASE,
+};
+
 struct Bare {
-    db: DatabaseConnection,
-    backend: DbBackend,
+    db: Database,
     name: String,
     owner: String,
 }
 
-fn time(backend: DbBackend, t: DateTime<Utc>) -> Value {
-    match backend {
-        DbBackend::Sqlite => t.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string().into(),
-        _ => t.into(),
-    }
+/// Whether there is a row.
+fn one(row: Result<Option<Row>, sqlx::Error>) -> bool {
+    row.unwrap().is_some()
 }
 
 impl Bare {
-    fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
-        Statement::from_sql_and_values(self.backend, sql, values)
+    fn is_sqlite(&self) -> bool {
+        self.db.dialect() == Dialect::Sqlite
     }
 
-    async fn one(
-        &self,
-        on: &impl ConnectionTrait,
-        sql: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> bool {
-        let row = on.query_one_raw(self.statement(sql, values)).await;
-        row.unwrap().is_some()
+    fn name(&self) -> Value {
+        Value::from(&self.name)
     }
 
-    fn immediate() -> TransactionOptions {
-        TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        }
+    fn owner(&self) -> Value {
+        Value::from(&self.owner)
     }
 
     async fn take(&self) {
-        let taken = |lease: i64| {
-            [
-                self.name.as_str().into(),
-                self.owner.as_str().into(),
-                lease.into(),
-            ]
-        };
-        if self.backend == DbBackend::Sqlite {
-            let tx = self.db.begin_with_options(Self::immediate()).await.unwrap();
-            assert!(
-                self.one(&tx, sqlite::TAKE, taken(LEASE_SECONDS * 1000))
-                    .await
-            );
-            self.one(&tx, sqlite::COUNT, [self.name.as_str().into()])
-                .await;
+        let taken = |lease: i64| vec![self.name(), self.owner(), lease.into()];
+        if self.is_sqlite() {
+            let mut tx = self.db.begin().await.unwrap();
+            let lease = taken(LEASE_SECONDS * 1000);
+            assert!(one(tx.raw_row(sqlite::TAKE, lease).await));
+            one(tx.raw_row(sqlite::COUNT, vec![self.name()]).await);
             tx.commit().await.unwrap();
         } else {
-            assert!(
-                self.one(&self.db, postgres::TAKE, taken(LEASE_SECONDS * 1_000_000))
-                    .await
-            );
+            let lease = taken(LEASE_SECONDS * 1_000_000);
+            assert!(one(self.db.raw_row(postgres::TAKE, lease).await));
         }
     }
 
     /// The statements of a claim.
     async fn claim(&self, slot: DateTime<Utc>) -> i64 {
-        let name = || Value::from(self.name.as_str());
-        let (info, paused, check) = match self.backend {
-            DbBackend::Sqlite => (
-                sqlite::LOCK_INFO,
-                sql::PAUSED_SQLITE,
-                shedlock::fence::SQLITE_CHECK,
-            ),
-            _ => (
-                postgres::LOCK_INFO,
-                sql::PAUSED_POSTGRES,
-                shedlock::fence::POSTGRES_CHECK,
-            ),
-        };
-        self.one(&self.db, sql::JOB, [name()]).await;
-        self.one(&self.db, sql::SLOT_RUNS, [name(), time(self.backend, slot)])
-            .await;
-        self.one(&self.db, info, [name()]).await;
+        let (name, name_and_slot) = (vec![self.name()], vec![self.name(), slot.into()]);
+        one(self.db.raw_row(sql::JOB, name.clone()).await);
+        one(self.db.raw_row(sql::SLOT_RUNS, name_and_slot).await);
+        one(self.db.raw_row(LOCK_INFO, name.clone()).await);
         self.take().await;
-        let tx = self.db.begin_with_options(Self::immediate()).await.unwrap();
-        self.one(&tx, paused, [name()]).await;
-        assert!(
-            self.one(&tx, check, [name(), self.owner.as_str().into()])
-                .await
-        );
-        let values = [
-            name(),
-            time(self.backend, slot),
-            time(self.backend, Utc::now()),
+        let mut tx = self.db.begin().await.unwrap();
+        one(tx.raw_row(sql::PAUSED, name).await);
+        let check = vec![self.name(), self.owner()];
+        assert!(one(tx.raw_row(CHECK, check).await));
+        let values = vec![
+            self.name(),
+            slot.into(),
+            Utc::now().into(),
             "bench".into(),
             1_i64.into(),
             "SCHEDULE".into(),
-            self.owner.as_str().into(),
+            self.owner(),
         ];
-        let insert = self.statement(sql::INSERT_RUNNING, values);
-        let row = tx.query_one_raw(insert).await.unwrap().unwrap();
+        let id = tx.scalar(sql::INSERT_RUNNING, values).await.unwrap();
         tx.commit().await.unwrap();
-        row.try_get("", "id").unwrap()
+        id.unwrap()
     }
 
     /// The statements of a run's end.
     async fn end(&self, id: i64) {
-        let values = [
+        let values = vec![
             id.into(),
-            time(self.backend, Utc::now()),
+            Utc::now().into(),
             "SUCCEEDED".into(),
             0_i64.into(),
             0_i64.into(),
             Option::<String>::None.into(),
         ];
-        self.db
-            .execute_raw(self.statement(sql::FINISH, values))
-            .await
-            .unwrap();
-        let (release, past): (_, Value) = match self.backend {
-            DbBackend::Sqlite => (sqlite::RELEASE, "2000-01-01T00:00:00.000000+00:00".into()),
-            _ => (postgres::RELEASE, 0_i64.into()),
+        self.db.run(sql::FINISH, values).await.unwrap();
+        let past: Value = match self.is_sqlite() {
+            true => "2000-01-01T00:00:00.000000+00:00".into(),
+            false => 0_i64.into(),
         };
-        let values = [self.name.as_str().into(), self.owner.as_str().into(), past];
-        self.db
-            .execute_raw(self.statement(release, values))
-            .await
-            .unwrap();
+        let values = vec![self.name(), self.owner(), past];
+        self.db.run(RELEASE, values).await.unwrap();
     }
 }
 
@@ -158,7 +123,6 @@ pub(crate) async fn run(kind: &str) {
         let slot = DateTime::from_timestamp(next, 0).unwrap();
         let tasks = (0..due).map(|n| {
             let bare = Bare {
-                backend: db.get_database_backend(),
                 db: db.clone(),
                 name: format!("job-{n}"),
                 owner: format!("bench:{round}-{n}"),

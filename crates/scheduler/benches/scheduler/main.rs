@@ -13,10 +13,10 @@ mod idle;
 mod late;
 
 use std::process::Command;
-
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
-use shedlock::{LockProvider, PostgresLockProvider, SqliteLockProvider};
 use std::sync::Arc;
+
+use ground::{Database, Dialect, Statements};
+use shedlock::{LockProvider, PostgresLockProvider, SqliteLockProvider};
 
 /// A number from the environment.
 pub(crate) fn number(name: &str, usual: usize) -> usize {
@@ -25,32 +25,29 @@ pub(crate) fn number(name: &str, usual: usize) -> usize {
 }
 
 /// An empty database with the tables.
-pub(crate) async fn database(kind: &str) -> (testkit::Database, DatabaseConnection) {
+pub(crate) async fn database(kind: &str) -> (testkit::Database, Database) {
     let database = match kind {
         "postgres" => testkit::Database::postgres().await,
         _ => testkit::Database::sqlite(),
     };
     let db = database.connect().await;
-    let tables = match db.get_database_backend() {
-        DbBackend::Sqlite => [shedlock::schema::SQLITE, scheduler::schema::SQLITE],
-        _ => [shedlock::schema::POSTGRES, scheduler::schema::POSTGRES],
+    let tables = match db.dialect() {
+        Dialect::Postgres => [shedlock::schema::POSTGRES, scheduler::schema::POSTGRES],
+        _ => [shedlock::schema::SQLITE, scheduler::schema::SQLITE],
     };
     for statement in tables.into_iter().flatten() {
-        db.execute_unprepared(statement).await.unwrap();
+        db.script(statement).await.unwrap();
     }
     (database, db)
 }
 
-pub(crate) fn locks(db: &DatabaseConnection) -> Arc<dyn LockProvider> {
-    match db.get_database_backend() {
-        DbBackend::Sqlite => {
-            let pool = db.get_sqlite_connection_pool().clone();
-            Arc::new(SqliteLockProvider::new(pool, "bench"))
-        }
-        _ => {
-            let pool = db.get_postgres_connection_pool().clone();
-            Arc::new(PostgresLockProvider::new(pool, "bench"))
-        }
+pub(crate) fn locks(db: &Database) -> Arc<dyn LockProvider> {
+    match db.postgres() {
+        Some(pool) => Arc::new(PostgresLockProvider::new(pool.clone(), "bench")),
+        None => Arc::new(SqliteLockProvider::new(
+            db.sqlite().unwrap().clone(),
+            "bench",
+        )),
     }
 }
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_orm::DbErr;
+use ground::chain;
 use shedlock::{LockGuard, LockInfo};
 use tokio::time::timeout;
 
 use crate::core::{Core, Registered};
-use crate::error::{SchedulerError, chain};
+use crate::error::SchedulerError;
 use crate::event::Passed;
 use crate::job::{Record, Scope};
 use crate::model::Cause;
@@ -179,7 +179,7 @@ impl Core {
         registered: &Registered,
         info: &LockInfo,
         ask: Ask,
-    ) -> Result<bool, DbErr> {
+    ) -> Result<bool, sqlx::Error> {
         let slot = if ask.cause == Cause::Manual {
             registered.newest_slot(self.now())
         } else {

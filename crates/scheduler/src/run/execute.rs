@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use ground::chain;
 use shedlock::KeptLock;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -13,10 +14,11 @@ use super::attempt::{Ended, GRACE, Leash, attempt};
 use super::claim::Claimed;
 use super::outcome::{Conflicts, Outcome};
 use super::record::Recorded;
-use crate::context::{Fence, JobContext};
+use crate::context::JobContext;
 use crate::core::{Core, Registered};
-use crate::error::{JobError, chain};
+use crate::error::JobError;
 use crate::event::Event;
+use crate::fence::LeaseFence;
 use crate::job::Scope;
 use crate::model::{Run, RunStatus};
 use crate::nudges::Nudge;
@@ -113,7 +115,7 @@ impl Core {
             fencing_token: kept.map_or(0, KeptLock::fencing_token),
             run_id: row,
             progress,
-            fence: Fence {
+            fence: LeaseFence {
                 lost,
                 lock,
                 run_id: row,

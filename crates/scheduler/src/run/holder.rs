@@ -1,7 +1,6 @@
 //! Whose lock is it?
 
 use chrono::{DateTime, Utc};
-use sea_orm::DbErr;
 use shedlock::LockInfo;
 
 use crate::core::Core;
@@ -19,7 +18,7 @@ impl Core {
         &self,
         info: &LockInfo,
         slot: DateTime<Utc>,
-    ) -> Result<bool, DbErr> {
+    ) -> Result<bool, sqlx::Error> {
         if info.locked_at < slot
             || self
                 .store
@@ -36,7 +35,10 @@ impl Core {
     }
 
     /// The owner to take the lock over from: it is held by the tail of a finished run of ours.
-    pub(crate) async fn finished_owner(&self, info: &LockInfo) -> Result<Option<String>, DbErr> {
+    pub(crate) async fn finished_owner(
+        &self,
+        info: &LockInfo,
+    ) -> Result<Option<String>, sqlx::Error> {
         if !info.held {
             return Ok(None);
         }
@@ -48,7 +50,7 @@ impl Core {
     }
 
     /// Lets the cluster know this node's name.
-    pub(crate) async fn introduce(&self) -> Result<(), DbErr> {
+    pub(crate) async fn introduce(&self) -> Result<(), sqlx::Error> {
         self.store
             .register_node(&self.short_name(), self.now())
             .await

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use ground::chain;
+
 use super::attempt::Ended;
-use crate::error::{JobError, chain};
+use crate::error::JobError;
 use crate::model::RunStatus;
 
 /// How many conflicts a run tells of, the newest ones, and how many characters of each.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use ground::chain;
+
 use crate::core::Core;
-use crate::error::chain;
 use crate::job::{Job, Record, Scope};
 use crate::model::{Cause, Run, RunStatus};
 
@@ -101,12 +102,9 @@ impl Core {
 }
 
 /// Tries for as long as `patience` at least.
-async fn patiently<T, F>(
-    patience: Duration,
-    mut write: impl FnMut() -> F,
-) -> Result<T, sea_orm::DbErr>
+async fn patiently<T, F>(patience: Duration, mut write: impl FnMut() -> F) -> Result<T, sqlx::Error>
 where
-    F: Future<Output = Result<T, sea_orm::DbErr>>,
+    F: Future<Output = Result<T, sqlx::Error>>,
 {
     let began = tokio::time::Instant::now();
     let mut pause = FIRST_PAUSE;

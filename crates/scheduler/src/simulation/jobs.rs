@@ -164,7 +164,7 @@ impl RunOf {
         }
     }
 
-    /// What [`Fence::check`](crate::Fence::check) does, in the simulated database.
+    /// What [`LeaseFence::check`](crate::LeaseFence::check) does, in the simulated database.
     async fn write_fenced(&self) -> Result<u64, JobError> {
         if self.context.fence().lost.is_cancelled() {
             return Err(JobError::LeaseLost);

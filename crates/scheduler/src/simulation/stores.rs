@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sea_orm::DbErr;
 
 use super::Broken;
 use super::line::Line;
@@ -17,15 +16,15 @@ use crate::store::{
 /// The database takes no end of one run in so many, however often it is asked.
 const REFUSED: i64 = 29;
 
-impl From<Fault> for DbErr {
+impl From<Fault> for sqlx::Error {
     fn from(fault: Fault) -> Self {
-        Self::Custom(format!("simulated: {fault:?}"))
+        ground::unexpected(format!("simulated: {fault:?}"))
     }
 }
 
 #[async_trait]
 impl Store for Line {
-    async fn register_jobs(&self, names: &[&str], now: DateTime<Utc>) -> Result<(), DbErr> {
+    async fn register_jobs(&self, names: &[&str], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let act = move |world: &mut World| {
             for name in names {
@@ -40,19 +39,19 @@ impl Store for Line {
     }
 
     /// The nodes have one configuration here.
-    async fn save_schedules(&self, _: &str, _: &[Schedule<'_>]) -> Result<(), DbErr> {
+    async fn save_schedules(&self, _: &str, _: &[Schedule<'_>]) -> Result<(), sqlx::Error> {
         Ok(self.call(Errand::Question, |_| ()).await?)
     }
 
-    async fn forget_schedules(&self, _: &str) -> Result<(), DbErr> {
+    async fn forget_schedules(&self, _: &str) -> Result<(), sqlx::Error> {
         Ok(self.call(Errand::Question, |_| ()).await?)
     }
 
-    async fn schedule_conflicts(&self, _: DateTime<Utc>) -> Result<Vec<NodeSchedule>, DbErr> {
+    async fn schedule_conflicts(&self, _: DateTime<Utc>) -> Result<Vec<NodeSchedule>, sqlx::Error> {
         Ok(self.call(Errand::Question, |_| Vec::new()).await?)
     }
 
-    async fn register_node(&self, node: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+    async fn register_node(&self, node: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
         let node = node.to_owned();
         let act = move |world: &mut World| {
             world.tables.nodes.insert(node, now);
@@ -60,7 +59,7 @@ impl Store for Line {
         Ok(self.call(Errand::Question, act).await?)
     }
 
-    async fn is_known_node(&self, node: &str) -> Result<bool, DbErr> {
+    async fn is_known_node(&self, node: &str) -> Result<bool, sqlx::Error> {
         let node = node.to_owned();
         Ok(self
             .call(Errand::Question, move |world| {
@@ -69,7 +68,7 @@ impl Store for Line {
             .await?)
     }
 
-    async fn pause(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+    async fn pause(&self, name: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
         let (node, name) = (self.node, name.to_owned());
         let act = move |world: &mut World| {
             world.trace(node, "pauses", 0, || name.clone());
@@ -80,7 +79,7 @@ impl Store for Line {
         Ok(self.call(Errand::Question, act).await?)
     }
 
-    async fn resume(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+    async fn resume(&self, name: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
         let (node, name) = (self.node, name.to_owned());
         let act = move |world: &mut World| {
             world.trace(node, "resumes", 0, || name.clone());
@@ -99,7 +98,7 @@ impl Store for Line {
         name: &str,
         slot: DateTime<Utc>,
         now: DateTime<Utc>,
-    ) -> Result<(), DbErr> {
+    ) -> Result<(), sqlx::Error> {
         let (node, name) = (self.node, name.to_owned());
         let act = move |world: &mut World| {
             world.trace(node, "ran elsewhere", 0, || format!("{name} {slot}"));
@@ -110,7 +109,7 @@ impl Store for Line {
         Ok(self.call(Errand::Question, act).await?)
     }
 
-    async fn job(&self, name: &str) -> Result<Option<JobRow>, DbErr> {
+    async fn job(&self, name: &str) -> Result<Option<JobRow>, sqlx::Error> {
         let name = name.to_owned();
         Ok(self
             .call(Errand::Question, move |world| {
@@ -119,7 +118,7 @@ impl Store for Line {
             .await?)
     }
 
-    async fn run(&self, id: i64) -> Result<Option<Run>, DbErr> {
+    async fn run(&self, id: i64) -> Result<Option<Run>, sqlx::Error> {
         Ok(self
             .call(Errand::Question, move |world| {
                 world.tables.row(id).map(|row| row.run.clone())
@@ -128,11 +127,11 @@ impl Store for Line {
     }
 
     /// No operator looks on.
-    async fn overview(&self, names: &[&str]) -> Result<Vec<Overview>, DbErr> {
+    async fn overview(&self, names: &[&str]) -> Result<Vec<Overview>, sqlx::Error> {
         Ok(vec![Overview::default(); names.len()])
     }
 
-    async fn slot_runs(&self, name: &str, slot: DateTime<Utc>) -> Result<Vec<Run>, DbErr> {
+    async fn slot_runs(&self, name: &str, slot: DateTime<Utc>) -> Result<Vec<Run>, sqlx::Error> {
         let name = name.to_owned();
         let act = move |world: &mut World| {
             let rows = world.tables.slot_rows(&name, slot);
@@ -143,7 +142,7 @@ impl Store for Line {
         Ok(self.call(Errand::Question, act).await?)
     }
 
-    async fn histories(&self, asked: &[Asked<'_>]) -> Result<Vec<History>, DbErr> {
+    async fn histories(&self, asked: &[Asked<'_>]) -> Result<Vec<History>, sqlx::Error> {
         let asked = asked
             .iter()
             .map(|asked| (asked.job.to_owned(), asked.slots.clone()));
@@ -157,7 +156,7 @@ impl Store for Line {
         Ok(self.call(Errand::Question, act).await?)
     }
 
-    async fn owner(&self, name: &str, owner: &str) -> Result<Option<RunStatus>, DbErr> {
+    async fn owner(&self, name: &str, owner: &str) -> Result<Option<RunStatus>, sqlx::Error> {
         let (name, owner) = (name.to_owned(), owner.to_owned());
         let act = move |world: &mut World| {
             let row = world.tables.owner(&name, &owner);
@@ -171,7 +170,7 @@ impl Store for Line {
         name: &str,
         limit: u64,
         before_id: Option<i64>,
-    ) -> Result<Vec<Run>, DbErr> {
+    ) -> Result<Vec<Run>, sqlx::Error> {
         let name = name.to_owned();
         let act = move |world: &mut World| {
             let runs = world.tables.runs.iter().rev().map(|row| &row.run);
@@ -184,7 +183,7 @@ impl Store for Line {
         Ok(self.call(Errand::Question, act).await?)
     }
 
-    async fn enter(&self, run: &NewRun<'_>) -> Result<Entry, DbErr> {
+    async fn enter(&self, run: &NewRun<'_>) -> Result<Entry, sqlx::Error> {
         let node = self.node;
         self.check_begins();
         let row = Row {
@@ -228,7 +227,7 @@ impl Store for Line {
         Ok(self.call(Errand::Deed("broken off: entry"), act).await?)
     }
 
-    async fn abandon_dead(&self, now: DateTime<Utc>, why: &str) -> Result<Vec<Run>, DbErr> {
+    async fn abandon_dead(&self, now: DateTime<Utc>, why: &str) -> Result<Vec<Run>, sqlx::Error> {
         let (node, why) = (self.node, why.to_owned());
         Ok(self
             .call(Errand::Scan, move |world| {
@@ -237,13 +236,11 @@ impl Store for Line {
             .await?)
     }
 
-    async fn finish(&self, run: &Run) -> Result<bool, DbErr> {
+    async fn finish(&self, run: &Run) -> Result<bool, sqlx::Error> {
         if run.id % REFUSED == 0 {
             self.call(Errand::Question, |world| world.judge.saw("end refused"))
                 .await?;
-            return Err(DbErr::Custom(
-                "simulated: a row that will not be".to_owned(),
-            ));
+            return Err(ground::unexpected("simulated: a row that will not be"));
         }
         let (node, run) = (self.node, run.clone());
         Ok(self
@@ -253,7 +250,11 @@ impl Store for Line {
             .await?)
     }
 
-    async fn insert_finished(&self, run: &Run, slot_node: &str) -> Result<Option<i64>, DbErr> {
+    async fn insert_finished(
+        &self,
+        run: &Run,
+        slot_node: &str,
+    ) -> Result<Option<i64>, sqlx::Error> {
         let node = self.node;
         let row = Row {
             run: run.clone(),
@@ -267,19 +268,24 @@ impl Store for Line {
             .await?)
     }
 
-    async fn prune(&self, _: DateTime<Utc>, _: u64) -> Result<u64, DbErr> {
+    async fn prune(&self, _: DateTime<Utc>, _: u64) -> Result<u64, sqlx::Error> {
         Ok(0)
     }
 
-    async fn prune_leftovers(&self, _: DateTime<Utc>) -> Result<(), DbErr> {
+    async fn prune_leftovers(&self, _: DateTime<Utc>) -> Result<(), sqlx::Error> {
         Ok(())
     }
 
-    async fn save_progress(&self, _: i64, _: Progress, _: DateTime<Utc>) -> Result<(), DbErr> {
+    async fn save_progress(
+        &self,
+        _: i64,
+        _: Progress,
+        _: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
         Ok(())
     }
 
-    async fn end_progress(&self, _: i64) -> Result<(), DbErr> {
+    async fn end_progress(&self, _: i64) -> Result<(), sqlx::Error> {
         Ok(())
     }
 }

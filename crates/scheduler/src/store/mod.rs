@@ -6,9 +6,8 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sea_orm::DbErr;
 
-pub(crate) use self::database::{DatabaseStore, still_ours};
+pub(crate) use self::database::DatabaseStore;
 use crate::event::Passed;
 use crate::model::{Progress, Run, RunStatus};
 use crate::run::claim::Ask;
@@ -20,28 +19,35 @@ use crate::run::claim::Ask;
 #[async_trait]
 pub(crate) trait Store: Send + Sync + Debug {
     /// Adds the rows of the jobs that are missing.
-    async fn register_jobs(&self, names: &[&str], now: DateTime<Utc>) -> Result<(), DbErr>;
+    async fn register_jobs(&self, names: &[&str], now: DateTime<Utc>) -> Result<(), sqlx::Error>;
 
     /// Remembers that the node is one of ours, and when it last said so.
-    async fn register_node(&self, node: &str, now: DateTime<Utc>) -> Result<(), DbErr>;
+    async fn register_node(&self, node: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error>;
 
     /// Notes what is the node's schedule of each job, in place of what was noted before.
-    async fn save_schedules(&self, node: &str, schedules: &[Schedule<'_>]) -> Result<(), DbErr>;
+    async fn save_schedules(
+        &self,
+        node: &str,
+        schedules: &[Schedule<'_>],
+    ) -> Result<(), sqlx::Error>;
 
     /// Forgets the node's schedules.
-    async fn forget_schedules(&self, node: &str) -> Result<(), DbErr>;
+    async fn forget_schedules(&self, node: &str) -> Result<(), sqlx::Error>;
 
     /// The schedules of the jobs that nodes seen since then disagree on, by job, schedule and node.
-    async fn schedule_conflicts(&self, since: DateTime<Utc>) -> Result<Vec<NodeSchedule>, DbErr>;
+    async fn schedule_conflicts(
+        &self,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<NodeSchedule>, sqlx::Error>;
 
     /// Whether the node is one of ours.
-    async fn is_known_node(&self, node: &str) -> Result<bool, DbErr>;
+    async fn is_known_node(&self, node: &str) -> Result<bool, sqlx::Error>;
 
     /// Pauses the job, known or not.
-    async fn pause(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr>;
+    async fn pause(&self, name: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error>;
 
     /// Ends a pause and notes when. A job that was not paused stays as it is.
-    async fn resume(&self, name: &str, now: DateTime<Utc>) -> Result<(), DbErr>;
+    async fn resume(&self, name: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error>;
 
     /// Notes that a foreign holder ran the slot, unless a newer one is noted.
     async fn ran_elsewhere(
@@ -49,26 +55,26 @@ pub(crate) trait Store: Send + Sync + Debug {
         name: &str,
         slot: DateTime<Utc>,
         now: DateTime<Utc>,
-    ) -> Result<(), DbErr>;
+    ) -> Result<(), sqlx::Error>;
 
     /// The job's row.
-    async fn job(&self, name: &str) -> Result<Option<JobRow>, DbErr>;
+    async fn job(&self, name: &str) -> Result<Option<JobRow>, sqlx::Error>;
 
     /// One run.
-    async fn run(&self, id: i64) -> Result<Option<Run>, DbErr>;
+    async fn run(&self, id: i64) -> Result<Option<Run>, sqlx::Error>;
 
     /// What an operator sees of each of the jobs, in their order.
-    async fn overview(&self, names: &[&str]) -> Result<Vec<Overview>, DbErr>;
+    async fn overview(&self, names: &[&str]) -> Result<Vec<Overview>, sqlx::Error>;
 
     /// The runs of a slot, by attempt; those by hand have none.
-    async fn slot_runs(&self, name: &str, slot: DateTime<Utc>) -> Result<Vec<Run>, DbErr>;
+    async fn slot_runs(&self, name: &str, slot: DateTime<Utc>) -> Result<Vec<Run>, sqlx::Error>;
 
     /// What the tables say of the slots of each of these jobs, in their order. A job's row is read after its runs, and once: a resume that
     /// comes between two readings would turn what was skipped into a debt.
-    async fn histories(&self, asked: &[Asked<'_>]) -> Result<Vec<History>, DbErr>;
+    async fn histories(&self, asked: &[Asked<'_>]) -> Result<Vec<History>, sqlx::Error>;
 
     /// The status of the run that took the lock under this owner.
-    async fn owner(&self, name: &str, owner: &str) -> Result<Option<RunStatus>, DbErr>;
+    async fn owner(&self, name: &str, owner: &str) -> Result<Option<RunStatus>, sqlx::Error>;
 
     /// Runs of a job with an id below `before_id`, newest first.
     async fn history(
@@ -76,28 +82,29 @@ pub(crate) trait Store: Send + Sync + Debug {
         name: &str,
         limit: u64,
         before_id: Option<i64>,
-    ) -> Result<Vec<Run>, DbErr>;
+    ) -> Result<Vec<Run>, sqlx::Error>;
 
     /// Writes the RUNNING row of a run whose lock was just taken, if the job is not paused (a run by hand does not
     /// ask), the lock is still the run's own, and its slot and attempt have no row: all of it in one step.
-    async fn enter(&self, run: &NewRun<'_>) -> Result<Entry, DbErr>;
+    async fn enter(&self, run: &NewRun<'_>) -> Result<Entry, sqlx::Error>;
 
     /// Marks every RUNNING row ABANDONED whose lock is not its own any more, and answers with them. A row without
     /// an owner (a script's) is alive while anybody but another run of the job holds the lock.
-    async fn abandon_dead(&self, now: DateTime<Utc>, why: &str) -> Result<Vec<Run>, DbErr>;
+    async fn abandon_dead(&self, now: DateTime<Utc>, why: &str) -> Result<Vec<Run>, sqlx::Error>;
 
     /// Ends a RUNNING row. False when it was not RUNNING any more: somebody declared the run dead.
-    async fn finish(&self, run: &Run) -> Result<bool, DbErr>;
+    async fn finish(&self, run: &Run) -> Result<bool, sqlx::Error>;
 
     /// Writes a run that has ended and had no row. `None` when its slot already has one.
-    async fn insert_finished(&self, run: &Run, slot_node: &str) -> Result<Option<i64>, DbErr>;
+    async fn insert_finished(&self, run: &Run, slot_node: &str)
+    -> Result<Option<i64>, sqlx::Error>;
 
     /// Deletes up to `batch` runs that ended before; the newest of each job stays.
-    async fn prune(&self, older_than: DateTime<Utc>, batch: u64) -> Result<u64, DbErr>;
+    async fn prune(&self, older_than: DateTime<Utc>, batch: u64) -> Result<u64, sqlx::Error>;
 
     /// Forgets nodes that were last seen before, schedules of nodes that are forgotten, and the progress of runs
     /// that do not run.
-    async fn prune_leftovers(&self, seen_before: DateTime<Utc>) -> Result<(), DbErr>;
+    async fn prune_leftovers(&self, seen_before: DateTime<Utc>) -> Result<(), sqlx::Error>;
 
     /// Notes how far a run has come.
     async fn save_progress(
@@ -105,10 +112,10 @@ pub(crate) trait Store: Send + Sync + Debug {
         run_id: i64,
         progress: Progress,
         now: DateTime<Utc>,
-    ) -> Result<(), DbErr>;
+    ) -> Result<(), sqlx::Error>;
 
     /// Forgets how far a run has come.
-    async fn end_progress(&self, run_id: i64) -> Result<(), DbErr>;
+    async fn end_progress(&self, run_id: i64) -> Result<(), sqlx::Error>;
 }
 
 /// A job's schedule on a node.

@@ -5,12 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use ground::Statements;
 use scheduler::testkit::Signals;
 use scheduler::{Event, JobError, Retry, RunStatus};
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
-};
+use sqlx::AssertSqlSafe;
 
 use crate::support::*;
 
@@ -18,31 +16,23 @@ fn is_conflict(error: impl Into<JobError>) -> bool {
     matches!(error.into(), JobError::Conflict(_))
 }
 
-async fn mode(world: &World, mode: Option<SqliteTransactionMode>) -> DatabaseTransaction {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: mode,
-        ..TransactionOptions::default()
-    };
-    world.db.begin_with_options(options).await.unwrap()
-}
-
 #[tokio::test]
 async fn two_postgres_transactions_that_wait_for_each_other_conflict() {
     let world = World::new(testkit::Database::postgres().await).await;
     world
         .db
-        .execute_unprepared("CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1), (2)")
+        .script("CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1), (2)")
         .await
         .unwrap();
-    let (one, two) = (mode(&world, None).await, mode(&world, None).await);
-    let update = |n: u32| format!("UPDATE t SET n = n WHERE n = {n}");
-    one.execute_unprepared(&update(1)).await.unwrap();
-    two.execute_unprepared(&update(2)).await.unwrap();
-    let (first, second) = (update(2), update(1));
-    let (first, second) = tokio::join!(one.execute_unprepared(&first), async {
-        let done = two.execute_unprepared(&second).await;
+    let mut one = world.db.begin().await.unwrap();
+    let mut two = world.db.begin().await.unwrap();
+    let update = |n: u32| AssertSqlSafe(format!("UPDATE t SET n = n WHERE n = {n}"));
+    one.run(update(1), vec![]).await.unwrap();
+    two.run(update(2), vec![]).await.unwrap();
+    let (first, second) = tokio::join!(one.run(update(2), vec![]), async {
+        let done = two.run(update(1), vec![]).await;
         // Lets the other one through, whichever is refused.
-        two.rollback().await.unwrap();
+        two.rollback().await;
         done
     });
     let refused = [first.err(), second.err()].into_iter().flatten();
@@ -54,46 +44,42 @@ async fn two_postgres_transactions_that_wait_for_each_other_conflict() {
 async fn a_sqlite_transaction_that_read_before_another_wrote_conflicts_when_it_writes() {
     let world = World::new(testkit::Database::sqlite()).await;
     let other = world.database.connect().await;
-    other
-        .execute_unprepared("CREATE TABLE t (n INTEGER)")
-        .await
-        .unwrap();
-    let reader = mode(&world, Some(SqliteTransactionMode::Deferred)).await;
-    reader
-        .execute_unprepared("SELECT count(*) FROM t")
-        .await
-        .unwrap();
-    other
-        .execute_unprepared("INSERT INTO t VALUES (1)")
-        .await
-        .unwrap();
-    let error = reader.execute_unprepared("INSERT INTO t VALUES (2)").await;
+    other.script("CREATE TABLE t (n INTEGER)").await.unwrap();
+    let mut reader = world.db.begin_snapshot().await.unwrap();
+    let count = reader.raw_row("SELECT count(*) FROM t", vec![]).await;
+    count.unwrap();
+    other.script("INSERT INTO t VALUES (1)").await.unwrap();
+    let error = reader.run("INSERT INTO t VALUES (2)", vec![]).await;
     assert!(is_conflict(error.unwrap_err()));
 }
 
-#[test]
-fn an_update_that_found_its_row_changed_conflicts_and_a_missing_row_does_not() {
-    assert!(is_conflict(DbErr::RecordNotUpdated));
-    assert!(!is_conflict(DbErr::RecordNotFound("member 7".to_owned())));
+#[tokio::test]
+async fn a_postgres_lock_that_another_transaction_holds_conflicts() {
+    let world = World::new(testkit::Database::postgres().await).await;
+    world.execute("CREATE TABLE t (n INTEGER)", []).await;
+    let mut holder = world.db.begin().await.unwrap();
+    let lock = "LOCK TABLE t IN EXCLUSIVE MODE NOWAIT";
+    holder.run(lock, vec![]).await.unwrap();
+    let mut other = world.db.begin().await.unwrap();
+    assert!(is_conflict(other.run(lock, vec![]).await.unwrap_err()));
 }
 
 testkit::on_each_database! {
     async fn the_drivers_own_errors_are_told_apart_as_well(db: testkit::Database) {
-        use sea_orm::sqlx;
         let world = World::new(db).await;
-        let error = match world.db.get_database_backend() {
-            DbBackend::Sqlite => {
+        let error = match world.db.postgres() {
+            None => {
                 let other = world.database.connect().await;
-                other.execute_unprepared("PRAGMA busy_timeout = 0").await.unwrap();
-                let _writer = mode(&world, Some(SqliteTransactionMode::Immediate)).await;
-                sqlx::query("CREATE TABLE u (n INTEGER)").execute(other.get_sqlite_connection_pool()).await.unwrap_err()
+                other.script("PRAGMA busy_timeout = 0").await.unwrap();
+                let _writer = world.db.begin().await.unwrap();
+                sqlx::query("CREATE TABLE u (n INTEGER)").execute(other.sqlite().unwrap()).await.unwrap_err()
             }
-            _ => {
-                world.db.execute_unprepared("CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1)").await.unwrap();
-                let mut tx = world.db.get_postgres_connection_pool().begin().await.unwrap();
+            Some(pool) => {
+                world.db.script("CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1)").await.unwrap();
+                let mut tx = pool.begin().await.unwrap();
                 sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(&mut *tx).await.unwrap();
                 sqlx::query("SELECT n FROM t").execute(&mut *tx).await.unwrap();
-                world.db.execute_unprepared("UPDATE t SET n = 2").await.unwrap();
+                world.db.script("UPDATE t SET n = 2").await.unwrap();
                 sqlx::query("UPDATE t SET n = 3").execute(&mut *tx).await.unwrap_err()
             }
         };

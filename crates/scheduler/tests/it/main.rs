@@ -15,6 +15,8 @@ mod operator;
 mod progress;
 mod runs;
 mod schedules;
+mod schema;
+mod sea_orm;
 mod slots;
 mod support;
 mod timeouts;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use ground::{Database, Statements};
 use scheduler::Passed;
 use scheduler::testkit::Signals;
-use sea_orm::{ConnectionTrait, DatabaseConnection};
 use shedlock::{
     LockConfiguration, LockError, LockGuard, LockInfo, LockProvider, SchemaError, ShutDown,
 };
@@ -19,7 +19,7 @@ use crate::support::*;
 #[derive(Debug)]
 struct Meddler {
     inner: Arc<dyn LockProvider>,
-    db: DatabaseConnection,
+    db: Database,
     before: tokio::sync::Mutex<Option<String>>,
     after: tokio::sync::Mutex<Option<String>>,
     /// The next attempt at the lock does.
@@ -29,7 +29,7 @@ struct Meddler {
 impl Meddler {
     async fn meddle(&self, with: &tokio::sync::Mutex<Option<String>>) {
         if let Some(statement) = with.lock().await.take() {
-            self.db.execute_unprepared(&statement).await.unwrap();
+            self.db.script(&statement).await.unwrap();
         }
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use ground::{Database, Dialect, Row, Statements, Value, time_text};
 use scheduler::testkit::{ManualClock, Signals};
 use scheduler::{
     Clock, Event, Job, JobBuilder, JobContext, JobError, Passed, Run, RunStatus, Scheduler, Trigger,
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement, Value};
 use shedlock::{LockProvider, PostgresLockProvider, SqliteLockProvider};
+use sqlx::AssertSqlSafe;
 use tokio::sync::Semaphore;
 
 /// Ten to four in Seoul, on a Monday.
@@ -33,20 +34,20 @@ pub(crate) fn daily(name: &str) -> JobBuilder {
 
 pub(crate) struct World {
     pub(crate) database: testkit::Database,
-    pub(crate) db: DatabaseConnection,
+    pub(crate) db: Database,
     pub(crate) clock: ManualClock,
 }
 
 impl World {
     pub(crate) async fn new(database: testkit::Database) -> Self {
         let db = database.connect().await;
-        let schemas = match db.get_database_backend() {
-            DbBackend::Sqlite => [shedlock::schema::SQLITE, scheduler::schema::SQLITE],
-            _ => [shedlock::schema::POSTGRES, scheduler::schema::POSTGRES],
+        let schemas = match db.dialect() {
+            Dialect::Postgres => [shedlock::schema::POSTGRES, scheduler::schema::POSTGRES],
+            _ => [shedlock::schema::SQLITE, scheduler::schema::SQLITE],
         };
         // Twice, because every node does it.
         for statement in schemas.iter().chain(&schemas).copied().flatten() {
-            db.execute_unprepared(statement).await.unwrap();
+            db.script(statement).await.unwrap();
         }
         Self {
             database,
@@ -103,45 +104,42 @@ impl World {
             .unwrap()
     }
 
-    pub(crate) fn locks(&self, db: &DatabaseConnection, node: &str) -> Arc<dyn LockProvider> {
-        match db.get_database_backend() {
-            DbBackend::Sqlite => Arc::new(SqliteLockProvider::new(
-                db.get_sqlite_connection_pool().clone(),
-                node,
-            )),
-            _ => Arc::new(PostgresLockProvider::new(
-                db.get_postgres_connection_pool().clone(),
-                node,
-            )),
+    pub(crate) fn locks(&self, db: &Database, node: &str) -> Arc<dyn LockProvider> {
+        match db.postgres() {
+            Some(pool) => Arc::new(PostgresLockProvider::new(pool.clone(), node)),
+            None => Arc::new(SqliteLockProvider::new(db.sqlite().unwrap().clone(), node)),
         }
     }
 
-    pub(crate) async fn execute(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> u64 {
-        let statement = Statement::from_sql_and_values(self.db.get_database_backend(), sql, values);
-        self.db
-            .execute_raw(statement)
-            .await
-            .unwrap()
-            .rows_affected()
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.db.dialect() == Dialect::Sqlite
     }
 
-    pub(crate) async fn query(&self, sql: &str) -> Vec<QueryResult> {
-        let statement = Statement::from_string(self.db.get_database_backend(), sql);
-        self.db.query_all_raw(statement).await.unwrap()
+    pub(crate) async fn execute(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> u64 {
+        let statement = AssertSqlSafe(sql.to_owned());
+        let values = values.into_iter().collect();
+        self.db.run(statement, values).await.unwrap()
+    }
+
+    pub(crate) async fn query(&self, sql: &str) -> Vec<Row> {
+        let statement = AssertSqlSafe(sql.to_owned());
+        self.db.raw_rows(statement, vec![]).await.unwrap()
     }
 
     /// The text of a time as the table keeps it.
     fn sql_time(&self, t: DateTime<Utc>) -> String {
-        match self.db.get_database_backend() {
-            DbBackend::Sqlite => format!("'{}'", t.format("%Y-%m-%dT%H:%M:%S%.6f+00:00")),
-            _ => format!("TIMESTAMPTZ '{}'", t.to_rfc3339()),
+        if self.is_sqlite() {
+            format!("'{}'", time_text(t))
+        } else {
+            format!("TIMESTAMPTZ '{}'", t.to_rfc3339())
         }
     }
 
     fn lock_time(&self, t: DateTime<Utc>) -> String {
-        match self.db.get_database_backend() {
-            DbBackend::Sqlite => self.sql_time(t),
-            _ => format!("TIMESTAMP '{}'", t.format("%Y-%m-%d %H:%M:%S%.6f")),
+        if self.is_sqlite() {
+            self.sql_time(t)
+        } else {
+            format!("TIMESTAMP '{}'", t.format("%Y-%m-%d %H:%M:%S%.6f"))
         }
     }
 
@@ -222,10 +220,10 @@ impl World {
         rows.iter()
             .map(|row| {
                 (
-                    row.try_get("", "scheduled_at").unwrap(),
-                    row.try_get("", "cause").unwrap(),
-                    row.try_get("", "attempt").unwrap(),
-                    row.try_get("", "status").unwrap(),
+                    row.get("scheduled_at").unwrap(),
+                    row.get("cause").unwrap(),
+                    row.get("attempt").unwrap(),
+                    row.get("status").unwrap(),
                 )
             })
             .collect()

@@ -1,14 +1,14 @@
 //! What can be wrong with the tables.
 
-use sqlx::{PgPool, Row};
+use sqlx::{Row, postgres::PgRow};
 use tracing::warn;
 
-const COLUMNS: &str = "SELECT t.relname::text AS table_name, a.attname::text AS column_name,
+pub(super) const COLUMNS: &str = "SELECT t.relname::text AS table_name, a.attname::text AS column_name,
        format_type(a.atttypid, a.atttypmod) AS type
   FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid
  WHERE t.oid IN (to_regclass('shedlock'), to_regclass('shedlock_fence')) AND a.attnum > 0 AND NOT a.attisdropped";
 
-const KEYS: &str = "SELECT t.relname::text AS table_name
+pub(super) const KEYS: &str = "SELECT t.relname::text AS table_name
   FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
   JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
  WHERE t.oid IN (to_regclass('shedlock'), to_regclass('shedlock_fence'))
@@ -24,9 +24,13 @@ const EXPECTED: [(&str, &str, &[&str]); 6] = [
 ];
 const TIMES: &[&str] = &["timestamp without time zone", "timestamp with time zone"];
 
-pub(super) async fn problems(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+/// From the rows of [`COLUMNS`] and [`KEYS`].
+pub(super) fn problems(
+    column_rows: &[PgRow],
+    key_rows: &[PgRow],
+) -> Result<Vec<String>, sqlx::Error> {
     let mut columns = Vec::new();
-    for row in sqlx::query(COLUMNS).fetch_all(pool).await? {
+    for row in column_rows {
         columns.push((
             row.try_get::<String, _>("table_name")?,
             row.try_get::<String, _>("column_name")?,
@@ -34,7 +38,7 @@ pub(super) async fn problems(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> 
         ));
     }
     let mut keyed = Vec::new();
-    for row in sqlx::query(KEYS).fetch_all(pool).await? {
+    for row in key_rows {
         keyed.push(row.try_get::<String, _>("table_name")?);
     }
     let mut problems = Vec::new();

@@ -1,8 +1,15 @@
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rustix::process::Signal;
 
 use super::daemon::{Daemon, Home, TRIES, free_port};
+
+/// Someone who stands by takes over in a moment.
+const PROMOTION: Duration = Duration::from_secs(60);
 
 /// A PostgreSQL server that a test may crash.
 #[derive(Debug)]
@@ -11,6 +18,7 @@ pub struct Postgres {
     port: u16,
     programs: PathBuf,
     home: Home,
+    settings: Vec<String>,
 }
 
 impl Postgres {
@@ -19,6 +27,14 @@ impl Postgres {
     /// # Panics
     /// When PostgreSQL is not installed or does not start.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`start`](Self::start), with settings (`name=value`) of its own.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_with(settings: &[&str]) -> Self {
         let programs = programs();
         let home = Home::new("postgres");
         let mut initdb = home.command(programs.join("initdb"));
@@ -36,15 +52,21 @@ impl Postgres {
             "initdb failed: {}",
             String::from_utf8_lossy(&made.stderr)
         );
+        let settings = settings.iter().map(|setting| (*setting).to_owned());
+        Self::serve(programs, home, settings.collect()).await
+    }
+
+    async fn serve(programs: PathBuf, home: Home, settings: Vec<String>) -> Self {
         for _ in 0..TRIES {
             let port = free_port();
-            let mut daemon = boot(&programs, &home, port);
+            let mut daemon = boot(&programs, &home, port, &settings);
             if is_ready(&mut daemon, &home).await {
                 return Self {
                     daemon,
                     port,
                     programs,
                     home,
+                    settings,
                 };
             }
             assert!(
@@ -54,6 +76,56 @@ impl Postgres {
             );
         }
         panic!("PostgreSQL found no free port in {TRIES} tries");
+    }
+
+    /// A standby that follows this server, and takes reads.
+    ///
+    /// # Panics
+    /// When it cannot be copied or does not start.
+    pub async fn standby(&self) -> Self {
+        let home = Home::new("postgres");
+        let mut copy = home.command(self.programs.join("pg_basebackup"));
+        copy.args(["--pgdata=data", "--write-recovery-conf", "--no-sync"]);
+        let copied = copy.args(["--checkpoint=fast", "--dbname", &self.url()]);
+        let copied = copied.output().expect("run pg_basebackup");
+        assert!(
+            copied.status.success(),
+            "pg_basebackup failed: {}",
+            String::from_utf8_lossy(&copied.stderr)
+        );
+        Self::serve(self.programs.clone(), home, self.settings.clone()).await
+    }
+
+    /// Makes a standby the primary, and returns when it takes writes.
+    ///
+    /// # Panics
+    /// When it does not become one.
+    pub async fn promote(&self) {
+        let mut promote = self.home.command(self.programs.join("pg_ctl"));
+        let promoted = promote
+            .args(["promote", "--pgdata=data", "--wait"])
+            .output();
+        let promoted = promoted.expect("run pg_ctl");
+        assert!(
+            promoted.status.success(),
+            "pg_ctl promote failed: {}",
+            String::from_utf8_lossy(&promoted.stderr)
+        );
+        let signal = self.home.path().join("data/standby.signal");
+        crate::wait::until("the standby is the primary", PROMOTION, async || {
+            !signal.exists()
+        })
+        .await;
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its folder, for files that its settings name; it belongs to the server's user.
+    pub fn folder(&self) -> &Path {
+        self.home.path()
     }
 
     /// The server, as a superuser; it stays the same over restarts.
@@ -72,7 +144,7 @@ impl Postgres {
     /// When it does not come back.
     pub async fn restart(&mut self) {
         self.crash().await;
-        self.daemon = boot(&self.programs, &self.home, self.port);
+        self.daemon = boot(&self.programs, &self.home, self.port, &self.settings);
         let back = is_ready(&mut self.daemon, &self.home).await;
         assert!(
             back,
@@ -82,7 +154,7 @@ impl Postgres {
     }
 }
 
-fn boot(programs: &std::path::Path, home: &Home, port: u16) -> Daemon {
+fn boot(programs: &Path, home: &Home, port: u16, settings: &[String]) -> Daemon {
     let mut command = home.command(programs.join("postgres"));
     command.args(["-D", "data", "-p"]).arg(port.to_string());
     // Commits are in the hands of the kernel when they are confirmed; no socket file, whose path may not be long. A zone
@@ -96,6 +168,9 @@ fn boot(programs: &std::path::Path, home: &Home, port: u16) -> Daemon {
         "max_connections=100",
         "timezone=America/New_York",
     ] {
+        command.args(["-c", setting]);
+    }
+    for setting in settings {
         command.args(["-c", setting]);
     }
     Daemon::start("postgres", home, &mut command)

@@ -1,19 +1,19 @@
 use std::collections::HashSet;
 
-use sea_orm::{ConnectionTrait, DbErr, Statement};
+use ground::Statements;
 use testkit::{Database, on_each_database, postgres};
 
 on_each_database! {
     async fn a_database_is_empty_and_takes_tables(db: Database) {
         let connection = db.connect().await;
-        connection.execute_unprepared("CREATE TABLE t (id BIGINT)").await.unwrap();
-        connection.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
+        connection.script("CREATE TABLE t (id BIGINT)").await.unwrap();
+        connection.script("INSERT INTO t VALUES (1)").await.unwrap();
     }
 
-    async fn two_connections_are_two_nodes_on_the_same_data(db: Database) -> Result<(), DbErr> {
+    async fn two_connections_are_two_nodes_on_the_same_data(db: Database) -> Result<(), sqlx::Error> {
         let (first, second) = (db.connect().await, db.connect().await);
-        first.execute_unprepared("CREATE TABLE t (id BIGINT)").await?;
-        second.execute_unprepared("INSERT INTO t VALUES (1)").await?;
+        first.script("CREATE TABLE t (id BIGINT)").await?;
+        second.script("INSERT INTO t VALUES (1)").await?;
         Ok(())
     }
 }
@@ -34,30 +34,24 @@ async fn a_postgres_database_is_gone_when_dropped_even_with_open_connections() {
     let still_open = dropped.connect().await;
     let name = dropped.url().rsplit('/').next().unwrap().to_owned();
     let names = async || -> HashSet<String> {
-        observer
-            .query_all_raw(Statement::from_string(
-                observer.get_database_backend(),
-                "SELECT datname FROM pg_database",
-            ))
-            .await
-            .unwrap()
-            .iter()
-            .map(|row| row.try_get("", "datname").unwrap())
-            .collect()
+        let select = "SELECT datname FROM pg_database";
+        let names = observer.scalars::<String, _>(select, vec![]).await;
+        names.unwrap().into_iter().collect()
     };
     assert!(names().await.contains(&name));
 
     drop(dropped);
 
     assert!(!names().await.contains(&name));
-    assert!(still_open.ping().await.is_err());
+    assert!(still_open.run("SELECT 1", vec![]).await.is_err());
 }
 
 #[tokio::test]
 async fn a_sqlite_database_is_gone_when_dropped() {
     let database = testkit::sqlite::Database::create();
     let path = database.path();
-    database.connect().await.ping().await.unwrap();
+    let select = "SELECT 1";
+    database.connect().await.run(select, vec![]).await.unwrap();
     assert!(path.exists());
 
     drop(database);

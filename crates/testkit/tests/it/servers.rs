@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
+use ground::Statements;
 use reqwest::Url;
-use sea_orm::{ConnectionTrait, Statement};
 use testkit::{postgres, server};
 
 const BOUND: Duration = Duration::from_secs(10);
@@ -48,16 +48,15 @@ async fn a_postgres_of_ones_own_keeps_what_was_committed_through_a_crash() {
     let database = postgres::Database::create_on(&server.url()).await;
     let connection = database.connect().await;
     for statement in ["CREATE TABLE t (id BIGINT)", "INSERT INTO t VALUES (1)"] {
-        connection.execute_unprepared(statement).await.unwrap();
+        connection.script(statement).await.unwrap();
     }
 
     server.restart().await;
 
     let select = "SELECT COUNT(*) FROM t";
-    let select = Statement::from_string(connection.get_database_backend(), select);
     let again = database.connect().await;
-    let row = again.query_one_raw(select).await.unwrap().unwrap();
-    assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), 1);
+    let count = again.scalar::<i64, _>(select, vec![]).await.unwrap();
+    assert_eq!(count, Some(1));
 
     let mark = format!("postgres -D data -p {} ", port(&server.url()));
     assert_eq!(processes_with(&mark).len(), 1);

@@ -12,10 +12,10 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::{Extension, Router};
 use chrono::TimeDelta;
+use ground::Statements;
 use http::{HeaderMap, Request, StatusCode};
 use scheduler::testkit::ManualClock;
 use scheduler::{Clock, Job, Retry, Scheduler, Scope, Trigger};
-use sea_orm::DbBackend;
 use serde_json::{Value, json};
 use shedlock::{LockProvider, PostgresLockProvider, SqliteLockProvider};
 use sse_hub::{Hub, HubOptions};
@@ -31,7 +31,6 @@ use crate::platform::clock::Now;
 use crate::platform::db::Db;
 use crate::platform::http::Identify;
 use crate::platform::migrations::migrate;
-use crate::platform::sql::SqlExt;
 
 /// The room with an operator, a member, and jobs that a test can hold.
 struct World {
@@ -100,7 +99,7 @@ impl World {
         let locks = locks(&db, "this-node");
         let slow_may_end = Arc::new(Notify::new());
         let scheduler = Scheduler::builder()
-            .database(db.write().clone())
+            .database(db.write())
             .cluster_locks(locks.clone())
             .clock(Arc::new(clock.clone()))
             .node_id("this-node")
@@ -198,23 +197,17 @@ impl World {
         send(&self.router, request.body(Body::empty()).unwrap()).await
     }
 
-    async fn run(&self, sql: &'static str, values: Vec<sea_orm::Value>) {
+    async fn run(&self, sql: &'static str, values: Vec<ground::Value>) {
         self.db.write().run(sql, values).await.unwrap();
     }
 }
 
 fn locks(db: &Db, node: &str) -> Arc<dyn LockProvider> {
-    let pool = db.write();
-    match db.backend() {
-        DbBackend::Postgres => Arc::new(PostgresLockProvider::new(
-            pool.get_postgres_connection_pool().clone(),
-            node,
-        )),
-        _ => Arc::new(SqliteLockProvider::new(
-            pool.get_sqlite_connection_pool().clone(),
-            node,
-        )),
+    if let Some(pool) = db.write().postgres() {
+        return Arc::new(PostgresLockProvider::new(pool.clone(), node));
     }
+    let pool = db.write().sqlite().unwrap().clone();
+    Arc::new(SqliteLockProvider::new(pool, node))
 }
 
 fn jobs_of(slow_may_end: &Arc<Notify>) -> [Job; 3] {

@@ -7,9 +7,9 @@ impl World {
     /// Three events published one minute apart, the first two given up. Their ids.
     async fn two_dead_and_one_pending(&self) -> Vec<i64> {
         for key in ["a", "b", "c"] {
-            let tx = self.db.begin().await.unwrap();
+            let mut tx = self.db.begin().await.unwrap();
             let event = NewEvent::new("SOMETHING", key, json!({}));
-            let publishing = ::outbox::publish(&tx, event, self.clock.now());
+            let publishing = ::outbox::publish(&mut tx, event, self.clock.now());
             let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
             let trace: ::outbox::TraceParent = trace.parse().unwrap();
             ::outbox::trace::scope(trace, publishing).await.unwrap();

@@ -3,14 +3,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use outbox::{ApplyError, Destination, Event, Projection, Signal};
-use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult, Value};
+use ground::{Connection, Dialects, Signal, Statements, Value};
+use outbox::{ApplyError, Destination, Event, Projection};
 
 use super::delivery::{Delivery, Holding};
 use super::{Broker, BrokerError, MAX_DELIVERIES, QUESTION_GENERATION, QUESTION_GENERATION_DEAD};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
-use crate::platform::sql::{Dialects, SqlExt};
 
 // The relay may apply a batch again after a crash; the unique event keeps one row of it.
 const ENQUEUE: Dialects = Dialects {
@@ -55,7 +54,6 @@ pub struct DatabaseBroker {
     arrived: Signal,
 }
 
-#[derive(FromQueryResult)]
 struct Row {
     id: i64,
     event_id: String,
@@ -63,6 +61,13 @@ struct Row {
     traceparent: Option<String>,
     deliveries: i32,
 }
+ground::from_row!(Row {
+    id,
+    event_id,
+    payload,
+    traceparent,
+    deliveries
+});
 
 impl DatabaseBroker {
     /// A broker on this database; taken work is believed alive for `lease` after each sign of life.
@@ -157,7 +162,7 @@ impl Broker for DatabaseBroker {
             let event_id = row
                 .event_id
                 .parse()
-                .map_err(|error| DbErr::Type(format!("work_item {}: {error}", row.id)))?;
+                .map_err(|error| ground::unexpected(format!("work_item {}: {error}", row.id)))?;
             return Ok(Some(Delivery {
                 event_id,
                 payload: row.payload,
@@ -211,7 +216,7 @@ impl Projection for Enqueue {
         QUESTION_GENERATION
     }
 
-    async fn apply(&self, tx: &DatabaseTransaction, events: &[Event]) -> Result<(), ApplyError> {
+    async fn apply(&self, tx: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError> {
         let items: Vec<_> = events
             .iter()
             .map(|event| {

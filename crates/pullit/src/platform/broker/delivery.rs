@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use outbox::TraceParent;
+use ground::TraceParent;
 use uuid::Uuid;
 
 use super::amqp::Held;

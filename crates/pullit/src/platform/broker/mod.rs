@@ -33,7 +33,7 @@ pub enum BrokerError {
     Lost,
     /// The database does not answer.
     #[error(transparent)]
-    Database(#[from] sea_orm::DbErr),
+    Database(#[from] sqlx::Error),
     /// The broker cannot be reached or does not answer in time: try again later.
     #[error("the message broker does not answer: {0}")]
     Unavailable(String),

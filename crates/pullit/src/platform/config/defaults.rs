@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::{
     AuthConfig, BrokerConfig, Config, DATABASE_BROKER, DatabaseConfig, GeneratorConfig,
-    GeneratorKind, HttpConfig, LimitsConfig, LogConfig, RetentionConfig, Span, StorageConfig,
-    UploadConfig, WorkerConfig,
+    GeneratorKind, HttpConfig, LimitsConfig, LogConfig, PoolerKind, RetentionConfig, Span,
+    StorageConfig, UploadConfig, WorkerConfig,
 };
 
 impl Default for Config {
@@ -37,6 +37,8 @@ impl Default for DatabaseConfig {
         Self {
             url: String::new(),
             max_connections: 10,
+            pooler: PoolerKind::None,
+            listen_url: String::new(),
         }
     }
 }

@@ -82,7 +82,7 @@ pub fn load(layers: &Layers) -> Result<(Config, config::Config), ConfigError> {
     }
     let raw = builder
         .build()
-        .map_err(|error| ConfigError::Value(error.to_string()))?;
+        .map_err(|error| ConfigError::Value(without_source(&error.to_string())))?;
     let mut config: Config = raw
         .clone()
         .try_deserialize()
@@ -90,6 +90,19 @@ pub fn load(layers: &Layers) -> Result<(Config, config::Config), ConfigError> {
     config.storage.chain = super::s3::chain(&layers.environment);
     super::validate::validate(&config)?;
     Ok((config, raw))
+}
+
+/// A parser shows the line that it stumbled over, and there may be a password in it. Where and why is enough.
+fn without_source(error: &str) -> String {
+    let is_source = |line: &&str| {
+        let line = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+        !line.starts_with('|')
+    };
+    error
+        .lines()
+        .filter(is_source)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn is_ours(name: &str) -> bool {
@@ -128,6 +141,27 @@ mod tests {
                 .collect(),
             ..Layers::default()
         }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named_with_the_place_and_without_its_passwords() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pullit.toml");
+        std::fs::write(
+            &path,
+            "[database]\nurl = \"postgres://me:s3cret@db/pullit\n",
+        )
+        .unwrap();
+        let layers = Layers {
+            file: Some(path),
+            ..Layers::default()
+        };
+        let error = load(&layers).unwrap_err().to_string();
+        assert!(
+            error.contains("pullit.toml") && error.contains("line 2"),
+            "{error}"
+        );
+        assert!(!error.contains("s3cret"), "{error}");
     }
 
     #[test]

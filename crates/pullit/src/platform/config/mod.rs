@@ -22,6 +22,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::db::DbOptions;
+
 /// The broker of the embedded defaults.
 pub const DATABASE_BROKER: &str = "database:";
 
@@ -72,6 +74,21 @@ pub struct DatabaseConfig {
     /// Most connections in the pool of this process. To be woken, a node keeps one more for each of the roles relay and api
     /// (PostgreSQL).
     pub max_connections: u32,
+    /// What stands before PostgreSQL: `none`, or `transaction`: a pooler in transaction mode, such as PgBouncer.
+    pub pooler: PoolerKind,
+    /// PostgreSQL past the pooler, where a node listens for wake-ups; without it, and with a pooler, work is looked for at each tick.
+    pub listen_url: String,
+}
+
+/// What stands between a node and PostgreSQL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PoolerKind {
+    /// Nothing, or a pooler whose sessions are the node's own.
+    #[default]
+    None,
+    /// A pooler that gives a server for one transaction.
+    Transaction,
 }
 
 /// `[storage]`
@@ -240,6 +257,16 @@ impl Config {
             format!("sqlite://{}", self.data_dir.join("pullit.db").display())
         } else {
             self.database.url.clone()
+        }
+    }
+
+    /// How to reach the database.
+    pub fn database_options(&self) -> DbOptions {
+        DbOptions {
+            url: self.database_url(),
+            max_connections: self.database.max_connections,
+            transaction_pooler: self.database.pooler == PoolerKind::Transaction,
+            listen_url: self.database.listen_url.clone(),
         }
     }
 

@@ -93,22 +93,29 @@ fn masked(key: &str, value: &str) -> String {
             MASK.to_owned()
         };
     }
-    let Some((scheme, rest)) = value.split_once("://") else {
-        return value.to_owned();
+    let (scheme, rest) = match value.split_once("://") {
+        Some((scheme, rest)) => (&value[..scheme.len() + 3], rest),
+        None if key.ends_with("url") => ("", value),
+        None => return value.to_owned(),
     };
-    // Parameters of a URL may carry a password too; none of them is worth the risk.
-    let rest = match rest.split_once('?') {
-        Some((rest, _)) => &format!("{rest}?{MASK}"),
-        None => rest,
-    };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    match authority.rsplit_once('@') {
-        Some((credentials, host)) => {
-            let user = credentials.split(':').next().unwrap_or_default();
-            let path = &rest[authority.len()..];
-            format!("{scheme}://{user}:{MASK}@{host}{path}")
+    // Up to the last `@`: a password that should have been written with %XX may hold anything, and such a URL cannot be taken apart.
+    let (credentials, rest) = match rest.rsplit_once('@') {
+        Some((credentials, rest)) => {
+            // A user's name is worth showing, if it is one.
+            let user = credentials.split_once(':').map(|(user, _)| user);
+            let user = user.filter(|user| !user.contains(['/', '?']));
+            let shown = user.map(|user| format!("{user}:")).unwrap_or_default();
+            (format!("{shown}{MASK}@"), rest)
         }
-        None => value.to_owned(),
+        None => (String::new(), rest),
+    };
+    if scheme == "sqlite://" || scheme == "file://" {
+        return format!("{scheme}{credentials}{rest}");
+    }
+    // Parameters of a URL may carry a password too; none of them is worth the risk.
+    match rest.split_once('?') {
+        Some((rest, _)) => format!("{scheme}{credentials}{rest}?{MASK}"),
+        None => format!("{scheme}{credentials}{rest}"),
     }
 }
 
@@ -150,6 +157,23 @@ mod tests {
             masked("database.url", "postgres://pullit:p@ss@db:5432/pullit?x=1"),
             format!("postgres://pullit:{MASK}@db:5432/pullit?{MASK}"),
         );
+        for (written, shown) in [
+            (
+                "postgres://me:p@ss/w?rd@db/x",
+                format!("postgres://me:{MASK}@db/x"),
+            ),
+            ("me:p@ss@db/x", format!("me:{MASK}@db/x")),
+            (
+                "postgres://db/x?password=p@ss",
+                format!("postgres://{MASK}@ss"),
+            ),
+            (
+                "postgres://db/x?password=pass",
+                format!("postgres://db/x?{MASK}"),
+            ),
+        ] {
+            assert_eq!(masked("database.listen_url", written), shown);
+        }
         assert_eq!(
             masked("http.public_url", "https://pullit.example/"),
             "https://pullit.example/"

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use ground::postgres::Target;
 use tracing_subscriber::EnvFilter;
 
-use super::{BrokerConfig, Config, ConfigError, DATABASE_BROKER, GeneratorKind, Span};
+use super::{BrokerConfig, Config, ConfigError, DATABASE_BROKER, GeneratorKind, PoolerKind, Span};
 use crate::platform::broker;
 
 /// The jobs that can be configured.
@@ -39,6 +40,9 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
                 JOB_NAMES.join(", ")
             ));
         }
+    }
+    if let Some(problem) = database_problem(config) {
+        return refuse(problem);
     }
     if let Some(problem) = broker_problem(config) {
         return refuse(problem);
@@ -165,6 +169,26 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
+fn database_problem(config: &Config) -> Option<String> {
+    let database = &config.database;
+    let is_postgres = scheme(&database.url).starts_with("postgres");
+    if !is_postgres && (database.pooler != PoolerKind::None || !database.listen_url.is_empty()) {
+        return Some("database.pooler and database.listen_url belong to PostgreSQL, and database.url leads elsewhere".to_owned());
+    }
+    for (key, url) in [
+        ("database.url", &database.url),
+        ("database.listen_url", &database.listen_url),
+    ] {
+        if is_postgres
+            && !url.is_empty()
+            && let Err(problem) = Target::parse(url)
+        {
+            return Some(format!("{key}: {problem}"));
+        }
+    }
+    None
+}
+
 fn broker_problem(config: &Config) -> Option<String> {
     let BrokerConfig { url, prefix } = &config.broker;
     if url == DATABASE_BROKER {
@@ -193,7 +217,7 @@ fn broker_problem(config: &Config) -> Option<String> {
 
 /// The part of a URL that holds no secret.
 fn scheme(url: &str) -> &str {
-    url.split_once(':').map_or(url, |(scheme, _)| scheme)
+    url.split_once(':').map_or("", |(scheme, _)| scheme)
 }
 
 /// Whether a browser could name its page's origin so: scheme, host, perhaps a port.

@@ -1,6 +1,6 @@
 use axum::response::{IntoResponse, Response};
+use ground::Fault;
 use http::{HeaderValue, StatusCode, header};
-use sea_orm::DbErr;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -49,6 +49,8 @@ pub mod codes {
         IDEMPOTENCY_REUSED = "C_009" UNPROCESSABLE_ENTITY "이미 다른 요청에 사용된 Idempotency-Key입니다";
         /// The content type of the body is not the one that is read here.
         MEDIA_TYPE = "C_010" UNSUPPORTED_MEDIA_TYPE "지원하지 않는 Content-Type입니다";
+        /// The disk of the database is full: nothing was stored. Try again when there is room.
+        FULL = "C_011" SERVICE_UNAVAILABLE "저장 공간이 부족하여 저장하지 못했습니다. 잠시 후 다시 시도해 주세요";
         /// No access token, or one that is not ours.
         UNAUTHENTICATED = "A_001" UNAUTHORIZED "로그인이 필요합니다";
         /// The access token has expired: refresh it.
@@ -165,16 +167,15 @@ impl From<Code> for ApiError {
     }
 }
 
-impl From<DbErr> for ApiError {
-    fn from(error: DbErr) -> Self {
-        // A conflict with another writer is nobody's fault, and gone by the next try.
-        let unavailable = matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
-            || outbox::is_conflict(&error);
-        tracing::error!(%error, "a request failed for a database error");
-        Self::new(if unavailable {
-            codes::UNAVAILABLE
-        } else {
-            codes::INTERNAL
+impl From<sqlx::Error> for ApiError {
+    fn from(error: sqlx::Error) -> Self {
+        let fault = Fault::of(&error);
+        tracing::error!(%error, ?fault, "a request failed for a database error");
+        Self::new(match fault {
+            Fault::Full => codes::FULL,
+            // A conflict with another writer is nobody's fault, and gone by the next try.
+            Fault::Conflict | Fault::Outage | Fault::ReadOnly => codes::UNAVAILABLE,
+            _ => codes::INTERNAL,
         })
     }
 }

@@ -1,8 +1,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use ground::Database;
 use outbox::{NewEvent, Relay, RelayRun};
-use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 
 use super::*;
@@ -17,7 +17,7 @@ impl Projection for Inner {
         "inside"
     }
 
-    async fn apply(&self, _: &DatabaseTransaction, events: &[Event]) -> Result<(), ApplyError> {
+    async fn apply(&self, _: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError> {
         let payloads = events.iter().map(|event| event.payload.clone());
         self.0.lock().unwrap().extend(payloads);
         Ok(())
@@ -37,26 +37,25 @@ impl Transport for Inner {
     }
 }
 
-async fn with_an_event_of_each(
-    database: &testkit::Database,
-    versions: &[Value],
-) -> DatabaseConnection {
+async fn with_an_event_of_each(database: &testkit::Database, versions: &[Value]) -> Database {
     let db = database.connect().await;
-    outbox::schema::lay(&db).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    outbox::schema::create_tables(&mut tx).await.unwrap();
     for (n, version) in versions.iter().enumerate() {
         let payload = match version {
             Value::Null => json!({}),
             version => json!({ "version": version }),
         };
         let event = NewEvent::new("A", format!("key {n}"), payload);
-        outbox::publish(&db, event, chrono::Utc::now())
+        outbox::publish(&mut tx, event, chrono::Utc::now())
             .await
             .unwrap();
     }
+    tx.commit().await.unwrap();
     db
 }
 
-async fn relayed(db: &DatabaseConnection, destination: Destination) -> outbox::RelayReport {
+async fn relayed(db: &Database, destination: Destination) -> outbox::RelayReport {
     let relay = Relay::builder(db.clone())
         .max_attempts(1)
         .route("A", up_to_version(2, destination))
@@ -90,7 +89,7 @@ testkit::on_each_database! {
             for event in dead {
                 outbox::dead::discard(&db, event.id, "test", chrono::Utc::now()).await.unwrap();
             }
-            db.close().await.unwrap();
+            db.close().await;
         }
     }
 }

@@ -4,7 +4,6 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt;
-use sea_orm::DbErr;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -118,7 +117,7 @@ impl QuestionGenerationWorker {
         &self,
         set: &QuestionSet,
         stop: &CancellationToken,
-    ) -> Result<Option<Generated>, DbErr> {
+    ) -> Result<Option<Generated>, sqlx::Error> {
         let started = Instant::now();
         let made = match tokio::time::timeout(self.options.timeout, self.make(set, stop)).await {
             Ok(made) => made?,
@@ -138,7 +137,7 @@ impl QuestionGenerationWorker {
         &self,
         set: &QuestionSet,
         stop: &CancellationToken,
-    ) -> Result<Option<Generated>, DbErr> {
+    ) -> Result<Option<Generated>, sqlx::Error> {
         let files = self.generator.files_up_to();
         let material = match self.sets.material(set, files).await? {
             Material::Unread => return Ok(None),

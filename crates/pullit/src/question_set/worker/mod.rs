@@ -95,7 +95,7 @@ impl QuestionGenerationWorker {
                     let (worker, cancel) = (self.clone(), cancel.clone());
                     // What comes of it belongs to the trace that it was asked for in.
                     let trace = delivery.trace;
-                    tasks.spawn(outbox::trace::scope(trace, async move {
+                    tasks.spawn(ground::trace::scope(trace, async move {
                         worker.handle(delivery, &cancel).await;
                         drop(permit);
                     }));
@@ -117,7 +117,7 @@ impl QuestionGenerationWorker {
     }
 
     async fn handle(&self, delivery: Delivery, cancel: &CancellationToken) {
-        let trace_id = outbox::trace::current().map(|trace| trace.trace_id());
+        let trace_id = ground::trace::current().map(|trace| trace.trace_id());
         let span = tracing::info_span!("generation", event = %delivery.event_id, trace_id);
         self.handle_in_span(delivery, cancel).instrument(span).await;
     }

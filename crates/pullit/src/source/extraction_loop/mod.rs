@@ -12,7 +12,6 @@ pub use extract::Extract;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::DbErr;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -118,7 +117,7 @@ impl ExtractionLoop {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn drain(&self, cancel: &CancellationToken) -> Result<u64, DbErr> {
+    pub async fn drain(&self, cancel: &CancellationToken) -> Result<u64, sqlx::Error> {
         let mut count = 0;
         while let Some(claim) = self.claim().await? {
             self.work(claim, cancel).await;
@@ -146,7 +145,7 @@ impl ExtractionLoop {
         }
     }
 
-    async fn claim(&self) -> Result<Option<Claim>, DbErr> {
+    async fn claim(&self) -> Result<Option<Claim>, sqlx::Error> {
         if !leases::any_waiting(self.sources.db.read()).await? {
             return Ok(None);
         }

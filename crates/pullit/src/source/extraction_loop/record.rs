@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use sea_orm::DbErr;
-
 use super::{Claim, ExtractionLoop, Outcome};
 use crate::source::extraction::Extracted;
 use crate::source::store::leases;
@@ -11,14 +9,14 @@ const MAX_ATTEMPTS: i32 = 3;
 
 impl ExtractionLoop {
     /// Keeps what a reading came to, if the source is still the reader's.
-    pub(super) async fn record(&self, claim: &Claim, outcome: Outcome) -> Result<(), DbErr> {
+    pub(super) async fn record(&self, claim: &Claim, outcome: Outcome) -> Result<(), sqlx::Error> {
         let (id, owner) = (claim.source.id, claim.owner.as_str());
         let (db, now) = (&self.sources.db, self.sources.now());
         let attempts = claim.source.attempts;
         let kept = match outcome {
             Outcome::Read(Extracted { text, page_count }) => {
-                let tx = db.begin().await?;
-                let kept = leases::ready(&tx, id, owner, &text, page_count, now).await?;
+                let mut tx = db.begin().await?;
+                let kept = leases::ready(&mut tx, id, owner, &text, page_count, now).await?;
                 tx.commit().await?;
                 if kept {
                     let characters = text.chars().count();

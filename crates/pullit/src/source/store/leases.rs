@@ -5,9 +5,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult};
-
-use crate::platform::sql::{Dialects, SqlExt};
+use ground::{Connection, Dialects, Statements};
 
 /// A source that waits, and a reader that died: nobody holds it, or not any more.
 const WAITING: Dialects = Dialects {
@@ -57,7 +55,7 @@ const RELEASE: &str = "UPDATE source SET extraction_owner = NULL, extraction_unt
      WHERE id = $1 AND extraction_owner = $2 AND status <> 'PROCESSING'";
 
 /// A source taken for reading.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub(in crate::source) struct Taken {
     pub(in crate::source) id: i64,
     pub(in crate::source) file_path: String,
@@ -66,42 +64,49 @@ pub(in crate::source) struct Taken {
     /// Earlier readings that the machine, not the document, brought down.
     pub(in crate::source) attempts: i32,
 }
+ground::from_row!(Taken {
+    id,
+    file_path,
+    content_type,
+    etag,
+    attempts
+});
 
 /// Whether there is anything to claim, without taking a lock.
-pub(in crate::source) async fn any_waiting(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+pub(in crate::source) async fn any_waiting(db: impl Statements<'_>) -> Result<bool, sqlx::Error> {
     Ok(db.scalar::<i64, _>(WAITING, vec![]).await?.is_some())
 }
 
 pub(in crate::source) async fn claim(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     owner: &str,
     lease: Duration,
     now: DateTime<Utc>,
-) -> Result<Option<Taken>, DbErr> {
+) -> Result<Option<Taken>, sqlx::Error> {
     let values = vec![owner.into(), lease.as_secs_f64().into(), now.into()];
     db.row(CLAIM, values).await
 }
 
 /// Whether the source is still this owner's to read.
 pub(in crate::source) async fn extend(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     id: i64,
     owner: &str,
     lease: Duration,
-) -> Result<bool, DbErr> {
+) -> Result<bool, sqlx::Error> {
     let values = vec![id.into(), owner.into(), lease.as_secs_f64().into()];
     Ok(db.run(EXTEND, values).await? == 1)
 }
 
 /// Keeps the text, if the source is still this owner's; else changes nothing.
 pub(in crate::source) async fn ready(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     id: i64,
     owner: &str,
     text: &str,
     page_count: Option<i32>,
     now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
+) -> Result<bool, sqlx::Error> {
     let values = vec![id.into(), owner.into(), page_count.into(), now.into()];
     if tx.run(READY, values).await? == 0 {
         return Ok(false);
@@ -111,13 +116,13 @@ pub(in crate::source) async fn ready(
 }
 
 pub(in crate::source) async fn failed(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     id: i64,
     owner: &str,
     code: &str,
     reason: &str,
     now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
+) -> Result<bool, sqlx::Error> {
     // The column holds 500 characters.
     let reason = reason.chars().take(500).collect::<String>();
     let values = vec![
@@ -132,13 +137,13 @@ pub(in crate::source) async fn failed(
 
 /// Lets another reading begin, after a while.
 pub(in crate::source) async fn give_back(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     id: i64,
     owner: &str,
     attempts: i32,
     after: Duration,
     now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
+) -> Result<bool, sqlx::Error> {
     let values = vec![
         id.into(),
         owner.into(),
@@ -151,10 +156,10 @@ pub(in crate::source) async fn give_back(
 
 /// Takes this owner's name off a source that was deleted while it was read, so that the cleanup need not wait for the lease.
 pub(in crate::source) async fn release(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     id: i64,
     owner: &str,
-) -> Result<(), DbErr> {
+) -> Result<(), sqlx::Error> {
     let values = vec![id.into(), owner.into()];
     db.run(RELEASE, values).await.map(drop)
 }

@@ -1,9 +1,7 @@
 //! What the cleanup and the pruning may take away, and its taking away.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Value};
-
-use crate::platform::sql::{Dialects, SqlExt, id_list};
+use ground::{Connection, Dialects, Statements, Value};
 
 // DELETED, no living question set needs it, and no reader holds its object open: the same condition thrice, so that the rows go only if
 // it still holds when they go.
@@ -35,7 +33,7 @@ const REMOVE: Dialects = Dialects {
              AND NOT EXISTS (SELECT 1 FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
                WHERE l.source_id = source.id AND q.deleted_at IS NULL) \
              RETURNING file_path",
-    postgres: "DELETE FROM source WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND status = 'DELETED' \
+    postgres: "DELETE FROM source WHERE id = ANY ($1) AND status = 'DELETED' \
                AND (extraction_until IS NULL OR extraction_until <= now()) \
                AND NOT EXISTS (SELECT 1 FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
                  WHERE l.source_id = source.id AND q.deleted_at IS NULL) \
@@ -46,11 +44,11 @@ const GIVE_UP_OPEN: Dialects = Dialects {
     sqlite: "UPDATE upload SET source_id = NULL \
              WHERE file_path IN (SELECT value FROM json_each($1)) AND source_id IS NOT NULL AND expires_at >= $2",
     postgres: "UPDATE upload SET source_id = NULL \
-               WHERE file_path = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) AND source_id IS NOT NULL AND expires_at >= $2",
+               WHERE file_path = ANY ($1) AND source_id IS NOT NULL AND expires_at >= $2",
 };
 const FORGET_UPLOADS: Dialects = Dialects {
     sqlite: "DELETE FROM upload WHERE file_path IN (SELECT value FROM json_each($1)) AND source_id IS NOT NULL",
-    postgres: "DELETE FROM upload WHERE file_path = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) AND source_id IS NOT NULL",
+    postgres: "DELETE FROM upload WHERE file_path = ANY ($1) AND source_id IS NOT NULL",
 };
 
 const ABANDONED: &str = "SELECT id, file_path FROM upload \
@@ -61,43 +59,45 @@ const GIVE_UP: Dialects = Dialects {
     sqlite: "UPDATE upload SET completed_at = COALESCE(completed_at, $2) \
              WHERE id IN (SELECT value FROM json_each($1)) AND source_id IS NULL",
     postgres: "UPDATE upload SET completed_at = COALESCE(completed_at, $2) \
-               WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) AND source_id IS NULL",
+               WHERE id = ANY ($1) AND source_id IS NULL",
 };
 const GIVEN_UP: Dialects = Dialects {
     sqlite: "SELECT id, file_path FROM upload \
              WHERE id IN (SELECT value FROM json_each($1)) AND source_id IS NULL AND completed_at IS NOT NULL",
     postgres: "SELECT id, file_path FROM upload \
-               WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) AND source_id IS NULL AND completed_at IS NOT NULL",
+               WHERE id = ANY ($1) AND source_id IS NULL AND completed_at IS NOT NULL",
 };
 const PRUNE: Dialects = Dialects {
     sqlite: "DELETE FROM upload \
              WHERE id IN (SELECT value FROM json_each($1)) AND source_id IS NULL AND completed_at IS NOT NULL",
     postgres: "DELETE FROM upload \
-               WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) AND source_id IS NULL AND completed_at IS NOT NULL",
+               WHERE id = ANY ($1) AND source_id IS NULL AND completed_at IS NOT NULL",
 };
 
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub(in crate::source) struct Removable {
     pub(in crate::source) id: i64,
     pub(in crate::source) file_path: String,
 }
+ground::from_row!(Removable { id, file_path });
 
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub(in crate::source) struct Abandoned {
     pub(in crate::source) id: String,
     pub(in crate::source) file_path: String,
 }
+ground::from_row!(Abandoned { id, file_path });
 
-pub(in crate::source) async fn count(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
+pub(in crate::source) async fn count(db: impl Statements<'_>) -> Result<u64, sqlx::Error> {
     let count = db.scalar::<i64, _>(COUNT, vec![]).await?;
     Ok(count.unwrap_or_default().unsigned_abs())
 }
 
 pub(in crate::source) async fn page(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     after: i64,
     limit: u32,
-) -> Result<Vec<Removable>, DbErr> {
+) -> Result<Vec<Removable>, sqlx::Error> {
     let values = vec![after.into(), i64::from(limit).into()];
     db.rows(PAGE, values).await
 }
@@ -105,49 +105,46 @@ pub(in crate::source) async fn page(
 /// Removes the rows of those of these sources that may still go. How many went. Where upload URLs outlive their uploads, `expired` is a
 /// time by which the URLs of older ones are closed for sure.
 pub(in crate::source) async fn remove(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     ids: &[i64],
     expired: Option<DateTime<Utc>>,
-) -> Result<u64, DbErr> {
-    let paths = tx.scalars::<String, _>(REMOVE, vec![id_list(ids)]).await?;
+) -> Result<u64, sqlx::Error> {
+    let paths = tx
+        .scalars::<String, _>(REMOVE, vec![Value::ids(ids)])
+        .await?;
     let removed = paths.len() as u64;
     if let Some(expired) = expired {
-        tx.run(GIVE_UP_OPEN, vec![text_list(&paths), expired.into()])
+        tx.run(GIVE_UP_OPEN, vec![Value::texts(&paths), expired.into()])
             .await?;
     }
-    tx.run(FORGET_UPLOADS, vec![text_list(&paths)]).await?;
+    tx.run(FORGET_UPLOADS, vec![Value::texts(&paths)]).await?;
     Ok(removed)
 }
 
 /// Uploads asked for before `cutoff` that never became a source.
 pub(in crate::source) async fn abandoned(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     cutoff: DateTime<Utc>,
     after: &str,
     limit: u32,
-) -> Result<Vec<Abandoned>, DbErr> {
+) -> Result<Vec<Abandoned>, sqlx::Error> {
     let values = vec![cutoff.into(), after.into(), i64::from(limit).into()];
     db.rows(ABANDONED, values).await
 }
 
 /// Closes these uploads for ever; those that are closed and never became a source.
 pub(in crate::source) async fn give_up(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     ids: &[String],
     now: DateTime<Utc>,
-) -> Result<Vec<Abandoned>, DbErr> {
-    tx.run(GIVE_UP, vec![text_list(ids), now.into()]).await?;
-    tx.rows(GIVEN_UP, vec![text_list(ids)]).await
+) -> Result<Vec<Abandoned>, sqlx::Error> {
+    tx.run(GIVE_UP, vec![Value::texts(ids), now.into()]).await?;
+    tx.rows(GIVEN_UP, vec![Value::texts(ids)]).await
 }
 
 pub(in crate::source) async fn prune(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     ids: &[String],
-) -> Result<u64, DbErr> {
-    tx.run(PRUNE, vec![text_list(ids)]).await
-}
-
-/// Texts as one parameter, like `id_list`.
-fn text_list(texts: &[String]) -> Value {
-    Value::from(serde_json::Value::from(texts.to_vec()).to_string())
+) -> Result<u64, sqlx::Error> {
+    tx.run(PRUNE, vec![Value::texts(ids)]).await
 }

@@ -1,8 +1,6 @@
-use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
-
-use crate::platform::sql::{Dialects, SqlExt, id_list};
 use crate::source::model::{ListedSource, SourceText};
+use chrono::{DateTime, Utc};
+use ground::{Dialects, Statements, Value};
 
 const OF_MEMBER: &str = "SELECT s.id, s.original_name, s.status, s.page_count, s.file_size_bytes, s.created_at, s.failure_reason, \
        (SELECT COUNT(*) FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
@@ -20,30 +18,29 @@ const USABLE: Dialects = Dialects {
              WHERE member_id = $1 AND status <> 'DELETED' AND id IN (SELECT value FROM json_each($2)) ORDER BY id",
     postgres: "SELECT id, status, original_name, failure_reason FROM source \
                WHERE member_id = $1 AND status <> 'DELETED' \
-                 AND id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)::bigint)) ORDER BY id FOR SHARE",
+                 AND id = ANY ($2) ORDER BY id FOR SHARE",
 };
 const TEXTS: Dialects = Dialects {
     sqlite: "SELECT s.id, s.original_name, t.content FROM source s JOIN source_text t ON t.source_id = s.id \
              WHERE s.status IN ('READY', 'DELETED') AND s.id IN (SELECT value FROM json_each($1))",
     postgres: "SELECT s.id, s.original_name, t.content FROM source s JOIN source_text t ON t.source_id = s.id \
-               WHERE s.status IN ('READY', 'DELETED') AND s.id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
+               WHERE s.status IN ('READY', 'DELETED') AND s.id = ANY ($1)",
 };
 
 const TEXT_LENGTH: Dialects = Dialects {
     sqlite: "SELECT coalesce(sum(length(content)), 0) FROM source_text WHERE source_id IN (SELECT value FROM json_each($1))",
     postgres: "SELECT coalesce(sum(length(content)), 0)::bigint FROM source_text \
-               WHERE source_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
+               WHERE source_id = ANY ($1)",
 };
 
 const DOCUMENTS: Dialects = Dialects {
     sqlite: "SELECT id, file_path, content_type, etag, file_size_bytes FROM source \
              WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id",
     postgres: "SELECT id, file_path, content_type, etag, file_size_bytes FROM source \
-               WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) ORDER BY id",
+               WHERE id = ANY ($1) ORDER BY id",
 };
 
 /// Where the document of a source is.
-#[derive(FromQueryResult)]
 pub(in crate::source) struct Document {
     pub(in crate::source) id: i64,
     pub(in crate::source) file_path: String,
@@ -51,65 +48,83 @@ pub(in crate::source) struct Document {
     pub(in crate::source) etag: Option<String>,
     pub(in crate::source) file_size_bytes: i64,
 }
+ground::from_row!(Document {
+    id,
+    file_path,
+    content_type,
+    etag,
+    file_size_bytes
+});
 
-#[derive(FromQueryResult)]
 pub(in crate::source) struct StateRow {
     pub(in crate::source) id: i64,
     pub(in crate::source) status: String,
     pub(in crate::source) original_name: String,
     pub(in crate::source) failure_reason: Option<String>,
 }
+ground::from_row!(StateRow {
+    id,
+    status,
+    original_name,
+    failure_reason
+});
 
 pub(in crate::source) async fn of_member(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     member_id: i64,
-) -> Result<Vec<ListedSource>, DbErr> {
+) -> Result<Vec<ListedSource>, sqlx::Error> {
     db.rows(OF_MEMBER, vec![member_id.into()]).await
 }
 
 /// Whether there was such a source to delete.
 pub(in crate::source) async fn mark_deleted(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     id: i64,
     member_id: i64,
     now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
+) -> Result<bool, sqlx::Error> {
     let values = vec![id.into(), member_id.into(), now.into()];
     Ok(db.run(MARK_DELETED, values).await? == 1)
 }
 
-pub(in crate::source) async fn living(db: &impl ConnectionTrait, id: i64) -> Result<bool, DbErr> {
+pub(in crate::source) async fn living(
+    db: impl Statements<'_>,
+    id: i64,
+) -> Result<bool, sqlx::Error> {
     let found = db.scalar::<i64, _>(LIVING, vec![id.into()]).await?;
     Ok(found.is_some())
 }
 
 pub(in crate::source) async fn usable(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     member_id: i64,
     ids: &[i64],
-) -> Result<Vec<StateRow>, DbErr> {
-    db.rows(USABLE, vec![member_id.into(), id_list(ids)]).await
+) -> Result<Vec<StateRow>, sqlx::Error> {
+    db.rows(USABLE, vec![member_id.into(), Value::ids(ids)])
+        .await
 }
 
 /// The characters of all these texts together.
 pub(in crate::source) async fn text_length(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     ids: &[i64],
-) -> Result<i64, DbErr> {
-    let length = db.scalar::<i64, _>(TEXT_LENGTH, vec![id_list(ids)]).await?;
+) -> Result<i64, sqlx::Error> {
+    let length = db
+        .scalar::<i64, _>(TEXT_LENGTH, vec![Value::ids(ids)])
+        .await?;
     Ok(length.unwrap_or_default())
 }
 
 pub(in crate::source) async fn documents(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     ids: &[i64],
-) -> Result<Vec<Document>, DbErr> {
-    db.rows(DOCUMENTS, vec![id_list(ids)]).await
+) -> Result<Vec<Document>, sqlx::Error> {
+    db.rows(DOCUMENTS, vec![Value::ids(ids)]).await
 }
 
 pub(in crate::source) async fn texts(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     ids: &[i64],
-) -> Result<Vec<SourceText>, DbErr> {
-    db.rows(TEXTS, vec![id_list(ids)]).await
+) -> Result<Vec<SourceText>, sqlx::Error> {
+    db.rows(TEXTS, vec![Value::ids(ids)]).await
 }

@@ -1,9 +1,7 @@
-use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
-
-use crate::platform::sql::SqlExt;
 use crate::platform::storage::{ObjectMeta, UploadTicket};
 use crate::source::model::{SourceStatus, Upload};
+use chrono::{DateTime, Utc};
+use ground::{Connection, Statements};
 
 const INSERT: &str = "INSERT INTO upload \
      (id, member_id, file_path, original_name, content_type, file_size_bytes, created_at, expires_at) \
@@ -17,12 +15,12 @@ const INSERT_SOURCE: &str = "INSERT INTO source \
 const LINK: &str = "UPDATE upload SET source_id = $2 WHERE id = $1";
 
 pub(in crate::source) async fn insert(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     member_id: i64,
     original_name: &str,
     ticket: &UploadTicket,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
+) -> Result<(), sqlx::Error> {
     let values = vec![
         ticket.upload_id.to_string().into(),
         member_id.into(),
@@ -37,19 +35,19 @@ pub(in crate::source) async fn insert(
 }
 
 pub(in crate::source) async fn by_id(
-    db: &impl ConnectionTrait,
+    db: impl Statements<'_>,
     id: &str,
-) -> Result<Option<Upload>, DbErr> {
+) -> Result<Option<Upload>, sqlx::Error> {
     db.row(BY_ID, vec![id.into()]).await
 }
 
 /// Makes an open upload a source, once: `None` when somebody closed it before.
 pub(in crate::source) async fn complete(
-    tx: &DatabaseTransaction,
+    tx: &mut Connection<'_>,
     upload: &Upload,
     object: &ObjectMeta,
     now: DateTime<Utc>,
-) -> Result<Option<i64>, DbErr> {
+) -> Result<Option<i64>, sqlx::Error> {
     let id = upload.id.as_str();
     if tx.run(CLOSE, vec![id.into(), now.into()]).await? == 0 {
         return Ok(None);
@@ -67,7 +65,7 @@ pub(in crate::source) async fn complete(
     let source_id = tx
         .scalar::<i64, _>(INSERT_SOURCE, values)
         .await?
-        .ok_or(DbErr::RecordNotInserted)?;
+        .ok_or_else(|| ground::unexpected("a new source has no id"))?;
     tx.run(LINK, vec![id.into(), source_id.into()]).await?;
     Ok(Some(source_id))
 }

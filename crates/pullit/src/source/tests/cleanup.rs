@@ -1,7 +1,6 @@
-use sea_orm::DatabaseTransaction;
+use ground::{Connection, Fence, FenceError, NoFence};
 
 use super::*;
-use crate::platform::fence::{FenceError, NoFence, RunFence};
 use crate::platform::storage::{
     LocalObject, ObjectKey, ObjectMeta, Storage, StorageError, UploadTicket,
 };
@@ -11,8 +10,8 @@ use crate::source::{CleanupError, Removed};
 struct Superseded;
 
 #[async_trait]
-impl RunFence for Superseded {
-    async fn check(&self, _: &DatabaseTransaction) -> Result<(), FenceError> {
+impl Fence for Superseded {
+    async fn check(&self, _: &mut Connection<'_>) -> Result<(), FenceError> {
         Err(FenceError::Lost)
     }
 }
@@ -21,8 +20,8 @@ impl RunFence for Superseded {
 struct SupersededLater(std::sync::atomic::AtomicBool);
 
 #[async_trait]
-impl RunFence for SupersededLater {
-    async fn check(&self, _: &DatabaseTransaction) -> Result<(), FenceError> {
+impl Fence for SupersededLater {
+    async fn check(&self, _: &mut Connection<'_>) -> Result<(), FenceError> {
         if self.0.swap(true, std::sync::atomic::Ordering::Relaxed) {
             Err(FenceError::Lost)
         } else {

@@ -52,8 +52,8 @@ testkit::on_each_database! {
         let waiting = world.source(ALICE, "다섯").await;
         world.delete(ALICE, gone).await;
         let ids = [waiting, two, one, gone, foreign, 0];
-        let tx = world.db.begin().await.unwrap();
-        let usable = world.sources.usable(&tx, ALICE, &ids).await.unwrap();
+        let mut tx = world.db.begin().await.unwrap();
+        let usable = world.sources.usable(&mut tx, ALICE, &ids).await.unwrap();
         tx.commit().await.unwrap();
         let told = usable.iter().map(|state| (state.id, state.status.name())).collect::<Vec<_>>();
         assert_eq!(told, [(one, "READY"), (two, "READY"), (waiting, "UPLOADED")]);
@@ -67,9 +67,14 @@ testkit::on_each_database! {
 async fn a_source_that_is_being_linked_cannot_be_deleted_meanwhile() {
     let world = World::on(testkit::Database::postgres().await).await;
     let id = world.source(ALICE, "하나").await;
-    let tx = world.db.begin().await.unwrap();
+    let mut tx = world.db.begin().await.unwrap();
     assert_eq!(
-        world.sources.usable(&tx, ALICE, &[id]).await.unwrap().len(),
+        world
+            .sources
+            .usable(&mut tx, ALICE, &[id])
+            .await
+            .unwrap()
+            .len(),
         1
     );
     let deletion = world.delete(ALICE, id);

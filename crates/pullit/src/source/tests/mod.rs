@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::{Extension, Router};
 use chrono::{DateTime, TimeDelta, Utc};
+use ground::Statements;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -28,7 +29,6 @@ use crate::platform::config::Config;
 use crate::platform::db::Db;
 use crate::platform::http::{ApiError, Identify, Identity, Role, codes};
 use crate::platform::migrations::migrate;
-use crate::platform::sql::SqlExt;
 use crate::platform::storage::{FolderStorage, UrlSigner};
 
 const PUBLIC_URL: &str = "http://pullit.test";

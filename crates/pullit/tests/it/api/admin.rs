@@ -1,7 +1,7 @@
 //! `/admin/api/…`: the operator's JSON.
 
+use ground::Statements;
 use outbox::NewEvent;
-use pullit::platform::sql::SqlExt;
 use serde_json::{Value, json};
 use testkit::http::Method;
 
@@ -46,8 +46,8 @@ async fn dead_event(server: &Server, member: i64) -> i64 {
     let payload = json!({"memberId": member, "week": "2026-W48"});
     let event = NewEvent::new("WEEKLY_RESET", format!("member:{member}"), payload);
     // In one transaction: the relay never sees it alive.
-    let tx = server.app.db.begin().await.unwrap();
-    outbox::publish(&tx, event, server.clock.time())
+    let mut tx = server.app.db.begin().await.unwrap();
+    outbox::publish(&mut tx, event, server.clock.time())
         .await
         .unwrap();
     tx.run(

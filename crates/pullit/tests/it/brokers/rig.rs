@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
+use ground::Statements;
 use lapin::options::BasicGetOptions;
 use lapin::{Channel, Connection, ConnectionProperties};
 use outbox::{DeliveryError, Destination, Event};
@@ -11,7 +12,6 @@ use pullit::platform::broker::{
 };
 use pullit::platform::db::Db;
 use pullit::platform::migrations::migrate;
-use pullit::platform::sql::SqlExt;
 use testkit::proxy::Proxy;
 use testkit::{Database, amqp, wait};
 use uuid::Uuid;
@@ -26,6 +26,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(30);
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A broker of one kind, for one test.
+#[allow(clippy::large_enum_variant, reason = "a test has one")]
 pub(crate) enum Rig {
     Database {
         db: Db,
@@ -180,8 +181,8 @@ impl Worker {
     pub(crate) async fn publish(&self, rig: &Rig, events: &[Event]) {
         match (Arc::clone(&self.broker).destination(), rig) {
             (Destination::Projection(way), Rig::Database { db, .. }) => {
-                let tx = db.begin().await.unwrap();
-                way.apply(&tx, events).await.unwrap();
+                let mut tx = db.begin().await.unwrap();
+                way.apply(&mut tx, events).await.unwrap();
                 tx.commit().await.unwrap();
                 way.committed(events).await;
             }

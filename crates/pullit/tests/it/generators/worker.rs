@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use outbox::TraceParent;
+use ground::TraceParent;
 use pullit::platform::config::{Config, Span};
 use pullit::question_set::generator::{
     GeneratedQuestion, GenerationError, GenerationRequest, OfflineGenerator, QuestionGenerator,
@@ -127,7 +127,7 @@ impl QuestionGenerator for Tracing {
         request: &GenerationRequest,
         cancel: &CancellationToken,
     ) -> Result<Vec<GeneratedQuestion>, GenerationError> {
-        let trace = outbox::trace::current().map(|trace| trace.trace_id());
+        let trace = ground::trace::current().map(|trace| trace.trace_id());
         self.0.lock().unwrap().push(trace);
         OfflineGenerator.generate(request, cancel).await
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use ground::{FromRow, Row, Statements, time_text};
 use pullit::app::{App, Outside};
 use pullit::platform::config::Config;
-use pullit::platform::sql::sqlite_time;
 use pullit::question_set::generator::QuestionGenerator;
 use scheduler::testkit::ManualClock;
 use scheduler::{Cause, Run, RunStatus};
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement};
+use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 use testkit::Database;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,7 @@ pub(crate) fn at(text: &str) -> DateTime<Utc> {
 
 /// An instant as both databases read it in a statement.
 pub(crate) fn literal(time: DateTime<Utc>) -> String {
-    format!("'{}'", sqlite_time(time))
+    format!("'{}'", time_text(time))
 }
 
 /// One node with its hands on the table. Two of the same cluster share database, folder and clock.
@@ -156,23 +156,20 @@ impl Bench {
 
     /// Runs statements.
     pub(crate) async fn sql(&self, sql: &str) {
-        let done = self.app.db.write().execute_unprepared(sql).await;
+        let done = self.app.db.write().script(sql).await;
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    async fn query(&self, sql: String) -> Vec<QueryResult> {
+    async fn query(&self, sql: String) -> Vec<Row> {
         let db = self.app.db.write();
-        let statement = Statement::from_string(self.app.db.backend(), sql.clone());
-        let rows = db.query_all_raw(statement).await;
+        let rows = db.raw_rows(AssertSqlSafe(sql.clone()), vec![]).await;
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     /// Rows by the names of their columns.
-    pub(crate) async fn rows<T: FromQueryResult>(&self, sql: &str) -> Vec<T> {
+    pub(crate) async fn rows<T: FromRow>(&self, sql: &str) -> Vec<T> {
         let rows = self.query(sql.to_owned()).await;
-        rows.iter()
-            .map(|row| T::from_query_result(row, "").unwrap())
-            .collect()
+        rows.iter().map(|row| T::from_row(row).unwrap()).collect()
     }
 
     /// A whole number, of whatever type.
@@ -180,23 +177,19 @@ impl Bench {
         let rows = self
             .query(format!("SELECT CAST(({select}) AS BIGINT)"))
             .await;
-        rows[0].try_get_by_index(0).unwrap()
+        rows[0].get(0).unwrap()
     }
 
     /// One column of numbers.
     pub(crate) async fn numbers(&self, select: &str) -> Vec<i64> {
         let rows = self.query(select.to_owned()).await;
-        rows.iter()
-            .map(|row| row.try_get_by_index(0).unwrap())
-            .collect()
+        rows.iter().map(|row| row.get(0).unwrap()).collect()
     }
 
     /// One column of texts.
     pub(crate) async fn texts(&self, select: &str) -> Vec<String> {
         let rows = self.query(select.to_owned()).await;
-        rows.iter()
-            .map(|row| row.try_get_by_index(0).unwrap())
-            .collect()
+        rows.iter().map(|row| row.get(0).unwrap()).collect()
     }
 }
 

@@ -2,13 +2,12 @@
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::{America, Asia, Pacific, Tz};
+use ground::{Connection, NoFence, Statements};
 use pullit::learn_stats::Solved;
-use pullit::platform::fence::NoFence;
 use pullit::platform::run::RunError;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use sea_orm::DatabaseTransaction;
 
 use super::bench::{Bench, RELAY, STREAKS, WEEKLY, literal};
 use super::rows::Set;
@@ -51,7 +50,7 @@ impl History {
         self.dice.random_range(1..=MEMBERS)
     }
 
-    async fn publish(&mut self, tx: &DatabaseTransaction, event: outbox::NewEvent) {
+    async fn publish(&mut self, tx: &mut Connection<'_>, event: outbox::NewEvent) {
         outbox::publish(tx, event, self.now()).await.unwrap();
         self.events += 1;
     }
@@ -66,20 +65,18 @@ impl History {
         let results: Vec<String> = (0..questions)
             .map(|n| format!("({member}, {}, {})", member * 10 + n, n < correct))
             .collect();
-        let tx = self.bench.app.db.begin().await.unwrap();
+        let mut tx = self.bench.app.db.begin().await.unwrap();
         let insert = format!(
             "INSERT INTO marking_result (member_id, question_id, is_correct) VALUES {}",
             results.join(", ")
         );
-        sea_orm::ConnectionTrait::execute_unprepared(&tx, &insert)
-            .await
-            .unwrap();
+        tx.script(&insert).await.unwrap();
         let stats = self.bench.app.rooms.learn_stats.clone();
         stats
-            .count_up(&tx, member, day, questions, sets)
+            .count_up(&mut tx, member, day, questions, sets)
             .await
             .unwrap();
-        self.publish(&tx, solved(member, day)).await;
+        self.publish(&mut tx, solved(member, day)).await;
         tx.commit().await.unwrap();
         let done = self.truth.0.entry((member, day)).or_default();
         done.questions += questions;
@@ -90,14 +87,14 @@ impl History {
     /// An event that was delivered long ago comes again, or one of last year comes at last.
     async fn repeat(&mut self) {
         let member = self.member();
-        let tx = self.bench.app.db.begin().await.unwrap();
+        let mut tx = self.bench.app.db.begin().await.unwrap();
         let event = if self.dice.random_bool(0.5) {
             solved(member, self.today() - Days::new(400))
         } else {
             let payload = serde_json::json!({"version": 1, "memberId": member, "week": "2025-W52"});
             outbox::NewEvent::new("WEEKLY_RESET", format!("member:{member}"), payload)
         };
-        self.publish(&tx, event).await;
+        self.publish(&mut tx, event).await;
         tx.commit().await.unwrap();
     }
 

@@ -5,8 +5,7 @@
 use std::future::Future;
 
 use chrono::NaiveDate;
-use pullit::platform::fence::NoFence;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+use ground::{NoFence, Statements, Transaction};
 
 use super::bench::{Bench, PATIENCE, RELAY, at};
 
@@ -29,10 +28,10 @@ impl Bench {
     }
 
     /// Somebody else's transaction that has this member's row.
-    async fn holder(&self, member: i64) -> DatabaseTransaction {
-        let holder = self.app.db.begin().await.unwrap();
-        let lock = format!("SELECT 1 FROM learn_stats WHERE member_id = {member} FOR UPDATE");
-        holder.execute_unprepared(&lock).await.unwrap();
+    async fn holder(&self, member: i64) -> Transaction {
+        let mut holder = self.app.db.begin().await.unwrap();
+        let lock = "SELECT 1 FROM learn_stats WHERE member_id = $1 FOR UPDATE";
+        holder.run(lock, vec![member.into()]).await.unwrap();
         holder
     }
 
@@ -49,12 +48,12 @@ impl Bench {
         let holder = self.holder(member).await;
         let meanwhile = async {
             self.somebody_waits().await;
-            let tx = self.app.db.begin().await.unwrap();
+            let mut tx = self.app.db.begin().await.unwrap();
             let today: NaiveDate = "2026-11-23".parse().unwrap();
             let stats = &self.app.rooms.learn_stats;
-            stats.count_up(&tx, member, today, 7, 1).await.unwrap();
+            stats.count_up(&mut tx, member, today, 7, 1).await.unwrap();
             tx.commit().await.unwrap();
-            holder.rollback().await.unwrap();
+            holder.rollback().await;
         };
         tokio::join!(work, meanwhile).0
     }
@@ -64,11 +63,11 @@ impl Bench {
         let holder = self.holder(2).await;
         let meanwhile = async {
             self.somebody_waits().await;
-            let other = self.app.db.write().begin().await.unwrap();
+            let mut other = self.app.db.write().begin().await.unwrap();
             let free = "SELECT 1 FROM learn_stats WHERE member_id = 3 FOR UPDATE NOWAIT";
-            other.execute_unprepared(free).await.unwrap();
-            other.rollback().await.unwrap();
-            holder.rollback().await.unwrap();
+            other.run(free, vec![]).await.unwrap();
+            other.rollback().await;
+            holder.rollback().await;
         };
         tokio::join!(work, meanwhile).0
     }
@@ -76,9 +75,9 @@ impl Bench {
     pub(crate) async fn publish_reset(&self, member: i64) {
         let payload = serde_json::json!({"version": 1, "memberId": member, "week": "2026-W48"});
         let event = outbox::NewEvent::new("WEEKLY_RESET", format!("member:{member}"), payload);
-        let tx = self.app.db.begin().await.unwrap();
+        let mut tx = self.app.db.begin().await.unwrap();
         let now = (self.app.now)();
-        outbox::publish(&tx, event, now).await.unwrap();
+        outbox::publish(&mut tx, event, now).await.unwrap();
         tx.commit().await.unwrap();
     }
 }

@@ -1,7 +1,6 @@
+use ground::Statements;
 use scheduler::testkit::Signals;
 use scheduler::{Event, RunStatus};
-
-use sea_orm::ConnectionTrait;
 use testkit::Database;
 
 use super::bench::{Bench, PATIENCE, RETRY, at};
@@ -193,9 +192,9 @@ async fn a_set_that_somebody_changes_between_the_look_and_the_write_is_a_conflic
     let bench = Bench::on(Database::postgres().await, "2026-11-22T10:00:00Z").await;
     bench.members(1..=1).await;
     bench.set(10, failed("2026-11-22T09:00:00Z")).await;
-    let somebody = bench.app.db.begin().await.unwrap();
+    let mut somebody = bench.app.db.begin().await.unwrap();
     let change = "UPDATE question_set SET version = version + 1 WHERE id = 10";
-    somebody.execute_unprepared(change).await.unwrap();
+    somebody.run(change, vec![]).await.unwrap();
     let mut signals = Signals::of(&bench.app.scheduler);
     let scheduler = bench.app.scheduler.clone();
     let running = tokio::spawn(async move { scheduler.run_now(RETRY).await });

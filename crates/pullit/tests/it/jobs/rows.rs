@@ -1,7 +1,7 @@
 //! Rows as a script of the operator's writes and reads them: in the contract's columns.
 
 use chrono::{DateTime, Utc};
-use sea_orm::FromQueryResult;
+use ground::from_row;
 use serde_json::Value;
 
 use super::bench::{Bench, at, literal};
@@ -41,7 +41,7 @@ impl Default for Set {
 }
 
 /// What the jobs change in a question set.
-#[derive(Clone, Debug, PartialEq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SetRow {
     pub(crate) id: i64,
     pub(crate) status: String,
@@ -52,22 +52,42 @@ pub(crate) struct SetRow {
     pub(crate) pending_since: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
 }
+from_row!(SetRow {
+    id,
+    status,
+    retry_count,
+    retryable,
+    failure_reason,
+    version,
+    pending_since,
+    updated_at,
+});
 
 /// A stored notification.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) member_id: i64,
     pub(crate) event_name: String,
     pub(crate) payload: Value,
 }
+from_row!(Told {
+    member_id,
+    event_name,
+    payload
+});
 
 /// An event in the outbox.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub(crate) struct Published {
     pub(crate) event_type: String,
     pub(crate) aggregate_key: String,
     pub(crate) payload: Value,
 }
+from_row!(Published {
+    event_type,
+    aggregate_key,
+    payload
+});
 
 impl Bench {
     /// Members with these ids.

@@ -124,10 +124,10 @@ testkit::on_each_database! {
         live_until(&bench, "2026-11-22T02:00:00Z").await;
         stop(running).await;
         let of = |job: &str| format!("SELECT scheduled_at FROM job_run WHERE job_name = '{job}' ORDER BY scheduled_at");
-        #[derive(sea_orm::FromQueryResult)]
         struct Slot {
             scheduled_at: DateTime<Utc>,
         }
+        ground::from_row!(Slot { scheduled_at });
         for (job, minutes) in [(CLEANUP, 10), (RETRY, 5)] {
             let slots: Vec<Slot> = bench.rows(&of(job)).await;
             let expected = (1..=120 / minutes).map(|n| at("2026-11-22T00:00:00Z") + chrono::TimeDelta::minutes(n * minutes));

@@ -1,4 +1,4 @@
-use pullit::platform::fence::NoFence;
+use ground::NoFence;
 
 use super::bench::{Bench, STREAKS, at};
 

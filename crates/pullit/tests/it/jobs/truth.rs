@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, Days, NaiveDate};
-use sea_orm::FromQueryResult;
+use ground::from_row;
 
 use super::bench::Bench;
 
 /// One row of `learn_stats`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stats {
     pub(crate) member_id: i64,
     pub(crate) total_solved_question_set_count: i64,
@@ -19,6 +19,16 @@ pub(crate) struct Stats {
     pub(crate) consecutive_learning_days: i64,
     pub(crate) last_learning_date: Option<NaiveDate>,
 }
+from_row!(Stats {
+    member_id,
+    total_solved_question_set_count,
+    total_solved_question_count,
+    total_correct_question_count,
+    total_question_count,
+    weekly_solved_question_count,
+    consecutive_learning_days,
+    last_learning_date,
+});
 
 /// What a member did on one day.
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use ground::{Connection, Fence, FenceError, NoFence};
 use pullit::learn_stats::Slot;
-use pullit::platform::fence::{FenceError, NoFence, RunFence};
 use pullit::platform::run::RunError;
 use scheduler::testkit::Signals;
 use scheduler::{Cause, RunStatus};
-use sea_orm::DatabaseTransaction;
 use tokio_util::sync::CancellationToken;
 
 use super::bench::{Bench, PATIENCE, STREAKS, at};
@@ -29,8 +28,8 @@ impl DiesAfter {
 }
 
 #[async_trait]
-impl RunFence for DiesAfter {
-    async fn check(&self, _: &DatabaseTransaction) -> Result<(), FenceError> {
+impl Fence for DiesAfter {
+    async fn check(&self, _: &mut Connection<'_>) -> Result<(), FenceError> {
         let left = self
             .0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
@@ -46,7 +45,7 @@ impl Bench {
         &self,
         slot: DateTime<Utc>,
         again: bool,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
     ) -> Result<u64, RunError> {
         let (slot, cancel) = (Slot { at: slot, again }, CancellationToken::new());
         let stats = &self.app.rooms.learn_stats;
@@ -58,7 +57,7 @@ impl Bench {
         &self,
         slot: DateTime<Utc>,
         again: bool,
-        fence: &dyn RunFence,
+        fence: &dyn Fence,
     ) -> Result<u64, RunError> {
         let (slot, cancel) = (Slot { at: slot, again }, CancellationToken::new());
         let stats = &self.app.rooms.learn_stats;

@@ -1,7 +1,6 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::FutureExt;
-
-use pullit::platform::fence::NoFence;
+use ground::NoFence;
 
 use super::bench::{Bench, WEEKLY, at};
 use super::walks::DiesAfter;
@@ -14,10 +13,10 @@ impl Bench {
     /// What a marking writes into the ledger, and the event that it publishes.
     pub(crate) async fn solved(&self, member: i64, date: NaiveDate, questions: i64, sets: i64) {
         let db = &self.app.db;
-        let tx = db.begin().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
         let stats = &self.app.rooms.learn_stats;
         stats
-            .count_up(&tx, member, date, questions, sets)
+            .count_up(&mut tx, member, date, questions, sets)
             .await
             .unwrap();
         let solved = pullit::learn_stats::Solved {
@@ -29,7 +28,7 @@ impl Bench {
             question_set_ids: Vec::new(),
         };
         let now: DateTime<Utc> = (self.app.now)();
-        outbox::publish(&tx, solved.event().unwrap(), now)
+        outbox::publish(&mut tx, solved.event().unwrap(), now)
             .await
             .unwrap();
         tx.commit().await.unwrap();

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use ground::Statements;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
 use testkit::http::Client;
 use testkit::process::{Command, Pullit};
 use testkit::proxy::Proxy;
@@ -40,12 +41,10 @@ async fn asks_for_a_set(member: &Member) -> i64 {
     member.ask(&[source], "TRUE_FALSE", 3).await
 }
 
-async fn number(db: &DatabaseConnection, select: &str) -> i64 {
+async fn number(db: &ground::Database, select: &str) -> i64 {
     let sql = format!("SELECT CAST(({select}) AS BIGINT)");
-    let row = db
-        .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
-        .await;
-    row.unwrap().unwrap().try_get_by_index(0).unwrap()
+    let number = db.scalar(AssertSqlSafe(sql), vec![]).await;
+    number.unwrap().unwrap()
 }
 
 testkit::on_each_database! {
@@ -98,9 +97,9 @@ async fn the_work_of_a_worker_that_is_killed_is_done_by_another() {
 
     // Whoever has made the questions waits here with the work in hand.
     let rows = db.connect().await;
-    let held = rows.begin().await.unwrap();
-    let lock = format!("SELECT id FROM question_set WHERE id = {set} FOR UPDATE");
-    held.execute_unprepared(&lock).await.unwrap();
+    let mut held = rows.begin().await.unwrap();
+    let lock = "SELECT id FROM question_set WHERE id = $1 FOR UPDATE";
+    held.run(lock, vec![set.into()]).await.unwrap();
     let mut first = as_worker().launch();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     wait::until("the first worker has the work", BOUND, async || {
@@ -109,7 +108,7 @@ async fn the_work_of_a_worker_that_is_killed_is_done_by_another() {
     .await;
     let _second = as_worker().launch();
     first.kill_9();
-    held.rollback().await.unwrap();
+    held.rollback().await;
     let made = member.made_set(set).await.expect(200);
     assert_eq!(made["questions"].as_array().unwrap().len(), 3);
     wait::until("everything is told", BOUND, async || {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ground::Statements;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 use testkit::Database;
 use testkit::http::{Client, Method};
 use testkit::process::Command;
@@ -128,12 +129,10 @@ fn readers(folder: &std::path::Path) -> Vec<String> {
     found
 }
 
-async fn number(db: &DatabaseConnection, select: &str) -> i64 {
+async fn number(db: &ground::Database, select: &str) -> i64 {
     let sql = format!("SELECT CAST(({select}) AS BIGINT)");
-    let row = db
-        .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
-        .await;
-    row.unwrap().unwrap().try_get_by_index(0).unwrap()
+    let number = db.scalar(AssertSqlSafe(sql), vec![]).await;
+    number.unwrap().unwrap()
 }
 
 /// Waits until nothing is under way any more.

@@ -17,19 +17,19 @@ pub(crate) fn pullit() -> Command {
 }
 
 /// The binary on this database.
-fn on(database: &Database) -> Command {
+pub(crate) fn on(database: &Database) -> Command {
     let url = database.url().trim_end_matches("?mode=rwc");
     pullit().env("PULLIT_DATABASE__URL", url)
 }
 
 #[track_caller]
-fn expect(finished: &Finished, code: i32) {
+pub(crate) fn expect(finished: &Finished, code: i32) {
     assert_eq!(finished.status.code(), Some(code), "{finished:#?}");
 }
 
 /// Expects a refusal: this exit code, nothing on standard output, and these words on standard error.
 #[track_caller]
-fn refused(finished: &Finished, code: i32, words: &str) {
+pub(crate) fn refused(finished: &Finished, code: i32, words: &str) {
     expect(finished, code);
     assert_eq!(finished.stdout, "", "the answer is for answers");
     assert!(

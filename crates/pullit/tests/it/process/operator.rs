@@ -1,6 +1,6 @@
 use chrono::{Days, Utc};
 use chrono_tz::Asia::Seoul;
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use ground::{Database, Statements};
 use serde_json::{Value, json};
 
 use super::{expect, on, refused};
@@ -17,8 +17,8 @@ const NAMES: [&str; 8] = [
     "pruneHistory",
 ];
 
-async fn sql(db: &DatabaseConnection, sql: &str) {
-    db.execute_unprepared(sql).await.unwrap();
+async fn sql(db: &Database, sql: &str) {
+    db.script(sql).await.unwrap();
 }
 
 fn keys(object: &Value) -> Vec<&str> {
@@ -43,7 +43,7 @@ const RUN_KEYS: [&str; 7] = [
 ];
 
 /// A member with a question set that has been PENDING since 2020.
-async fn stalled_set(db: &DatabaseConnection) {
+async fn stalled_set(db: &Database) {
     sql(
         db,
         "INSERT INTO member (id, name, email) VALUES (1, 'One', 'one@example.com')",

@@ -1,7 +1,6 @@
 //! Looking at the rows behind the doors, and preparing some.
 
-use pullit::platform::sql::{Dialects, SqlExt};
-use sea_orm::{TryGetable, Value};
+use ground::{Column, Dialects, Statements, Value};
 use testkit::wait;
 
 use super::{BOUND, Server};
@@ -11,7 +10,7 @@ impl Server {
     ///
     /// # Panics
     /// When there is no row, or its value is of another type.
-    pub(crate) async fn value<T: TryGetable + Send>(
+    pub(crate) async fn value<T: Column + Send + 'static>(
         &self,
         sql: &'static str,
         values: Vec<Value>,

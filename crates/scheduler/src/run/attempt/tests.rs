@@ -1,3 +1,5 @@
+//! Calls that end by themselves, too late, or never.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -5,7 +7,7 @@ use chrono::DateTime;
 use futures::FutureExt;
 
 use super::*;
-use crate::context::Fence;
+use crate::fence::LeaseFence;
 use crate::progress::ProgressCell;
 use crate::testkit::ManualClock;
 
@@ -19,7 +21,7 @@ fn context() -> JobContext {
         fencing_token: 0,
         run_id: None,
         progress: Arc::new(ProgressCell::default()),
-        fence: Fence {
+        fence: LeaseFence {
             lost: CancellationToken::new(),
             lock: None,
             run_id: None,

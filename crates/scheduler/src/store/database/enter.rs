@@ -1,81 +1,36 @@
-//! Questions asked inside a transaction: may this run begin, and may it still write?
+//! May this run begin? Asked and answered inside one transaction.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
+use ground::{Connection, Statements};
 
 use super::sql;
-use super::value::time;
 use crate::event::Passed;
+use crate::fence::lock_row;
 use crate::model::Cause;
 use crate::store::{Entry, NewRun};
 
 /// The steps of [`Store::enter`](crate::store::Store::enter).
-pub(super) async fn write(tx: &DatabaseTransaction, run: &NewRun<'_>) -> Result<Entry, DbErr> {
-    let backend = tx.get_database_backend();
+pub(super) async fn write(tx: &mut Connection<'_>, run: &NewRun<'_>) -> Result<Entry, sqlx::Error> {
     let ask = &run.ask;
     if ask.cause != Cause::Manual {
-        let paused = match backend {
-            DbBackend::Sqlite => sql::PAUSED_SQLITE,
-            _ => sql::PAUSED_POSTGRES,
-        };
-        let paused = Statement::from_sql_and_values(backend, paused, [run.job.into()]);
-        let row = tx.query_one_raw(paused).await?;
-        if row
-            .map(|row| row.try_get::<bool>("", "paused"))
-            .transpose()?
-            .unwrap_or(false)
-        {
+        let paused = tx.scalar(sql::PAUSED, vec![run.job.into()]).await?;
+        if paused.unwrap_or(false) {
             return Ok(Entry::Settled(Passed::Paused));
         }
     }
-    if !holds_lock(tx, run.job, run.lock_owner).await? {
+    if lock_row(tx, run.job, run.lock_owner).await?.is_none() {
         return Ok(Entry::LostLock);
     }
-    let values = [
+    let values = vec![
         run.job.into(),
-        time(backend, ask.slot),
-        time(backend, run.started_at),
+        ask.slot.into(),
+        run.started_at.into(),
         run.node.into(),
         i64::from(ask.attempt).into(),
         ask.cause.as_str().into(),
         run.lock_owner.into(),
     ];
-    let insert = Statement::from_sql_and_values(backend, sql::INSERT_RUNNING, values);
-    match tx.query_one_raw(insert).await? {
-        Some(row) => Ok(Entry::Row(row.try_get("", "id")?)),
+    match tx.scalar(sql::INSERT_RUNNING, values).await? {
+        Some(id) => Ok(Entry::Row(id)),
         None => Ok(Entry::Settled(Passed::AlreadyRan)),
     }
-}
-
-/// Whether a run is still RUNNING (one with a row) and its lock still its own (one that locks in the database: name
-/// and holder). In PostgreSQL both stay so until the transaction ends.
-pub(crate) async fn still_ours(
-    tx: &DatabaseTransaction,
-    run_id: Option<i64>,
-    lock: Option<(&str, &str)>,
-) -> Result<bool, DbErr> {
-    if let Some(id) = run_id {
-        let backend = tx.get_database_backend();
-        let check = match backend {
-            DbBackend::Sqlite => sql::STILL_RUNNING_SQLITE,
-            _ => sql::STILL_RUNNING_POSTGRES,
-        };
-        let check = Statement::from_sql_and_values(backend, check, [id.into()]);
-        if tx.query_one_raw(check).await?.is_none() {
-            return Ok(false);
-        }
-    }
-    match lock {
-        Some((name, owner)) => holds_lock(tx, name, owner).await,
-        None => Ok(true),
-    }
-}
-
-async fn holds_lock(tx: &DatabaseTransaction, name: &str, owner: &str) -> Result<bool, DbErr> {
-    let backend = tx.get_database_backend();
-    let check = match backend {
-        DbBackend::Sqlite => shedlock::fence::SQLITE_CHECK,
-        _ => shedlock::fence::POSTGRES_CHECK,
-    };
-    let check = Statement::from_sql_and_values(backend, check, [name.into(), owner.into()]);
-    Ok(tx.query_one_raw(check).await?.is_some())
 }

@@ -1,31 +1,35 @@
-//! Every statement. `$n` serves both databases; where they differ, two constants stand side by side.
+//! Every statement. `$n` serves both databases; where they differ, two texts stand side by side.
 
-/// The columns of a [`Run`](crate::Run), in the order that `run_from` reads by name.
+use ground::Dialects;
+
+/// The columns of a [`Run`](crate::Run), which are read by name.
 macro_rules! run_columns {
     () => {
         "id, job_name, scheduled_at, started_at, finished_at, node, attempt, status, cause, affected, retries, error"
     };
 }
 
-/// $1 names as a JSON array, $2 now. In their order, so that two nodes that start at once do not wait for each other.
-pub(crate) const REGISTER_JOBS_POSTGRES: &str = "INSERT INTO job (name, paused, created_at) \
-     SELECT n.name, FALSE, $2 FROM jsonb_array_elements_text($1::jsonb) AS n(name) ORDER BY n.name ON CONFLICT (name) DO NOTHING";
-/// As [`REGISTER_JOBS_POSTGRES`].
-pub(crate) const REGISTER_JOBS_SQLITE: &str = "INSERT INTO job (name, paused, created_at) \
-     SELECT n.value, FALSE, $2 FROM json_each($1) n WHERE TRUE ON CONFLICT (name) DO NOTHING";
+/// $1 names, $2 now. In their order, so that two nodes that start at once do not wait for each other.
+pub(crate) const REGISTER_JOBS: Dialects = Dialects {
+    postgres: "INSERT INTO job (name, paused, created_at) \
+     SELECT n.name, FALSE, $2 FROM unnest($1) AS n(name) ORDER BY n.name ON CONFLICT (name) DO NOTHING",
+    sqlite: "INSERT INTO job (name, paused, created_at) \
+     SELECT n.value, FALSE, $2 FROM json_each($1) n WHERE TRUE ON CONFLICT (name) DO NOTHING",
+};
 
 /// $1 node, $2 now.
 pub(crate) const REGISTER_NODE: &str = "INSERT INTO job_node (node, seen_at) VALUES ($1, $2) \
      ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at";
 
 /// $1 node, $2 `[{"job": …, "schedule": …}]`.
-pub(crate) const SAVE_SCHEDULES_POSTGRES: &str = "INSERT INTO job_schedule (node, job_name, schedule) \
+pub(crate) const SAVE_SCHEDULES: Dialects = Dialects {
+    postgres: "INSERT INTO job_schedule (node, job_name, schedule) \
      SELECT $1, s.job, s.schedule FROM jsonb_to_recordset($2::jsonb) AS s(job TEXT, schedule TEXT) \
-     ON CONFLICT (node, job_name) DO UPDATE SET schedule = excluded.schedule";
-/// As [`SAVE_SCHEDULES_POSTGRES`].
-pub(crate) const SAVE_SCHEDULES_SQLITE: &str = "INSERT INTO job_schedule (node, job_name, schedule) \
+     ON CONFLICT (node, job_name) DO UPDATE SET schedule = excluded.schedule",
+    sqlite: "INSERT INTO job_schedule (node, job_name, schedule) \
      SELECT $1, json_extract(s.value, '$.job'), json_extract(s.value, '$.schedule') FROM json_each($2) s WHERE TRUE \
-     ON CONFLICT (node, job_name) DO UPDATE SET schedule = excluded.schedule";
+     ON CONFLICT (node, job_name) DO UPDATE SET schedule = excluded.schedule",
+};
 
 /// $1 node.
 pub(crate) const FORGET_SCHEDULES: &str = "DELETE FROM job_schedule WHERE node = $1";
@@ -58,9 +62,11 @@ pub(crate) const JOB: &str =
     "SELECT paused, created_at, resumed_at, foreign_slot FROM job WHERE name = $1";
 
 /// $1 name. The row stays as read until the transaction ends, so that a pause comes wholly before a run or wholly after.
-pub(crate) const PAUSED_POSTGRES: &str = "SELECT paused FROM job WHERE name = $1 FOR SHARE";
-/// $1 name. SQLite's one writer is this transaction.
-pub(crate) const PAUSED_SQLITE: &str = "SELECT paused FROM job WHERE name = $1";
+pub(crate) const PAUSED: Dialects = Dialects {
+    postgres: "SELECT paused FROM job WHERE name = $1 FOR SHARE",
+    // SQLite's one writer is this transaction.
+    sqlite: "SELECT paused FROM job WHERE name = $1",
+};
 
 /// $1 job, $2 slot, $3 start, $4 node, $5 attempt, $6 cause, $7 lock owner.
 pub(crate) const INSERT_RUNNING: &str = "INSERT INTO job_run \
@@ -80,30 +86,24 @@ pub(crate) const INSERT_FINISHED: &str = "INSERT INTO job_run \
 pub(crate) const FINISH: &str = "UPDATE job_run SET finished_at = $2, status = $3, affected = $4, retries = $5, error = $6 \
      WHERE id = $1 AND status = 'RUNNING'";
 
-/// $1 id. The row stays as read until the transaction ends.
-pub(crate) const STILL_RUNNING_POSTGRES: &str =
-    "SELECT 1 AS running FROM job_run WHERE id = $1 AND status = 'RUNNING' FOR SHARE";
-/// $1 id.
-pub(crate) const STILL_RUNNING_SQLITE: &str =
-    "SELECT 1 AS running FROM job_run WHERE id = $1 AND status = 'RUNNING'";
-
 /// $1 id.
 pub(crate) const RUN: &str = concat!("SELECT ", run_columns!(), " FROM job_run WHERE id = $1");
 
-/// $1 names as a JSON array. The last run of each.
-pub(crate) const LAST_RUNS_POSTGRES: &str = concat!(
-    "SELECT ",
-    run_columns!(),
-    " FROM job_run WHERE id IN (SELECT (SELECT l.id FROM job_run l WHERE l.job_name = n.name \
-       ORDER BY l.started_at DESC, l.id DESC LIMIT 1) FROM jsonb_array_elements_text($1::jsonb) AS n(name))"
-);
-/// As [`LAST_RUNS_POSTGRES`].
-pub(crate) const LAST_RUNS_SQLITE: &str = concat!(
-    "SELECT ",
-    run_columns!(),
-    " FROM job_run WHERE id IN (SELECT (SELECT l.id FROM job_run l WHERE l.job_name = n.value \
+/// $1 names. The last run of each.
+pub(crate) const LAST_RUNS: Dialects = Dialects {
+    postgres: concat!(
+        "SELECT ",
+        run_columns!(),
+        " FROM job_run WHERE id IN (SELECT (SELECT l.id FROM job_run l WHERE l.job_name = n.name \
+       ORDER BY l.started_at DESC, l.id DESC LIMIT 1) FROM unnest($1) AS n(name))"
+    ),
+    sqlite: concat!(
+        "SELECT ",
+        run_columns!(),
+        " FROM job_run WHERE id IN (SELECT (SELECT l.id FROM job_run l WHERE l.job_name = n.value \
        ORDER BY l.started_at DESC, l.id DESC LIMIT 1) FROM json_each($1) n)"
-);
+    ),
+};
 
 /// All that are.
 pub(crate) const PAUSED_JOBS: &str = "SELECT name FROM job WHERE paused";
@@ -127,33 +127,35 @@ pub(crate) const SLOT_RUNS: &str = concat!(
 );
 
 /// $1 `[{"job": …, "oldest": …, "slots": […]}]`. The runs of these slots.
-pub(crate) const ASKED_RUNS_POSTGRES: &str = concat!(
-    "SELECT ",
-    run_columns!(),
-    " FROM job_run WHERE cause <> 'MANUAL' AND (job_name, scheduled_at) IN (SELECT a.job, unnest(a.slots) \
+pub(crate) const ASKED_RUNS: Dialects = Dialects {
+    postgres: concat!(
+        "SELECT ",
+        run_columns!(),
+        " FROM job_run WHERE cause <> 'MANUAL' AND (job_name, scheduled_at) IN (SELECT a.job, unnest(a.slots) \
        FROM jsonb_to_recordset($1::jsonb) AS a(job TEXT, slots TIMESTAMPTZ[]))"
-);
-/// As [`ASKED_RUNS_POSTGRES`].
-pub(crate) const ASKED_RUNS_SQLITE: &str = concat!(
-    "SELECT ",
-    run_columns!(),
-    " FROM job_run WHERE cause <> 'MANUAL' AND (job_name, scheduled_at) IN (SELECT json_extract(a.value, '$.job'), s.value \
+    ),
+    sqlite: concat!(
+        "SELECT ",
+        run_columns!(),
+        " FROM job_run WHERE cause <> 'MANUAL' AND (job_name, scheduled_at) IN (SELECT json_extract(a.value, '$.job'), s.value \
        FROM json_each($1) a, json_each(a.value, '$.slots') s)"
-);
+    ),
+};
 
-/// $1 as for [`ASKED_RUNS_POSTGRES`]. What [`JOB`] says of each, and the slots beside them that have runs.
-pub(crate) const ASKED_JOBS_POSTGRES: &str = "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, \
+/// $1 as for [`ASKED_RUNS`]. What [`JOB`] says of each, and the slots beside them that have runs.
+pub(crate) const ASKED_JOBS: Dialects = Dialects {
+    postgres: "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, \
        (SELECT MIN(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL') AS first_slot, \
        (SELECT MAX(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL' \
          AND r.scheduled_at > a.oldest AND r.scheduled_at <> ALL (a.slots)) AS stranger \
-     FROM jsonb_to_recordset($1::jsonb) AS a(job TEXT, oldest TIMESTAMPTZ, slots TIMESTAMPTZ[]) LEFT JOIN job j ON j.name = a.job";
-/// As [`ASKED_JOBS_POSTGRES`].
-pub(crate) const ASKED_JOBS_SQLITE: &str = "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, \
+     FROM jsonb_to_recordset($1::jsonb) AS a(job TEXT, oldest TIMESTAMPTZ, slots TIMESTAMPTZ[]) LEFT JOIN job j ON j.name = a.job",
+    sqlite: "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, \
        (SELECT MIN(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL') AS first_slot, \
        (SELECT MAX(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL' \
          AND r.scheduled_at > a.oldest AND r.scheduled_at NOT IN (SELECT s.value FROM json_each(a.slots) s)) AS stranger \
      FROM (SELECT json_extract(value, '$.job') AS job, json_extract(value, '$.oldest') AS oldest, json_extract(value, '$.slots') AS slots \
-       FROM json_each($1)) a LEFT JOIN job j ON j.name = a.job";
+       FROM json_each($1)) a LEFT JOIN job j ON j.name = a.job",
+};
 
 /// $1 job, $2 lock owner.
 pub(crate) const OWNER: &str = "SELECT status, cause FROM job_run WHERE job_name = $1 AND lock_owner = $2 ORDER BY id DESC LIMIT 1";
@@ -168,25 +170,26 @@ pub(crate) const HISTORY: &str = concat!(
 /// A RUNNING row is alive while the lock is its own and has not lapsed by the database's clock. A row without an
 /// owner (a script's) is alive while anybody but another run of the job holds it.
 /// $1 now, $2 what to say.
-pub(crate) const ABANDON_POSTGRES: &str = concat!(
-    "UPDATE job_run SET status = 'ABANDONED', finished_at = $1, error = $2 \
+pub(crate) const ABANDON: Dialects = Dialects {
+    postgres: concat!(
+        "UPDATE job_run SET status = 'ABANDONED', finished_at = $1, error = $2 \
      WHERE status = 'RUNNING' AND NOT EXISTS (SELECT 1 FROM shedlock s WHERE s.name = job_run.job_name \
        AND extract(epoch FROM s.lock_until) > extract(epoch FROM clock_timestamp()) \
        AND (s.locked_by = job_run.lock_owner OR (job_run.lock_owner IS NULL AND NOT EXISTS \
          (SELECT 1 FROM job_run other WHERE other.job_name = s.name AND other.lock_owner = s.locked_by)))) \
      RETURNING ",
-    run_columns!()
-);
-/// As [`ABANDON_POSTGRES`].
-pub(crate) const ABANDON_SQLITE: &str = concat!(
-    "UPDATE job_run SET status = 'ABANDONED', finished_at = $1, error = $2 \
+        run_columns!()
+    ),
+    sqlite: concat!(
+        "UPDATE job_run SET status = 'ABANDONED', finished_at = $1, error = $2 \
      WHERE status = 'RUNNING' AND NOT EXISTS (SELECT 1 FROM shedlock s WHERE s.name = job_run.job_name \
        AND s.lock_until > strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now') \
        AND (s.locked_by = job_run.lock_owner OR (job_run.lock_owner IS NULL AND NOT EXISTS \
          (SELECT 1 FROM job_run other WHERE other.job_name = s.name AND other.lock_owner = s.locked_by)))) \
      RETURNING ",
-    run_columns!()
-);
+        run_columns!()
+    ),
+};
 
 /// Whether any run is marked RUNNING: what the scan asks first, so that it need not write.
 pub(crate) const ANY_RUNNING: &str =

@@ -1,7 +1,8 @@
 use chrono::SecondsFormat;
+use ground::TraceParent;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
-use outbox::{Event, TraceParent};
+use outbox::Event;
 use uuid::Uuid;
 
 const PERSISTENT: u8 = 2;

@@ -1,11 +1,9 @@
-use std::error::Error;
-
 /// Long answers say no more than short ones.
 const LONGEST: usize = 300;
 
 /// What an S3 server said, fit for logs: it likes to repeat the request it was sent, tokens and all.
 pub(super) fn reason(error: &object_store::Error) -> String {
-    let text = words(error);
+    let text = ground::chain(error);
     let part = |name: &str| {
         let (_, rest) = text.split_once(&format!("<{name}>"))?;
         rest.split_once(&format!("</{name}>"))
@@ -16,19 +14,6 @@ pub(super) fn reason(error: &object_store::Error) -> String {
         (Some(code), None) => code,
         _ => shortened(&without_queries(&text)),
     }
-}
-
-fn words(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Parameters of URLs carry signatures and tokens.

@@ -1,6 +1,6 @@
 //! What a client that comes back with a notification's id is sent.
 
-use pullit::platform::sql::{Dialects, SqlExt};
+use ground::{Dialects, Statements};
 
 use super::{DONE, next, one_more, quick, shake_hands, told};
 use crate::support::{Server, Setup, StubGenerator};

@@ -6,9 +6,8 @@ mod live;
 mod nodes;
 mod places;
 
+use ground::{Dialects, Statements};
 use pullit::platform::config::Span;
-use pullit::platform::sql::{Dialects, SqlExt};
-use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use testkit::sse::{SseEvent, SseReader};
 
@@ -51,7 +50,7 @@ const STORE: Dialects = Dialects {
         VALUES ($1, 'questionSetCreationComplete', jsonb_build_object('questionSetId', $2))",
 };
 
-async fn store(c: &impl ConnectionTrait, member: i64, set: i64) {
+async fn store(c: impl Statements<'_>, member: i64, set: i64) {
     let stored = c.run(STORE, vec![member.into(), set.into()]).await.unwrap();
     assert_eq!(stored, 1);
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use ground::Statements;
 use pullit::server::Roles;
-use sea_orm::ConnectionTrait;
 
 use super::{next, one_more, only_woken, quick, shake_hands, store, told};
 use crate::support::{Setup, StubGenerator};
@@ -66,11 +66,11 @@ async fn a_smaller_id_that_commits_after_a_larger_one_is_sent_before_it() {
     store(server.app.db.write(), member.id, 1).await;
     let mut stream = shake_hands(&member).await;
     let place = stream.last_event_id().unwrap().to_owned();
-    let late = server.app.db.begin().await.unwrap();
-    store(&late, member.id, 2).await;
-    let early = server.app.db.begin().await.unwrap();
-    store(&early, member.id, 3).await;
-    store(&early, stranger.id, 4).await;
+    let mut late = server.app.db.begin().await.unwrap();
+    store(&mut late, member.id, 2).await;
+    let mut early = server.app.db.begin().await.unwrap();
+    store(&mut early, member.id, 3).await;
+    store(&mut early, stranger.id, 4).await;
     early.commit().await.unwrap();
     // Both doors wait: that to an open stream, and that to a client that comes back, which looks at the store itself.
     let mut back = member.stream_after(Some(&place)).await;
@@ -79,15 +79,15 @@ async fn a_smaller_id_that_commits_after_a_larger_one_is_sent_before_it() {
         assert_eq!(stream.next().await.event, "heartbeat");
     }
     // A writer who comes later is not waited for.
-    let open = server.app.db.begin().await.unwrap();
-    store(&open, stranger.id, 5).await;
+    let mut open = server.app.db.begin().await.unwrap();
+    store(&mut open, stranger.id, 5).await;
     late.commit().await.unwrap();
     for stream in [&mut back, &mut stream] {
         for set in [2, 3] {
             assert_eq!(told(&next(stream).await), set);
         }
     }
-    open.rollback().await.unwrap();
+    open.rollback().await;
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn a_notification_is_told_while_all_connections_for_requests_are_taken() {
     // Nor do the heartbeats stop, which ask whether they are paused.
     stream.next_named("heartbeat").await;
     for transaction in taken {
-        transaction.rollback().await.unwrap();
+        transaction.rollback().await;
     }
 }
 
@@ -143,9 +143,9 @@ async fn a_notification_is_told_while_all_connections_for_requests_are_taken() {
 async fn a_stream_that_cannot_begin_is_told_to_come_back() {
     let server = quick(testkit::Database::postgres().await).await;
     let member = server.member("a@pullit.test").await;
-    let locking = server.app.db.begin().await.unwrap();
+    let mut locking = server.app.db.begin().await.unwrap();
     locking
-        .execute_unprepared("LOCK TABLE member IN ACCESS EXCLUSIVE MODE")
+        .run("LOCK TABLE member IN ACCESS EXCLUSIVE MODE", vec![])
         .await
         .unwrap();
     let mut stream = member.stream().await;
@@ -155,5 +155,5 @@ async fn a_stream_that_cannot_begin_is_told_to_come_back() {
         "{:?}",
         stream.retry()
     );
-    locking.rollback().await.unwrap();
+    locking.rollback().await;
 }

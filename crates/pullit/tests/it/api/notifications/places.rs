@@ -1,7 +1,7 @@
 //! What a client is told of what is kept no more, and where it can come back to.
 
 use chrono::TimeDelta;
-use pullit::platform::sql::SqlExt;
+use ground::Statements;
 
 use super::{next, one_more, quick, shake_hands, told};
 use crate::support::{Setup, StubGenerator, TestClock};

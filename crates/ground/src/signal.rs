@@ -1,8 +1,11 @@
+//! Waking whoever waits for work: the relay, the feed, a worker.
+
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "postgres")]
 use crate::PostgresWake;
 
 /// Wakes the relay. Signal after the commit: a relay woken earlier finds nothing.
@@ -12,6 +15,7 @@ pub struct Signal(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     here: Notify,
+    #[cfg(feature = "postgres")]
     elsewhere: Option<PostgresWake>,
 }
 
@@ -23,6 +27,7 @@ impl Signal {
     }
 
     /// One that wakes the relays of other processes too, where they [`hear`](Self::hear).
+    #[cfg(feature = "postgres")]
     #[must_use]
     pub fn reaching(elsewhere: PostgresWake) -> Self {
         Self(Arc::new(Inner {
@@ -35,6 +40,7 @@ impl Signal {
     pub fn notify(&self) {
         tracing::trace!(target: "outbox::step", step = "notified");
         self.notify_here();
+        #[cfg(feature = "postgres")]
         if let Some(elsewhere) = &self.0.elsewhere {
             elsewhere.notify();
         }
@@ -43,6 +49,7 @@ impl Signal {
     /// Waits until other processes have been told of what [`notify`](Self::notify) was called for, but not for long: before the
     /// connections are closed that tell them.
     pub async fn flush(&self) {
+        #[cfg(feature = "postgres")]
         if let Some(elsewhere) = &self.0.elsewhere {
             elsewhere.flush().await;
         }
@@ -55,9 +62,11 @@ impl Signal {
     /// Takes the wake-ups of other processes for its own, until cancelled; does nothing if it reaches none. For a process
     /// with a relay.
     pub async fn hear(&self, cancel: CancellationToken) {
+        #[cfg(feature = "postgres")]
         if let Some(elsewhere) = &self.0.elsewhere {
-            elsewhere.run(cancel, || self.notify_here()).await;
+            return elsewhere.run(cancel, || self.notify_here()).await;
         }
+        drop(cancel);
     }
 
     /// Waits for a call of [`notify`](Self::notify), or takes one that came earlier. Meant for one waiter.

@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::sqlx::{
-    self, PgPool,
-    postgres::{PgListener, PgPoolOptions},
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::{
     sync::Notify,
@@ -20,6 +20,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
+
+use crate::{Database, Statements};
 
 /// From one notification to the next; what is asked for in between is one.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -41,19 +43,30 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// it from them. It says that, not what: whoever is woken looks for itself, and looks now and then unasked, because
 /// nothing is kept for who is not connected.
 ///
-/// Notifications go out over the pool, one at a time; listening takes a connection of its own, which must be a session
-/// (a pooler in transaction mode lets nothing through).
+/// Notifications go out over the pool, one at a time; listening takes a connection of its own, which must be a session:
+/// through a pooler in transaction mode a LISTEN would stay with whoever uses its server next ([`over`](Self::over)).
 #[derive(Debug, Clone)]
 pub struct PostgresWake(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    pool: PgPool,
+    database: Database,
+    listen: Listen,
     channel: String,
     /// Sent along, so that it is not woken by itself.
     own: String,
     sender: AtomicU8,
     idle: Notify,
+}
+
+/// Where it listens.
+#[derive(Debug)]
+enum Listen {
+    /// Where the pool's connections lead now.
+    LikeThePool,
+    At(Box<PgConnectOptions>),
+    /// Only a pooler in transaction mode is known.
+    Nowhere,
 }
 
 const IDLE: u8 = 0;
@@ -64,9 +77,30 @@ impl PostgresWake {
     /// Wakes on this channel (a name of at most 63 bytes, the same in every process).
     #[must_use]
     pub fn new(pool: PgPool, channel: impl Into<String>) -> Self {
+        Self::of(pool.into(), Listen::LikeThePool, channel.into())
+    }
+
+    /// Wakes over this database. Unless `listen` leads to a connection of its own past any pooler, it listens where the pool leads;
+    /// behind a pooler in transaction mode it then only wakes others, and who is not woken looks for work at each tick.
+    #[must_use]
+    pub fn over(
+        database: Database,
+        listen: Option<PgConnectOptions>,
+        channel: impl Into<String>,
+    ) -> Self {
+        let listen = match listen {
+            Some(options) => Listen::At(Box::new(options)),
+            None if database.is_behind_transaction_pooler() => Listen::Nowhere,
+            None => Listen::LikeThePool,
+        };
+        Self::of(database, listen, channel.into())
+    }
+
+    fn of(database: Database, listen: Listen, channel: String) -> Self {
         Self(Arc::new(Shared {
-            pool,
-            channel: channel.into(),
+            database,
+            listen,
+            channel,
             own: Uuid::new_v4().to_string(),
             sender: AtomicU8::new(IDLE),
             idle: Notify::new(),
@@ -112,6 +146,10 @@ impl PostgresWake {
     /// Calls `on_wake` for each notification of another process, and each time that the connection is made: something
     /// may have been missed. Makes it anew whenever it is lost, until cancelled.
     pub async fn run(&self, cancel: CancellationToken, on_wake: impl Fn()) {
+        if matches!(self.0.listen, Listen::Nowhere) {
+            cancel.cancelled().await;
+            return;
+        }
         let mut backoff = BACKOFF.0;
         let mut connected = true;
         loop {
@@ -156,8 +194,21 @@ enum Lost {
     Database(#[from] sqlx::Error),
     #[error("the connection was closed")]
     Closed,
+    #[error("the server takes no writes any more, and so hears of none")]
+    Standby,
     #[error("no answer in time")]
     Silent(#[from] tokio::time::error::Elapsed),
+}
+
+/// A server that became a standby hears of nothing any more.
+async fn is_primary(listener: &mut PgListener) -> Result<(), Lost> {
+    let asked = sqlx::raw_sql("SHOW transaction_read_only");
+    let row = sqlx::Executor::fetch_one(listener, asked).await?;
+    let read_only: String = sqlx::Row::try_get(&row, 0)?;
+    if read_only == "on" {
+        return Err(Lost::Standby);
+    }
+    Ok(())
 }
 
 /// A loop that only an error ends.
@@ -194,10 +245,8 @@ impl Shared {
     }
 
     async fn send(&self) -> Result<(), Lost> {
-        let sending = sqlx::query("SELECT pg_notify($1, $2)")
-            .bind(&self.channel)
-            .bind(&self.own)
-            .execute(&self.pool);
+        let values = vec![self.channel.as_str().into(), self.own.as_str().into()];
+        let sending = self.database.run("SELECT pg_notify($1, $2)", values);
         timeout(SEND_TIMEOUT, sending).await??;
         Ok(())
     }
@@ -206,7 +255,11 @@ impl Shared {
     async fn listen(&self, mut on_wake: impl FnMut(bool)) -> Result<Never, Lost> {
         // Whoever looks at the server's connections sees what this one is for.
         let name = format!("wake-ups of {}", self.channel);
-        let options = self.pool.connect_options().as_ref().clone();
+        let options = match (&self.listen, self.database.postgres()) {
+            (Listen::At(options), _) => options.as_ref().clone(),
+            (_, Some(pool)) => pool.connect_options().as_ref().clone(),
+            (_, None) => return Err(Lost::Closed),
+        };
         // A pool for this one connection: the other one may be full, and must not be short of it.
         let pool = PgPoolOptions::new()
             .max_connections(1)
@@ -225,8 +278,7 @@ impl Shared {
                 Ok(Ok(None)) => return Err(Lost::Closed),
                 Ok(Err(error)) => return Err(error.into()),
                 Err(_) => {
-                    let asked = sqlx::query("SELECT 1").execute(&mut listener);
-                    timeout(ANSWER_TIMEOUT, asked).await??;
+                    timeout(ANSWER_TIMEOUT, is_primary(&mut listener)).await??;
                 }
             }
         }
