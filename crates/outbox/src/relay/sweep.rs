@@ -2,10 +2,10 @@
 //! When one of them is not plain (it goes outside, or to several places; it was tried or put off before; it cannot be read; its
 //! projection fails), nothing has happened to its range, and the long way reads before it delivers.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 use ground::{Connection, Database, Transaction};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
     Relay,
@@ -37,20 +37,32 @@ pub(super) enum Swept {
 
 /// The transaction of the next range, begun while the one before is at work: it waits for nothing and holds nothing but its
 /// connection. One that is not needed any more rolls back by itself.
-struct Ahead(JoinHandle<Result<Transaction, sqlx::Error>>);
+struct Ahead {
+    begun: JoinHandle<Result<Transaction, sqlx::Error>>,
+    at: Instant,
+}
+
+/// A server may end a transaction that has waited for longer.
+const WAITS: Duration = Duration::from_secs(2);
 
 impl Ahead {
     fn begin(db: &Database) -> Self {
         let db = db.clone();
-        Self(tokio::spawn(async move { db.begin().await }))
+        Self {
+            begun: tokio::spawn(async move { db.begin().await }),
+            at: Instant::now(),
+        }
     }
 
-    /// Or another one, when this could not be begun: in a small pool it may have waited in vain for the connection of the range before.
+    /// Or another one, when this could not be begun (in a small pool it may have waited in vain for the connection of the range
+    /// before), or has waited for long.
     async fn transaction(self, db: &Database) -> Result<Transaction, sqlx::Error> {
-        match self.0.await {
-            Ok(Ok(tx)) => Ok(tx),
-            _ => db.begin().await,
+        match self.begun.await {
+            Ok(Ok(tx)) if self.at.elapsed() < WAITS => return Ok(tx),
+            Ok(Ok(tx)) => tx.rollback().await,
+            _ => {}
         }
+        db.begin().await
     }
 }
 

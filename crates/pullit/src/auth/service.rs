@@ -4,7 +4,7 @@ use ground::{Fence, FenceError};
 
 use super::sessions::{self, Rotation};
 use super::tokens::{AccessTokens, Verdict};
-use crate::member::{CreateMember, Member, MemberError, Members};
+use crate::member::{CreateMember, MemberError, Members};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
 use crate::platform::http::{ApiError, Identify, Identity, codes};
@@ -67,21 +67,19 @@ impl Auth {
             name,
             admin: false,
         };
-        let (member, made) = self.members.find_or_create(create).await.map_err(refused)?;
-        if made {
-            tracing::info!(member = member.id, "a member signed in for the first time");
-        }
-        self.open(&member).await
-    }
-
-    async fn open(&self, member: &Member) -> Result<SignedIn, ApiError> {
+        // In one transaction: a sign-in that is refused leaves no member behind.
+        let mut tx = self.db.begin().await?;
+        let found = self.members.find_or_create(&mut tx, create).await;
+        let (member, made) = found.map_err(refused)?;
         if !member.active() {
             return Err(codes::MEMBER_OUT.into());
         }
-        let now = (self.now)();
-        let mut tx = self.db.begin().await?;
-        let issued = sessions::open(&mut tx, member.id, now, self.options.refresh_ttl).await?;
+        let (now, ttl) = ((self.now)(), self.options.refresh_ttl);
+        let issued = sessions::open(&mut tx, member.id, now, ttl).await?;
         tx.commit().await?;
+        if made {
+            tracing::info!(member = member.id, "a member signed in for the first time");
+        }
         self.sign(member.id, issued.token)
     }
 

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 
+use ground::Connection;
 use thiserror::Error;
 
 use super::model::{Member, MemberStatus};
@@ -78,7 +79,9 @@ impl Members {
     /// # Errors
     /// When the address or the name cannot be used, or the address is taken.
     pub async fn create(&self, create: CreateMember) -> Result<Member, MemberError> {
-        let (member, made) = self.find_or_create(create).await?;
+        let mut tx = self.db.begin().await?;
+        let (member, made) = self.find_or_create(&mut tx, create).await?;
+        tx.commit().await?;
         if made {
             Ok(member)
         } else {
@@ -86,12 +89,13 @@ impl Members {
         }
     }
 
-    /// The member with this address, made now if there is none; and whether it was made now.
+    /// The member with this address, made in the caller's transaction if there is none; and whether it was made now.
     ///
     /// # Errors
     /// When the address or the name cannot be used.
     pub async fn find_or_create(
         &self,
+        tx: &mut Connection<'_>,
         create: CreateMember,
     ) -> Result<(Member, bool), MemberError> {
         let email = email(&create.email)?;
@@ -100,9 +104,8 @@ impl Members {
             None => email.split('@').next().unwrap_or_default().to_owned(),
         };
         let role = if create.admin { "ADMIN" } else { "MEMBER" };
-        let db = self.db.write();
-        let made = store::insert(db, &name, &email, role, (self.now)()).await?;
-        let member = store::by_email(db, &email)
+        let made = store::insert(&mut *tx, &name, &email, role, (self.now)()).await?;
+        let member = store::by_email(tx, &email)
             .await?
             .ok_or_else(|| ground::unexpected(format!("the member {email} vanished")))?;
         Ok((member, made))

@@ -15,9 +15,9 @@ const STATEMENT_DEADLINE: Duration = Duration::from_secs(60);
 /// Why the database cannot be used.
 #[derive(Debug, Error)]
 pub enum ConnectError {
-    /// The URL names no database that this program knows. It is not quoted: there may be a password in it.
-    #[error("database.url must start with `sqlite:` or `postgres://`")]
-    Scheme,
+    /// The URL names no database that this program knows. Only its scheme is quoted: there may be a password in it.
+    #[error("database.url must start with `sqlite:` or `postgres://`, not `{0}`")]
+    Scheme(String),
     /// A PostgreSQL URL that cannot be read.
     #[error("{key}: {problem}")]
     Url {
@@ -57,7 +57,7 @@ impl ConnectError {
     pub fn is_configuration(&self) -> bool {
         matches!(
             self,
-            Self::Scheme | Self::Url { .. } | Self::NoFile | Self::Encoding(_)
+            Self::Scheme(_) | Self::Url { .. } | Self::NoFile | Self::Encoding(_)
         )
     }
 }
@@ -118,7 +118,10 @@ impl Db {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Self::open_postgres(&options).await;
         }
-        let path = url.strip_prefix("sqlite:").ok_or(ConnectError::Scheme)?;
+        let Some(path) = url.strip_prefix("sqlite:") else {
+            let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+            return Err(ConnectError::Scheme(scheme.to_owned()));
+        };
         Self::open_sqlite(sqlite_path(path), options.max_connections).await
     }
 

@@ -1,7 +1,10 @@
 //! What those see who watch over the service, and the manners of the HTTP edge.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::http::{Answer, Method};
+use testkit::wait;
 
 use crate::support::{Problem, Server, Setup};
 
@@ -61,8 +64,11 @@ testkit::on_each_database! {
         let ready = server.client.get("/readyz").await.expect(503);
         assert_eq!((&ready["ready"], &ready["database"], &ready["storage"]), (&json!(false), &json!("up"), &json!("down")));
         server.app.db.clone().close().await;
-        let ready = server.client.get("/readyz").await.expect(503);
-        assert_eq!(ready["database"], "down");
+        // What was written within a second counts.
+        wait::until("the database is seen to be down", Duration::from_secs(3), async || {
+            server.client.get("/readyz").await.expect(503)["database"] == "down"
+        })
+        .await;
         server.client.get("/healthz").await.expect(200);
         let answer = server.client.post("/auth/dev-login", &json!({"email": "a@pullit.test"})).await;
         assert!(answer.status.is_server_error(), "{}", answer.text);

@@ -76,9 +76,12 @@ async fn a_password_file_and_a_search_path_are_heeded() {
     let server = Postgres::start().await;
     let admin = testkit::postgres::Database::create_on(&server.url()).await;
     let db = admin.connect().await;
-    db.script("CREATE ROLE me LOGIN PASSWORD 's3cret'; CREATE DATABASE pullit OWNER me")
-        .await
-        .unwrap();
+    for statement in [
+        "CREATE ROLE me LOGIN PASSWORD 's3cret'",
+        "CREATE DATABASE pullit OWNER me",
+    ] {
+        db.script(statement).await.unwrap();
+    }
     let rules = "local all all trust\nhost all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
     let rules = rules.replace('\n', "\\n");
     let rewrite = format!(

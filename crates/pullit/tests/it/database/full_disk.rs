@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ground::Statements;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::http::Client;
+use testkit::http::{Answer, Client};
 use testkit::wait;
 
-use super::{pullit, readiness};
-use crate::support::BOUND;
+use super::{member_of, pullit, readiness};
+use crate::support::{BOUND, Member};
 
 /// How soon everything goes on when there is room again.
 const SOON: Duration = Duration::from_secs(8);
 const ROUNDS: usize = 3;
+/// Room for some members more.
+const LEFT: usize = 256 * 1024;
 
 /// A small disk of its own, unmounted when dropped.
 struct Disk(TempDir);
@@ -37,7 +39,7 @@ impl Disk {
         self.0.path()
     }
 
-    /// Takes all the room that is left.
+    /// Takes the room that is left, but for a little.
     fn fill(&self) -> PathBuf {
         let ballast = self.path().join("ballast");
         let mut size = 1 << 20;
@@ -51,8 +53,8 @@ impl Disk {
                 size /= 2;
             }
         }
-        // The last try may have left less than the one before.
-        drop(fs::write(&ballast, &all));
+        all.truncate(all.len().saturating_sub(LEFT));
+        fs::write(&ballast, &all).unwrap();
         ballast
     }
 }
@@ -67,28 +69,57 @@ impl Drop for Disk {
     }
 }
 
-/// Signs new members in until the disk is full and the first is refused; who was let in.
-async fn sign_in_until_refused(client: &Client, round: usize, acknowledged: &mut Vec<String>) {
+/// What the node said yes to.
+#[derive(Default)]
+struct Acknowledged {
+    members: Vec<String>,
+    sources: Vec<i64>,
+}
+
+/// The answer's body, or nothing when the node says with a code that it cannot now.
+fn accepted(answer: Answer) -> Option<Value> {
+    if answer.status.is_success() {
+        return Some(answer.json);
+    }
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    let code = answer.json["code"].as_str().unwrap();
+    assert!(matches!(code, "C_008" | "C_011"), "{}", answer.text);
+    assert!(!answer.header("retry-after").is_empty());
+    None
+}
+
+/// Signs new members in, and uploads, until both are refused over and over.
+async fn until_refused(
+    stranger: &Client,
+    member: &Member,
+    round: usize,
+    acknowledged: &mut Acknowledged,
+) {
     let begun = Instant::now();
-    let mut refused = 0;
-    let mut number = 0;
-    while refused < 20 {
+    let (mut refused, mut number) = ([0; 2], 0);
+    while refused.iter().any(|times| *times < 10) {
         assert!(begun.elapsed() < BOUND * 2, "the disk is never full");
         number += 1;
         let email = format!("member-{round}-{number}@example.com");
         // A long name, so that a page is full soon.
         let body = json!({"email": email, "name": "이름".repeat(20)});
-        let answer = client.post("/auth/dev-login", &body).await;
-        if answer.status.is_success() {
-            acknowledged.push(email);
-        } else {
-            assert_eq!(answer.status, 503, "{}", answer.text);
-            let code = answer.json["code"].as_str().unwrap();
-            assert!(matches!(code, "C_008" | "C_011"), "{}", answer.text);
-            assert!(!answer.header("retry-after").is_empty());
-            refused += 1;
+        match accepted(stranger.post("/auth/dev-login", &body).await) {
+            Some(_) => acknowledged.members.push(email),
+            None => refused[0] += 1,
+        }
+        match upload(member).await {
+            Some(source) => acknowledged.sources.push(source),
+            None => refused[1] += 1,
         }
     }
+}
+
+async fn upload(member: &Member) -> Option<i64> {
+    let request = json!({"fileName": "자료.txt", "contentType": "text/plain", "fileSize": 5});
+    let asked = member.client.post("/api/learning/source/upload", &request);
+    let ticket = accepted(asked.await)?;
+    accepted(member.put(&ticket, b"hello").await)?;
+    accepted(member.complete(&ticket).await)?["id"].as_i64()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,11 +132,12 @@ async fn nothing_is_acknowledged_that_a_full_disk_lost_and_all_goes_on_when_ther
         format!("sqlite://{}", database.display()),
     );
     let mut node = command.start().await;
+    let member = member_of(&node, "one@example.com").await;
     let client = Client::new(node.base_url());
-    let mut acknowledged = Vec::new();
+    let mut acknowledged = Acknowledged::default();
     for round in 0..ROUNDS {
         let ballast = disk.fill();
-        sign_in_until_refused(&client, round, &mut acknowledged).await;
+        until_refused(&client, &member, round, &mut acknowledged).await;
         wait::until("the node is not ready", BOUND, async || {
             readiness(&node).await.status == 503
         })
@@ -118,7 +150,7 @@ async fn nothing_is_acknowledged_that_a_full_disk_lost_and_all_goes_on_when_ther
             client.post("/auth/dev-login", &body).await.status == 200
         })
         .await;
-        acknowledged.push(email);
+        acknowledged.members.push(email);
         wait::until("the node is ready again", SOON, async || {
             readiness(&node).await.status == 200
         })
@@ -126,7 +158,7 @@ async fn nothing_is_acknowledged_that_a_full_disk_lost_and_all_goes_on_when_ther
         relay_goes_on(&database).await;
     }
     assert!(
-        acknowledged.len() > ROUNDS,
+        acknowledged.members.len() > ROUNDS && acknowledged.sources.len() > ROUNDS,
         "the disk was full from the beginning"
     );
     assert_eq!(node.terminate().await.code(), Some(0), "{}", node.output());
@@ -139,8 +171,16 @@ async fn nothing_is_acknowledged_that_a_full_disk_lost_and_all_goes_on_when_ther
         .await
         .unwrap();
     let lost: Vec<_> = acknowledged
+        .members
         .iter()
         .filter(|email| !rows.contains(email))
+        .collect();
+    assert!(lost.is_empty(), "acknowledged and not there: {lost:?}");
+    let rows: Vec<i64> = db.scalars("SELECT id FROM source", vec![]).await.unwrap();
+    let lost: Vec<_> = acknowledged
+        .sources
+        .iter()
+        .filter(|id| !rows.contains(id))
         .collect();
     assert!(lost.is_empty(), "acknowledged and not there: {lost:?}");
     // A member without a session, or stats without a member, would be half a sign-in.

@@ -92,11 +92,12 @@ async fn a_smaller_id_that_commits_after_a_larger_one_is_sent_before_it() {
 
 #[tokio::test]
 async fn an_id_that_a_script_made_up_silences_nobody() {
+    // So far above all others that the sequence does not follow it.
     let server = quick(testkit::Database::postgres().await).await;
     let member = server.member("a@pullit.test").await;
     let source = server.ready_source(member.id, "text").await;
     let mut stream = shake_hands(&member).await;
-    let made_up = "INSERT INTO notification (id, member_id, event_name, payload) VALUES (1000000, $1, 'made up', '{}')";
+    let made_up = "INSERT INTO notification (id, member_id, event_name, payload) VALUES (5000000000000000000, $1, 'made up', '{}')";
     server.change(made_up, vec![member.id.into()]).await;
     for _ in 0..2 {
         let set = one_more(&server, &member, source).await;
@@ -106,10 +107,11 @@ async fn an_id_that_a_script_made_up_silences_nobody() {
     server
         .change(
             "DELETE FROM notification WHERE id = $1",
-            vec![1_000_000_i64.into()],
+            vec![5_000_000_000_000_000_000_i64.into()],
         )
         .await;
-    let pruned = "INSERT INTO notification_horizon (member_id, pruned_to) VALUES ($1, 1000000)";
+    let pruned =
+        "INSERT INTO notification_horizon (member_id, pruned_to) VALUES ($1, 5000000000000000000)";
     server.change(pruned, vec![member.id.into()]).await;
     let set = one_more(&server, &member, source).await;
     assert_eq!(told(&next(&mut stream).await), set);
@@ -141,9 +143,12 @@ async fn a_notification_is_told_while_all_connections_for_requests_are_taken() {
 
 #[tokio::test]
 async fn a_stream_that_cannot_begin_is_told_to_come_back() {
-    let server = quick(testkit::Database::postgres().await).await;
+    let database = testkit::Database::postgres().await;
+    // Not the node's own, whose idle transactions end soon.
+    let script = database.connect().await;
+    let server = quick(database).await;
     let member = server.member("a@pullit.test").await;
-    let mut locking = server.app.db.begin().await.unwrap();
+    let mut locking = script.begin().await.unwrap();
     locking
         .run("LOCK TABLE member IN ACCESS EXCLUSIVE MODE", vec![])
         .await
