@@ -11,7 +11,7 @@ use std::{
 
 use sqlx::{
     PgPool,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    postgres::{PgListener, PgPoolOptions},
 };
 use tokio::{
     sync::Notify,
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use crate::{Database, Statements};
+use crate::{Database, Statements, postgres::Target};
 
 /// From one notification to the next; what is asked for in between is one.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -64,7 +64,7 @@ struct Shared {
 enum Listen {
     /// Where the pool's connections lead now.
     LikeThePool,
-    At(Box<PgConnectOptions>),
+    At(Target),
     /// Only a pooler in transaction mode is known.
     Nowhere,
 }
@@ -85,11 +85,11 @@ impl PostgresWake {
     #[must_use]
     pub fn over(
         database: Database,
-        listen: Option<PgConnectOptions>,
+        listen: Option<Target>,
         channel: impl Into<String>,
     ) -> Self {
         let listen = match listen {
-            Some(options) => Listen::At(Box::new(options)),
+            Some(target) => Listen::At(target),
             None if database.is_behind_transaction_pooler() => Listen::Nowhere,
             None => Listen::LikeThePool,
         };
@@ -256,7 +256,7 @@ impl Shared {
         // Whoever looks at the server's connections sees what this one is for.
         let name = format!("wake-ups of {}", self.channel);
         let options = match (&self.listen, self.database.postgres()) {
-            (Listen::At(options), _) => options.as_ref().clone(),
+            (Listen::At(target), _) => target.primary().await,
             (_, Some(pool)) => pool.connect_options().as_ref().clone(),
             (_, None) => return Err(Lost::Closed),
         };

@@ -97,10 +97,9 @@ impl Target {
         self.hosts[number % self.hosts.len()].clone()
     }
 
-    /// How to reach the first host, for a connection of one's own.
-    #[must_use]
-    pub fn first(&self) -> PgConnectOptions {
-        self.host(0)
+    /// How to reach the host that takes writes, for a connection of one's own.
+    pub(crate) async fn primary(&self) -> PgConnectOptions {
+        self.host(self.writable_host().await)
     }
 
     /// With the settings of a session of ours, or without what a pooler in transaction mode refuses.

@@ -80,7 +80,7 @@ async fn a_transaction_behind_a_pooler_has_the_bounds_of_a_session() {
 async fn wake_ups_go_through_a_pooler_and_are_heard_beside_it() {
     let database = testkit::postgres::Database::create().await;
     let (_pooler, db) = through_a_pooler(&database).await;
-    let direct = Target::parse(database.url()).unwrap().first();
+    let direct = Target::parse(database.url()).unwrap();
     let hears = PostgresWake::over(db.clone(), Some(direct), "news");
     let deaf = PostgresWake::over(db.clone(), None, "news");
     let (heard, mut hearing) = tokio::sync::mpsc::unbounded_channel();

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ground::postgres::{Options, Target, UrlError};
 use ground::{Database, Dialect, PostgresWake, Signal, Transaction};
-use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 
 /// A statement of the service has so long to be answered. Those that may take longer (migrations, seeding) ask for more.
@@ -62,8 +61,8 @@ impl ConnectError {
     }
 }
 
-/// How to reach the database.
-#[derive(Clone, Debug, Default)]
+/// How to reach the database. Not to be printed: there are passwords in the URLs.
+#[derive(Clone, Default)]
 pub struct DbOptions {
     /// `sqlite://PATH` or `postgres://…`.
     pub url: String,
@@ -91,7 +90,7 @@ pub struct Db {
 struct Server {
     target: Target,
     options: Options,
-    listen: Option<PgConnectOptions>,
+    listen: Option<Target>,
 }
 
 impl Db {
@@ -129,7 +128,7 @@ impl Db {
         let server = target("database.url", &options.url)?;
         let listen = match options.listen_url.as_str() {
             "" => None,
-            url => Some(target("database.listen_url", url)?.first()),
+            url => Some(target("database.listen_url", url)?),
         };
         let settings = Options {
             max_connections: options.max_connections,
