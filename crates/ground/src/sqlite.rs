@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::Database;
@@ -35,6 +36,17 @@ pub async fn connect(file: &Path, max_connections: u32) -> Result<Database, sqlx
         .max_connections(max_connections)
         .min_connections(0)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // Also for those who run transactions of their own on this pool: what SQLite has rolled back by itself, its driver still
+        // takes for a transaction.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                if connection.is_in_transaction() {
+                    // A rollback may be under way.
+                    connection.ping().await?;
+                }
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .connect_with(options)
         .await?;
     Ok(pool.into())

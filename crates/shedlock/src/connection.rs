@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{Database, Pool, pool::PoolConnection};
+use sqlx::{Connection as _, Database, Pool, pool::PoolConnection};
 use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
@@ -68,13 +68,24 @@ impl<D: Database> Connections<D> {
         let lingering = locked(&self.lingering).connections.pop();
         let pooled = match lingering {
             Some((_, pooled)) => pooled,
-            None => self.pool.acquire().await.map_err(lock_error)?,
+            None => self.clean().await.map_err(lock_error)?,
         };
         Ok(Connection {
             connections: self,
             pooled: Some(pooled),
             state: State::Untouched,
         })
+    }
+
+    /// One that is in no transaction.
+    async fn clean(&self) -> Result<PoolConnection<D>, sqlx::Error> {
+        loop {
+            let mut pooled = self.pool.acquire().await?;
+            if !is_left_in_transaction::<D>(&mut pooled).await {
+                return Ok(pooled);
+            }
+            pooled.close_on_drop();
+        }
     }
 
     /// Whether the pool can do without this connection for a while.
@@ -101,6 +112,14 @@ impl<D: Database> Connections<D> {
             }));
         }
     }
+}
+
+/// Whether a connection is in a transaction that nobody ends. SQLite rolls back by itself when its disk is full, and its driver then
+/// waits for an end that cannot come.
+async fn is_left_in_transaction<D: Database>(connection: &mut D::Connection) -> bool {
+    // A rollback may be under way: an answer comes after it.
+    connection.is_in_transaction()
+        && (connection.ping().await.is_err() || connection.is_in_transaction())
 }
 
 // No code that can panic runs under this lock, so poison means nothing.
@@ -175,7 +194,7 @@ enum State {
     InStatement,
     Done,
     Failed,
-    /// Its server has become one that takes no writes: what a pool would keep for half an hour.
+    /// It must not be used again: its server has become one that takes no writes, or it is in a transaction that nobody ends.
     Misleading,
 }
 
@@ -186,6 +205,19 @@ impl<D: Database> Connection<'_, D> {
     pub(crate) fn begin(&mut self) -> &mut D::Connection {
         self.state = State::InStatement;
         self
+    }
+
+    /// As [`done`](Self::done), for what ran in a transaction of its own.
+    #[cfg(feature = "sqlite")]
+    pub(crate) async fn done_in_transaction<T>(
+        &mut self,
+        result: Result<T, sqlx::Error>,
+    ) -> Result<T, LockError> {
+        let result = self.done(result);
+        if result.is_err() && is_left_in_transaction::<D>(self).await {
+            self.state = State::Misleading;
+        }
+        result
     }
 
     pub(crate) fn done<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, LockError> {

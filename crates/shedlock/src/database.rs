@@ -90,9 +90,10 @@ fn by_code(code: &str) -> Kind {
     if let Ok(number) = code.parse::<i64>()
         && code.len() < 5
     {
-        // The low byte is the primary code: 5 SQLITE_BUSY, 6 SQLITE_LOCKED.
+        // The low byte is the primary code: 5 SQLITE_BUSY, 6 SQLITE_LOCKED; 8 read-only, 10 I/O error, 13 full, 14 cannot open.
         return match number & 0xff {
             5 | 6 => Kind::Contended,
+            8 | 10 | 13 | 14 => Kind::Unavailable,
             _ => Kind::Other,
         };
     }

@@ -127,7 +127,7 @@ impl Store for Sqlite {
     ) -> Result<Option<Taken>, LockError> {
         let mut connection = self.connections.one().await?;
         let taken = try_take(connection.begin(), name, locked_by, at_most).await;
-        connection.done(taken)
+        connection.done_in_transaction(taken).await
     }
 
     async fn take_over(
@@ -138,7 +138,7 @@ impl Store for Sqlite {
     ) -> Result<Option<Taken>, LockError> {
         let mut connection = self.connections.one().await?;
         let taken = try_take_over(connection.begin(), tail, locked_by, at_most).await;
-        connection.done(taken)
+        connection.done_in_transaction(taken).await
     }
 
     async fn extend(

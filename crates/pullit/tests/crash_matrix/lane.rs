@@ -169,6 +169,8 @@ impl<'s> Lane<'s> {
             {
                 outage = true;
                 server.restart().await;
+                // The books' own connection died, too. One that was just used is not asked whether it still lives: this finds out.
+                let _ = self.db.write().run("SELECT 1", vec![]).await;
                 *self.deaths.entry("PostgreSQL".to_owned()).or_default() += 1;
             }
             match child.says().await.as_deref() {

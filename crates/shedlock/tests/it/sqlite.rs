@@ -49,6 +49,45 @@ async fn a_pool_of_one_connection_is_enough() {
 }
 
 #[tokio::test]
+async fn a_full_disk_leaves_no_transaction_behind_in_the_pool() {
+    let stage = SqliteStage::new().await;
+    let pool = sqlite_pool(&stage.folder, 1).await;
+    let provider = SqliteLockProvider::new(pool.clone(), "a");
+    // The limit is the connection's, and there are pages left in none of the tables: a new lock needs one.
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+    sqlx::raw_sql(limit).execute(&pool).await.unwrap();
+    let mut refused = 0;
+    for number in 0..500 {
+        let config = lock(&format!("job-{number}-{}", "x".repeat(50)), MINUTE, NO_TIME);
+        match provider.try_lock(&config).await {
+            Ok(guard) => drop(guard),
+            Err(error) => {
+                assert!(error.is_transient(), "{error:?}");
+                refused += 1;
+                break;
+            }
+        }
+    }
+    assert_eq!(refused, 1, "the disk was never full");
+    // Whoever uses the pool next begins a transaction of their own, on a connection that has room.
+    let mut transaction = pool.begin().await.unwrap();
+    sqlx::query("CREATE TABLE other (n INTEGER)")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    taken(&provider, &lock("job", MINUTE, NO_TIME))
+        .await
+        .unlock()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn two_processes_on_one_file_exclude_each_other() {
     let stage = SqliteStage::new().await;
     let other = SqliteLockProvider::new(sqlite_pool(&stage.folder, 1).await, "b");
