@@ -5,12 +5,13 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use sqlx::{SqlStr, pool::PoolConnection};
+use sqlx_core::transaction::TransactionManager;
 
 use crate::{Dialect, Row, Value, database::Health, fault::spoils, value};
 
@@ -63,6 +64,8 @@ pub(crate) struct Trust {
     standing: AtomicU8,
     /// The driver's own connection was handed out: not every error was seen here.
     handed_out: AtomicBool,
+    /// How many transactions and savepoints of ours are open on it, as the driver counts them; 0: not ours to know.
+    depth: AtomicUsize,
 }
 
 /// What the errors of a connection's statements say of it.
@@ -88,6 +91,14 @@ impl Trust {
 
     pub(crate) fn is_in_statement(&self) -> bool {
         self.in_statement.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.depth.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_depth(&self, depth: usize) {
+        self.depth.store(depth, Ordering::Release);
     }
 
     pub(crate) fn was_handed_out(&self) -> bool {
@@ -210,6 +221,7 @@ impl<'c> Connection<'c> {
     /// When it is another database.
     #[cfg(feature = "postgres")]
     pub fn postgres(&mut self) -> Result<&mut sqlx::PgConnection, sqlx::Error> {
+        self.before()?;
         self.trust.handed_out.store(true, Ordering::Release);
         on_link!(self, pg => Ok(pg), _lite => Err(another("PostgreSQL")))
     }
@@ -221,6 +233,7 @@ impl<'c> Connection<'c> {
     /// When it is another database.
     #[cfg(feature = "sqlite")]
     pub fn sqlite(&mut self) -> Result<&mut sqlx::SqliteConnection, sqlx::Error> {
+        self.before()?;
         self.trust.handed_out.store(true, Ordering::Release);
         on_link!(self, _pg => Err(another("SQLite")), lite => Ok(lite))
     }
@@ -303,20 +316,46 @@ impl<'c> Connection<'c> {
         )
     }
 
-    /// What SQLite has rolled back by itself would commit every further statement at once.
-    fn before(&self) -> Result<(Arc<Trust>, Manners), sqlx::Error> {
+    /// What SQLite has rolled back by itself would commit every further statement at once, and so would what somebody else has ended.
+    fn before(&mut self) -> Result<(Arc<Trust>, Manners), sqlx::Error> {
         if self.trust.standing() == Standing::Spoilt {
             return Err(sqlx::Error::Io(io::Error::new(
                 io::ErrorKind::ConnectionAborted,
                 "an earlier statement has spoilt this connection; roll back and begin again",
             )));
         }
+        if self.trust.depth() > 0 {
+            // SQLite may have rolled back: `INSERT OR ROLLBACK`. PostgreSQL would say so itself.
+            if self.trust.standing() == Standing::Failed && self.is_local() {
+                return Err(crate::unexpected(
+                    "an earlier statement of this transaction failed; roll back and begin again",
+                ));
+            }
+            if self.drivers_depth() < self.trust.depth() {
+                return Err(crate::unexpected(ENDED_BY_ANOTHER));
+            }
+        }
         Ok((Arc::clone(&self.trust), self.manners))
+    }
+
+    /// The transactions and savepoints that the driver takes to be open.
+    pub(crate) fn drivers_depth(&mut self) -> usize {
+        on_link!(self,
+            pg => depth_of::<sqlx::Postgres>(pg),
+            lite => depth_of::<sqlx::Sqlite>(lite)
+        )
     }
 
     pub(crate) fn into_link(self) -> Link<'c> {
         self.link
     }
+}
+
+pub(crate) const ENDED_BY_ANOTHER: &str = "this transaction was ended by somebody who had borrowed its connection (a savepoint that was given up \
+     half-way, a commit or a rollback by hand); begin again";
+
+fn depth_of<D: sqlx::Database>(connection: &D::Connection) -> usize {
+    D::TransactionManager::get_transaction_depth(connection)
 }
 
 #[cfg(all(feature = "postgres", feature = "sqlite"))]

@@ -1,7 +1,6 @@
 //! A pool of connections to one database.
 
 use std::{
-    io,
     ops::{Deref, DerefMut},
     sync::{
         Arc,
@@ -279,9 +278,16 @@ impl Default for Health {
 
 impl Health {
     pub(crate) fn saw(&self, error: &sqlx::Error) {
-        let silent =
-            matches!(error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut);
-        if silent || Fault::of(error) == Fault::ReadOnly {
+        let gone = match error {
+            // No answer, a reset, an end.
+            sqlx::Error::Io(_) => true,
+            // Told by a server that is going down.
+            sqlx::Error::Database(error) => {
+                matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03"))
+            }
+            _ => false,
+        };
+        if gone || Fault::of(error) == Fault::ReadOnly {
             self.suspect();
         }
     }

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     Database,
-    connection::{Connection, Link, Standing, on_link},
+    connection::{Connection, ENDED_BY_ANOTHER, Link, Standing, on_link},
 };
 
 /// A rollback that takes longer is not worth waiting for: the connection is closed, which is one, too.
@@ -68,8 +68,26 @@ impl Transaction {
             phase: Phase::Unknown,
         };
         transaction.manage(Command::Begin(statement)).await?;
+        transaction.trust.set_depth(1);
         transaction.phase = Phase::Open;
         Ok(transaction)
+    }
+
+    /// Before the driver's own connection is lent to somebody else's code: a savepoint in PostgreSQL.
+    ///
+    /// A `begin` of sqlx (0.9) that is dropped half-way there rolls back one level more than it has opened. Without this it would be
+    /// the transaction, and whatever the borrower writes then would commit by itself. With it the transaction stays open, and its
+    /// commit is refused.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn shield(&mut self) -> Result<(), sqlx::Error> {
+        if self.is_local() || self.trust.depth() > 1 {
+            return Ok(());
+        }
+        self.manage(Command::Savepoint).await?;
+        self.trust.set_depth(2);
+        Ok(())
     }
 
     /// Commits.
@@ -78,8 +96,12 @@ impl Transaction {
     /// When nothing was committed: a statement before had failed, or the database refused. Or when the answer was lost, after which
     /// nobody knows.
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
-        // PostgreSQL answers COMMIT in a failed transaction with a rollback, and without an error.
         if self.trust.was_handed_out() {
+            if self.drivers_depth() != self.trust.depth() {
+                self.close();
+                return Err(crate::unexpected(ENDED_BY_ANOTHER));
+            }
+            // PostgreSQL answers COMMIT in a failed transaction with a rollback, and without an error.
             self.run_script("SELECT 1".into_sql_str()).await?;
         }
         if self.trust.standing() != Standing::Good {
@@ -89,6 +111,14 @@ impl Transaction {
             ));
         }
         self.phase = Phase::Unknown;
+        if self.trust.depth() > 1 {
+            // Of a transaction that was ended by hand it is gone, too.
+            if let Err(error) = self.manage(Command::Commit).await {
+                self.close();
+                return Err(error);
+            }
+            self.trust.set_depth(1);
+        }
         let committed = self.manage(Command::Commit).await;
         match &committed {
             Ok(()) => self.give_back(),
@@ -113,7 +143,19 @@ impl Transaction {
             return;
         }
         self.phase = Phase::Unknown;
-        let rolled_back = tokio::time::timeout(ROLLBACK, self.manage(Command::Rollback)).await;
+        let rollback = async {
+            // The savepoint of ours, and then the transaction.
+            for _ in 0..self.trust.depth().max(1) {
+                self.manage(Command::Rollback).await?;
+            }
+            Ok::<_, sqlx::Error>(())
+        };
+        let rolled_back = tokio::time::timeout(ROLLBACK, rollback).await;
+        // A savepoint that a borrower left open.
+        if self.drivers_depth() != 0 {
+            self.close();
+            return;
+        }
         match rolled_back {
             Ok(Ok(())) => self.give_back(),
             Ok(Err(error)) => {
@@ -154,6 +196,7 @@ impl Transaction {
 
 enum Command {
     Begin(SqlStr),
+    Savepoint,
     Commit,
     Rollback,
 }
@@ -165,6 +208,7 @@ impl Command {
     ) -> Result<(), sqlx::Error> {
         match self {
             Self::Begin(text) => D::TransactionManager::begin(connection, Some(text)).await,
+            Self::Savepoint => D::TransactionManager::begin(connection, None).await,
             Self::Commit => D::TransactionManager::commit(connection).await,
             Self::Rollback => D::TransactionManager::rollback(connection).await,
         }

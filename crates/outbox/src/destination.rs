@@ -14,7 +14,8 @@ pub trait Projection: Send + Sync {
     fn name(&self) -> &str;
 
     /// Applies a batch, in id order, in the transaction that deletes it: through [`Connection::postgres`] or [`Connection::sqlite`]
-    /// with sqlx's own queries, or with [`Statements`](crate::Statements) on either database. On an error all is rolled back and the relay
+    /// with sqlx's own queries, or with [`Statements`](crate::Statements) on either database. An error of the database must be
+    /// returned: it may have ended the transaction. Savepoints are sqlx's (`begin` on the connection), and end before this returns. On an error all is rolled back and the relay
     /// looks for the event at fault, so the same event may be offered again in a smaller batch.
     async fn apply(&self, tx: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError>;
 

@@ -93,12 +93,14 @@ pub use event::{Event, EventStatus, NewEvent, StoredEvent};
 #[cfg(feature = "postgres")]
 pub use ground::PostgresWake;
 pub use ground::{
-    Connection, Database, Executor, Fault, Fence, FenceError, NoFence, Signal, Statements,
-    TraceParent, Transaction, Value, trace,
+    Answer, At, Column, Connection, Database, Dialect, Dialects, Executor, Fault, Fence,
+    FenceError, FromRow, NoFence, Row, Signal, Sql, Statements, TraceParent, Transaction, Value,
+    from_row, trace,
 };
 pub use publish::{publish, publish_all};
 pub use publish_select::{EventQuery, publish_select};
 pub use relay::{Jitter, Relay, RelayBuilder, RelayReport, RelayRun};
+pub use tokio_util::sync::CancellationToken;
 
 /// The clock, passed in so that a test can move it.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

@@ -97,4 +97,4 @@ pub use self::model::{
 pub use self::retry::Retry;
 pub use self::scheduler::{RunningScheduler, Scheduler, SchedulerBuilder};
 pub use self::trigger::{DstPolicy, Gap, Overlap, SubDaily, Trigger, TriggerError};
-pub use ground::{Fence, FenceError, NoFence};
+pub use ground::{Connection, Database, Executor, Fence, FenceError, NoFence};

@@ -69,11 +69,12 @@ impl RelayBuilder {
         self
     }
 
-    /// The wait after the first failure, which doubles with each further one, and its limit; 1 s and 5 min by default.
+    /// The wait after the first failure, which doubles with each further one, and its limit; 1 s and 5 min by default, a day at most.
     /// Half of each wait is random.
     #[must_use]
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
-        self.backoff = (base, cap.max(base));
+        let longest = Duration::from_secs(24 * 3600);
+        self.backoff = (base.min(longest), cap.max(base).min(longest));
         self
     }
 

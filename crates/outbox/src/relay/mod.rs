@@ -16,7 +16,7 @@ mod waves;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use ground::{Database, Fence, NoFence};
+use ground::{Database, Fence, NoFence, unexpected};
 use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -104,9 +104,13 @@ impl Relay {
     /// The longest time from an event's first attempt to its last. An inbox must remember for longer.
     #[must_use]
     pub fn longest_retry(&self) -> Duration {
-        (1..self.max_attempts).fold(Duration::ZERO, |sum, failures| {
+        // The waits double 31 times at most.
+        let doubling = self.max_attempts.min(33);
+        let sum = (1..doubling).fold(Duration::ZERO, |sum, failures| {
             sum.saturating_add(self.longest_wait(failures))
-        })
+        });
+        let rest = u32::try_from(self.max_attempts - doubling).unwrap_or_default();
+        sum.saturating_add(self.longest_wait(doubling).saturating_mul(rest))
     }
 
     fn longest_wait(&self, failures: i32) -> Duration {
@@ -158,6 +162,9 @@ impl Relay {
                     }
                     Ok(Swept::NotPlain) => sweeping = false,
                     Err(Halt::Error(error)) => return Err(error),
+                    Err(Halt::Refused(reason)) => {
+                        return Err(RelayError::Database(unexpected(reason)));
+                    }
                     Err(Halt::Stop | Halt::Stale) => break,
                 }
             }
@@ -175,6 +182,7 @@ impl Relay {
                     let reason = "somebody else settles the same events".to_owned();
                     return Err(RelayError::Conflict(reason));
                 }
+                Err(Halt::Refused(reason)) => return Err(RelayError::Database(unexpected(reason))),
                 Err(Halt::Error(error)) => return Err(error),
             }
         }
@@ -190,7 +198,13 @@ impl Relay {
     /// The backoff after so many failures: half of it fixed, half random, never nothing.
     fn wait_after(&self, failures: i32) -> chrono::TimeDelta {
         let half = self.longest_wait(failures) / 2;
-        let wait = half + half.mul_f64((self.jitter)().clamp(0.0, 1.0));
+        let jitter = (self.jitter)();
+        let jitter = if jitter.is_nan() {
+            1.0
+        } else {
+            jitter.clamp(0.0, 1.0)
+        };
+        let wait = half + half.mul_f64(jitter);
         chrono::TimeDelta::from_std(wait.max(Duration::from_millis(1)))
             .unwrap_or(chrono::TimeDelta::days(1))
     }

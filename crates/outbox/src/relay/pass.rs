@@ -9,7 +9,7 @@ use std::{
 
 use chrono::TimeDelta;
 use futures::FutureExt;
-use ground::{FenceError, Transaction};
+use ground::{Fault, FenceError, Transaction};
 use metrics::counter;
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -34,6 +34,8 @@ pub(super) enum Halt {
     Stop,
     /// Events that were claimed are no longer there. Claim again.
     Stale,
+    /// The database refused the commit (a constraint that is checked there): some event is at fault, and nothing was done.
+    Refused(String),
     /// The run is over.
     Error(RelayError),
 }
@@ -182,7 +184,12 @@ impl Pass<'_> {
             return Err(error.into());
         }
         reached(Step::Committing, events);
-        tx.commit().await?;
+        if let Err(error) = tx.commit().await {
+            return Err(match Fault::of(&error) {
+                Fault::Other => Halt::Refused(error.to_string()),
+                _ => error.into(),
+            });
+        }
         reached(Step::Committed, events);
         Ok(())
     }

@@ -71,6 +71,7 @@ impl Pass<'_> {
         let (finished, unfinished) = delivery.after(name, chunk);
         let ids: Vec<i64> = finished.iter().map(|event| event.id).collect();
         let mut tx = self.relay.db.begin().await?;
+        tx.shield().await?;
         let applied = async {
             let settled = settle::delete(&mut tx, &ids).await?
                 + settle::progress(&mut tx, &unfinished).await?;
@@ -91,7 +92,15 @@ impl Pass<'_> {
                 return Err(halt);
             }
         }
-        self.commit(tx, chunk.len()).await?;
+        match self.commit(tx, chunk.len()).await {
+            Err(Halt::Refused(reason)) => {
+                return Ok(Err(Refusal {
+                    event: None,
+                    reason,
+                }));
+            }
+            committed => committed?,
+        }
         self.count_delivered(finished.iter().copied());
         delivery.reach(name, chunk);
         Ok(Ok(()))

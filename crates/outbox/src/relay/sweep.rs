@@ -109,6 +109,7 @@ impl<'a> Pass<'a> {
         ids: Range<i64>,
         from: i64,
     ) -> Result<Option<usize>, Halt> {
+        tx.shield().await?;
         let chunks = match self.take_and_apply(&mut tx, ids, from).await {
             Ok(Some(chunks)) if !chunks.is_empty() => chunks,
             Ok(taken) => {
@@ -121,7 +122,11 @@ impl<'a> Pass<'a> {
             }
         };
         let events = chunks.iter().map(|(_, chunk)| chunk.len()).sum();
-        self.commit(tx, events).await?;
+        match self.commit(tx, events).await {
+            // The long way finds the event at fault.
+            Err(Halt::Refused(_)) => return Ok(None),
+            committed => committed?,
+        }
         for (projection, chunk) in &chunks {
             self.count_delivered(chunk);
             projection.committed(chunk).await;

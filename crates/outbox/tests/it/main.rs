@@ -6,6 +6,7 @@
 )]
 
 mod audit;
+mod borrowed;
 mod bulk;
 mod dead_letters;
 mod destinations;
