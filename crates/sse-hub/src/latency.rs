@@ -1,13 +1,15 @@
+//! Percentiles of times, from counts in buckets.
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Buckets of each doubling: what is told is at most an eighth too long.
+/// Buckets of each doubling: what is reported is at most an eighth too long.
 const STEPS: u32 = 8;
 /// Microseconds of up to two minutes; longer times count as that.
 const DOUBLINGS: u32 = 27;
 const BUCKETS: usize = (STEPS * DOUBLINGS) as usize;
 
-/// How long something took, so often that no single measurement can be kept.
+/// How long something took. It happens too often to store each measurement.
 pub(crate) struct Latencies {
     buckets: [AtomicU64; BUCKETS],
     longest: AtomicU64,

@@ -1,3 +1,5 @@
+//! Events with several destinations, and routes that change.
+
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     sync::{Arc, Mutex},

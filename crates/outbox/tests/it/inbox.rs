@@ -1,3 +1,5 @@
+//! Consumers that drop repeated deliveries.
+
 use std::{
     collections::HashSet,
     sync::{

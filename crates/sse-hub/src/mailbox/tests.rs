@@ -1,3 +1,5 @@
+//! The mailbox by itself.
+
 use super::*;
 
 const LIMITS: Limits = Limits {
@@ -17,7 +19,7 @@ fn an_emptied_queue_gives_back_the_room_of_a_backlog() {
         mailbox.push(Origin::Broadcast, &ping(), &LIMITS, now);
     }
     while mailbox.pop(now).is_some() {}
-    assert!(mailbox.items.capacity() <= KEPT_CAPACITY);
+    assert!(mailbox.items.capacity() <= IDLE_CAPACITY);
 }
 
 #[test]

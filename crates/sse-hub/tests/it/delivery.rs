@@ -1,3 +1,5 @@
+//! Which streams get what, in which order.
+
 use std::time::Duration;
 
 use futures::StreamExt;

@@ -1,3 +1,5 @@
+//! Configures and starts a `pullit` process.
+
 use std::{
     collections::BTreeMap,
     env,

@@ -1,3 +1,5 @@
+//! A PgBouncer of its own for a test.
+
 use std::{fs, path::Path};
 
 use super::daemon::{Daemon, Home, TRIES, free_port};
