@@ -190,7 +190,7 @@ async fn supervise(mut guard: LockGuard, trust: Arc<Trust>, stop: CancellationTo
             warn!(
                 lock = guard.name(),
                 locked_by = guard.locked_by(),
-                "the lease could not be confirmed in time: what it protects is told to stop"
+                "the lease could not be confirmed in time: what it protects must stop"
             );
             break;
         }
@@ -213,7 +213,7 @@ async fn supervise(mut guard: LockGuard, trust: Arc<Trust>, stop: CancellationTo
                 debug!(lock = guard.name(), "lease extended");
             }
             Err(error @ LockError::Lost { .. }) => {
-                warn!(lock = guard.name(), %error, "the lock was lost: what it protects is told to stop");
+                warn!(lock = guard.name(), %error, "the lock was lost: what it protects must stop");
                 break;
             }
             Err(error) => {

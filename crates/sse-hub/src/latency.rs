@@ -111,9 +111,12 @@ mod tests {
         }
         let read = latencies.read();
         assert_eq!((read.count, read.max), (1000, Duration::from_micros(1000)));
-        for (told, exact) in [(read.p50, 500), (read.p99, 990), (read.p999, 999)] {
-            let told = told.as_micros();
-            assert!(told >= exact && told <= exact * 9 / 8, "{told} for {exact}");
+        for (reported, exact) in [(read.p50, 500), (read.p99, 990), (read.p999, 999)] {
+            let reported = reported.as_micros();
+            assert!(
+                reported >= exact && reported <= exact * 9 / 8,
+                "{reported} for {exact}"
+            );
         }
     }
 

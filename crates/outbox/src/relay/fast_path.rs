@@ -1,8 +1,7 @@
 //! The fast path: claims, applies and deletes a range of ids in one transaction.
 //!
-//! Every event of the range must be plain. One is not plain when it goes to a transport or to several destinations, was
-//! tried or put off before, cannot be read, or fails in its projection. Then the range is rolled back, and the run claims
-//! batches instead.
+//! Every event of the range must be plain. A plain event can be read, goes to one projection alone, was neither tried nor
+//! put off before, and does not fail. Otherwise the range is rolled back, and the run claims batches instead.
 
 use std::{ops::Range, time::Duration};
 

@@ -1,12 +1,14 @@
-//! Where the backlog begins. Deleted rows stay in PostgreSQL's indexes while an old snapshot is open anywhere, and a relay
-//! that looks from the start reads all of them each time.
+//! Looks where the backlog begins.
 //!
-//! The mark is no cursor: it moves to an id only when no transaction can be open any more that took a smaller one. Of all
-//! transactions that had begun to write when an id was already delivered, the snapshot of a later look says when the last
-//! has ended; what they committed is in that same snapshot. (In SQLite the order of the commits is the order of the ids.)
+//! Deleted rows stay in PostgreSQL's indexes while an old snapshot is open anywhere. A relay that looks from the start
+//! reads all of them each time. So a mark remembers where the backlog began.
 //!
-//! Rows below the mark can only be made by hand, or be put off or replayed (which puts them off to now): those are found by
-//! their own index, and a patrol looks for the rest, slice by slice downwards from the mark and round again.
+//! The mark is no cursor: it moves to an id only when no transaction can be open any more that took a smaller one. The
+//! snapshot of a later look says when the last transaction has ended that was writing while the id was delivered. What
+//! they committed is in that same snapshot. (In SQLite the order of the commits is the order of the ids.)
+//!
+//! Rows below the mark can only be made by hand, put off, or replayed (which puts them off to now). Those put off are found
+//! by their own index. A patrol looks for the rest, slice by slice downwards from the mark, and begins again.
 
 use std::{
     ops::Range,

@@ -1,23 +1,24 @@
 //! The relay: takes committed events to their destinations, batch after batch.
 //!
-//! # What a run does
+//! # What a run does, and where
 //!
-//! A [`run`] repeats these steps until nothing is due, its time is up or it is cancelled:
+//! [`Relay::run`] repeats these steps until nothing is due, its time is up or it is cancelled:
 //!
-//! 1. **Look** ([`low_water`]): where does the backlog begin, and was any event ever put off?
-//! 2. **Fast path** ([`fast_path`]): delete a range of ids ([`claim_range`]), apply it and commit, all in one transaction.
-//!    It works only when every event of the range is plain: new, readable, and for one projection alone. Otherwise it
-//!    rolls back, and the run goes on with step 3.
-//! 3. **Claim** ([`claim`], [`row`]): read the first due events that no earlier event of their key holds back.
-//! 4. **Order by key** ([`key_order`]): split them into batches of one route each. No key's events change their order.
-//! 5. **Deliver** ([`batch`]): hand a [`Batch`] to each destination of its route ([`routes`]) in turn. A projection
-//!    applies it in the transaction that deletes it ([`apply`]). A transport sends it, and confirms each event
-//!    ([`deliver`]). An event that fails holds back the later ones of its key.
-//! 6. **Finish** ([`finish`]): delete what every destination has; note what some have; put off what failed, for as long
-//!    as [`backoff`] says, or make it dead after its last attempt.
+//! 1. **Look** (`low_water.rs`): where does the backlog begin, and was any event ever put off?
+//! 2. **Fast path** (`fast_path.rs`, `claim_range.rs`): delete a range of ids, apply it and commit, all in one
+//!    transaction. Every event of the range must be plain: new, readable, and for one projection alone. Otherwise the
+//!    range is rolled back, and the run goes on with step 3.
+//! 3. **Claim** (`claim.rs`, `row.rs`): read the first due events that no earlier event of their key holds back.
+//! 4. **Order by key** (`key_order.rs`, `routes.rs`): split them into batches of one route each. The events of a key
+//!    stay in their order.
+//! 5. **Deliver** (`batch.rs`): take each batch to the destinations of its route, one after the other. A projection
+//!    applies events in the transaction that deletes them (`apply.rs`). A transport sends them, and confirms each
+//!    (`deliver.rs`). An event that fails holds back the later ones of its key.
+//! 6. **Finish** (`finish/`): delete what every destination has confirmed, and note what some have. Put off what failed
+//!    (`backoff.rs`), or make it dead after its last attempt.
 //!
-//! Every transaction ends the same way ([`run`]): the fence is asked, then it commits. Each step says that it was
-//! reached ([`steps`]), so that a test can end the process there. [`builder`] puts a relay together.
+//! Every transaction ends the same way (`run.rs`): the fence is checked, then it commits. Each step announces that it was
+//! reached (`steps.rs`), so that a test can end the process there. `builder.rs` puts a relay together.
 
 mod apply;
 mod backoff;

@@ -147,8 +147,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_accepted_connection_keeps_little_for_a_client_that_does_not_read_and_not_for_long()
-    {
+    async fn an_accepted_connection_has_a_small_send_buffer_and_a_user_timeout() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let _client = TcpStream::connect(address).await.unwrap();

@@ -59,8 +59,7 @@ async fn piece(body: &mut Incoming) -> Bytes {
 }
 
 #[tokio::test]
-async fn a_client_of_http2_keeps_its_connection_while_anything_is_answered_and_not_for_long_after()
-{
+async fn an_http2_connection_stays_while_anything_is_answered_and_not_long_after() {
     let idle = Duration::from_millis(100);
     let server = Server::start(|options| options.idle = idle).await;
     let mut quiet = Http2::connect(server.address).await;

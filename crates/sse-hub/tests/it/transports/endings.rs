@@ -42,7 +42,7 @@ over_each_transport! {
         tab.expect_ids([1, 2]).await;
     }
 
-    async fn what_waits_when_a_stream_is_cut_off_comes_after_the_return_and_what_was_begun_comes_whole(transport: Transport) {
+    async fn after_a_disconnect_what_waited_comes_on_return_and_what_was_begun_comes_whole(transport: Transport) {
         let site = Site::start(transport, |_| {}).await;
         let mut tab = Tab::narrow(&site, 7).await;
         tab.expect("hello").await;
