@@ -1,6 +1,6 @@
 //! Dead events: an operator lists, replays or discards them.
 //!
-//! The operator's name goes into the [`audit`](crate::audit) in the same transaction.
+//! The operator's name goes into the [`audit`] in the same transaction.
 
 use chrono::{DateTime, Utc};
 use ground::{Connection, Database, Dialects, Executor, Statements, Value, unexpected};
