@@ -65,8 +65,10 @@ impl Database {
         }
     }
 
-    /// Between this pool and PostgreSQL stands a pooler in transaction mode, such as PgBouncer: every statement is sent in a
-    /// transaction, because two messages outside one may reach two servers, and none is prepared under a name.
+    /// Says that a pooler in transaction mode, such as PgBouncer, stands between this pool and PostgreSQL.
+    ///
+    /// Every statement is then sent in a transaction, because two messages outside one may reach two servers. None is
+    /// prepared under a name.
     #[must_use]
     pub fn behind_transaction_pooler(mut self) -> Self {
         self.pooler = true;
@@ -74,15 +76,15 @@ impl Database {
         self
     }
 
-    /// One statement may take this long; without an answer its connection is closed, and it is an outage. A network that drops
-    /// packets says nothing for many minutes.
+    /// Sets how long one statement may take. Without an answer its connection is closed, which counts as an outage: a network
+    /// that drops packets says nothing for many minutes.
     #[must_use]
     pub fn statement_deadline(mut self, deadline: Duration) -> Self {
         self.manners.deadline = Some(deadline);
         self
     }
 
-    /// One statement may take as long as it needs: a change of a large table, a million rows at once.
+    /// Lets one statement take as long as it needs: a change of a large table, a million rows at once.
     #[must_use]
     pub fn without_statement_deadline(mut self) -> Self {
         self.manners.deadline = None;
@@ -135,7 +137,7 @@ impl Database {
         }
     }
 
-    /// Closes all connections, those in use when they are given back.
+    /// Closes all connections. Those in use are closed when they are given back.
     pub async fn close(&self) {
         match &self.pool {
             #[cfg(feature = "postgres")]
@@ -255,8 +257,10 @@ impl Drop for Alone {
     }
 }
 
-/// Since when the connections of a pool are no longer believed: one of them found that its server has become another one, or that
-/// nobody answers any more, and what is older than that finding leads to the same place.
+/// Since when the connections of a pool are no longer trusted.
+///
+/// One of them found that its server has become another one, or does not answer any more. Connections that are older than
+/// this finding lead to the same place.
 #[derive(Clone, Debug)]
 pub(crate) struct Health(Arc<HealthCell>);
 

@@ -1,18 +1,20 @@
-//! The right of a run to write.
+//! Fences: whether a run may still write.
 
 use async_trait::async_trait;
 
 use crate::{Connection, Fault};
 
-/// Keeps a run that is no longer its work's owner from writing: a process that was stopped and resumed after another took over, a
-/// lease that ran out. Asked inside the writing transaction, last before its commit; the answer holds until that commit.
+/// Stops a run from writing when it no longer owns its work.
+///
+/// Its lease may have run out, or another process took over while this one was stopped. The fence is checked inside the
+/// writing transaction, last before its commit. The answer holds until that commit.
 #[async_trait]
 pub trait Fence: Send + Sync {
-    /// Asks. An error means: roll back.
+    /// Checks. After an error, roll back.
     async fn check(&self, tx: &mut Connection<'_>) -> Result<(), FenceError>;
 }
 
-/// For writes that nobody else can be making: every check passes.
+/// A fence for writes that nobody else can make: every check passes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoFence;
 
@@ -26,10 +28,10 @@ impl Fence for NoFence {
 /// Why a run may not write.
 #[derive(Debug, thiserror::Error)]
 pub enum FenceError {
-    /// The run is no longer the run of record: roll back and stop.
+    /// The run no longer owns its work: roll back and stop.
     #[error("this run is no longer the owner of its work and must not write any more")]
     Lost,
-    /// The database did not say; a conflict stays one, and is worth another try.
+    /// The database gave no answer. A conflict stays a conflict, and is worth another try.
     #[error("the fence could not be asked")]
     Database(#[from] sqlx::Error),
 }

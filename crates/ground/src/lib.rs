@@ -1,12 +1,11 @@
-//! What every room of this house stands on: one code path for all databases, and what goes with it.
+//! What every crate of this workspace stands on: one code path for all databases.
 //!
-//! Internal: it promises nobody anything, and changes whenever the house does. The crates that others use show what they need of it
-//! under their own names.
+//! It is internal, and promises no stable API. The crates that others use re-export what they need of it.
 //!
-//! - [`Database`] is a pool of sqlx's, [`Transaction`] the one guard around BEGIN, [`Connection`] what is lent.
-//! - [`Statements`] runs a [`Sql`] (a text, or [`Dialects`] side by side) with [`Value`]s, and gives [`Row`]s.
-//! - [`Fault`] says what an error means. [`Fence`] asks whether a run may still write.
-//! - [`Signal`] and [`PostgresWake`] wake who waits for work, [`trace`] carries the trace context.
+//! - [`Database`] is a pool of sqlx's. [`Transaction`] is the one guard around BEGIN. [`Connection`] borrows from either.
+//! - [`Statements`] runs a [`Sql`] (a text, or [`Dialects`] side by side) with [`Value`]s, and returns [`Row`]s.
+//! - [`Fault`] is what an error means. [`Fence`] checks whether a run may still write.
+//! - [`Signal`] and [`PostgresWake`] wake whoever waits for work. [`trace`] carries the trace context.
 //! - [`postgres`] and [`sqlite`] connect as a service should.
 
 #[cfg(not(any(feature = "postgres", feature = "sqlite")))]

@@ -1,4 +1,4 @@
-//! Waking whoever waits for work: the relay, the feed, a worker.
+//! Wakes whoever waits for work: the relay, the feed, a worker.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "postgres")]
 use crate::PostgresWake;
 
-/// Wakes the relay. Signal after the commit: a relay woken earlier finds nothing.
+/// Wakes the relay. Signal after the commit: a relay that wakes earlier finds nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Signal(Arc<Inner>);
 
@@ -20,13 +20,13 @@ struct Inner {
 }
 
 impl Signal {
-    /// A signal that nobody has given yet, for a relay in this process.
+    /// A new signal, for a relay in this process.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that wakes the relays of other processes too, where they [`hear`](Self::hear).
+    /// A signal that also wakes the relays of other processes, where they [`hear`](Self::hear).
     #[cfg(feature = "postgres")]
     #[must_use]
     pub fn reaching(elsewhere: PostgresWake) -> Self {
@@ -36,7 +36,7 @@ impl Signal {
         }))
     }
 
-    /// There is something to relay. Calls before the next [`notified`](Self::notified) count as one.
+    /// Reports that there is something to relay. Calls before the next [`notified`](Self::notified) count as one.
     pub fn notify(&self) {
         tracing::trace!(target: "outbox::step", step = "notified");
         self.notify_here();
@@ -46,8 +46,8 @@ impl Signal {
         }
     }
 
-    /// Waits until other processes have been told of what [`notify`](Self::notify) was called for, but not for long: before the
-    /// connections are closed that tell them.
+    /// Waits until [`notify`](Self::notify) has reached other processes, but not for long. Call it before the connections
+    /// are closed.
     pub async fn flush(&self) {
         #[cfg(feature = "postgres")]
         if let Some(elsewhere) = &self.0.elsewhere {
@@ -59,8 +59,8 @@ impl Signal {
         self.0.here.notify_one();
     }
 
-    /// Takes the wake-ups of other processes for its own, until cancelled; does nothing if it reaches none. For a process
-    /// with a relay.
+    /// Takes the wake-ups of other processes for its own, until cancelled. Does nothing if it reaches none. It is for a
+    /// process with a relay.
     pub async fn hear(&self, cancel: CancellationToken) {
         #[cfg(feature = "postgres")]
         if let Some(elsewhere) = &self.0.elsewhere {

@@ -1,4 +1,4 @@
-//! Opening an SQLite file as a service should.
+//! Opens an SQLite file as a service should.
 
 use std::{path::Path, time::Duration};
 

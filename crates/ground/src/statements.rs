@@ -1,4 +1,4 @@
-//! Running statements on a database or inside a transaction.
+//! Runs statements on a database or inside a transaction.
 
 use std::{borrow::Cow, future::Future, pin::Pin};
 
@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::{Column, Connection, Database, Dialect, FromRow, Row, Sql, Transaction, Value};
 
-/// Who runs statements: a database, each on whatever connection is free, or one connection.
+/// What runs statements: a database, each on any free connection, or one connection.
 #[derive(Debug)]
 pub enum Executor<'c> {
     /// Each statement commits by itself.
@@ -117,9 +117,9 @@ pub type Answer<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
 
 /// The statements of whatever can run them: `&Database`, `&mut Transaction`, `&mut Connection`, an [`Executor`].
 ///
-/// Every error is the driver's; [`Fault::of`](crate::Fault::of) says what it means.
+/// Every error is the driver's. [`Fault::of`](crate::Fault::of) says what it means.
 pub trait Statements<'c>: Into<Executor<'c>> + Send {
-    /// Runs a statement; the number of rows that it changed.
+    /// Runs a statement, and returns the number of rows that it changed.
     fn run<S: Sql>(self, sql: S, values: Vec<Value>) -> Answer<'c, Result<u64, sqlx::Error>> {
         let executor = self.into();
         let sql = sql.text(executor.dialect());
@@ -157,7 +157,7 @@ pub trait Statements<'c>: Into<Executor<'c>> + Send {
         Box::pin(executor.fetch_first(sql, values))
     }
 
-    /// All rows, not read yet: one that cannot be need not stop the others. The statement bounds their number.
+    /// All rows, not read yet, so that one that cannot be read does not stop the others. The statement bounds their number.
     fn raw_rows<S: Sql>(
         self,
         sql: S,
@@ -188,8 +188,8 @@ pub trait Statements<'c>: Into<Executor<'c>> + Send {
         Box::pin(async move { rows.await?.iter().map(|row| row.get(0)).collect() })
     }
 
-    /// Statements without parameters, unprepared and separated by semicolons: schemas, sessions. Nothing of the text may come from
-    /// input.
+    /// Statements without parameters, unprepared and separated by semicolons: schemas, sessions. Nothing of the text may
+    /// come from input.
     fn script(self, text: &str) -> Answer<'c, Result<u64, sqlx::Error>> {
         let text = AssertSqlSafe(text.to_owned()).into_sql_str();
         Box::pin(self.into().script(text))

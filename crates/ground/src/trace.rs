@@ -1,5 +1,6 @@
-//! The trace that an event belongs to, as W3C Trace Context names it (<https://www.w3.org/TR/trace-context/>), so that what
-//! an event causes can be found by what caused it. `tracestate` is not carried.
+//! The trace that an event belongs to, as in W3C Trace Context (<https://www.w3.org/TR/trace-context/>).
+//!
+//! With it the effects of an event can be found by its cause. `tracestate` is not carried.
 
 use std::{fmt, future::Future, str::FromStr};
 

@@ -1,7 +1,7 @@
 //! The one guard around BEGIN.
 //!
-//! A connection goes back to its pool only when it is known to be clean. Whoever drops a transaction at any moment (a member who goes
-//! away while BEGIN is under way, a statement that was given up) costs at most that connection, and never the next user's writes.
+//! A connection goes back to its pool only when it is known to be clean. A caller may drop a transaction at any moment:
+//! while BEGIN is in flight, or during a statement. That costs at most its connection, and never the next user's writes.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -20,7 +20,7 @@ use crate::{
 /// A rollback that takes longer is not worth waiting for: the connection is closed, which is one, too.
 const ROLLBACK: Duration = Duration::from_secs(5);
 
-/// An open transaction. It ends with [`commit`](Self::commit) or [`rollback`](Self::rollback); dropped, it is rolled back.
+/// An open transaction. It ends with [`commit`](Self::commit) or [`rollback`](Self::rollback). When dropped, it rolls back.
 #[derive(Debug)]
 pub struct Transaction {
     /// Taken at its end alone.
@@ -93,8 +93,8 @@ impl Transaction {
     /// Commits.
     ///
     /// # Errors
-    /// When nothing was committed: a statement before had failed, or the database refused. Or when the answer was lost, after which
-    /// nobody knows.
+    /// When nothing was committed: a statement before had failed, or the database refused. Also when the answer was lost:
+    /// then nobody knows.
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
         if self.trust.was_handed_out() {
             if self.drivers_depth() != self.trust.depth() {
@@ -132,7 +132,7 @@ impl Transaction {
         committed
     }
 
-    /// Rolls back. What the server does not confirm is closed instead, and so rolled back, too.
+    /// Rolls back. A connection whose server does not confirm is closed, which rolls back, too.
     pub async fn rollback(mut self) {
         self.end().await;
     }
@@ -290,7 +290,7 @@ impl Connection<'_> {
 }
 
 impl Database {
-    /// A transaction that will write: in SQLite it takes the write lock at once, so that it cannot fail half-way for want of it.
+    /// A transaction that will write. In SQLite it takes the write lock at once, so that it cannot fail half-way.
     ///
     /// # Errors
     /// When no connection is free in time or the database does not answer.
@@ -299,7 +299,7 @@ impl Database {
         Transaction::begin(self.acquire().await?, text).await
     }
 
-    /// A transaction that only reads, and whose statements all see the same moment.
+    /// A transaction that only reads. All its statements see the same moment.
     ///
     /// # Errors
     /// As [`begin`](Self::begin).

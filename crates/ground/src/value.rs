@@ -1,7 +1,7 @@
-//! Values on their way into a statement, bound as each database keeps them.
+//! Values on their way into a statement, bound as each database stores them.
 //!
-//! PostgreSQL has a type for times; SQLite gets ISO 8601 text with exactly six fractional digits and `+00:00`, so that the order of
-//! the text is the order of time. The difference is settled here, once.
+//! PostgreSQL has a type for times. SQLite gets ISO 8601 text with exactly six fractional digits and `+00:00`, so that the
+//! order of the text is the order of time. Only this file knows the difference.
 
 #[cfg(feature = "postgres")]
 use chrono::SubsecRound;

@@ -1,5 +1,6 @@
-//! Waking other processes through PostgreSQL's NOTIFY, after the commit and never within it: inside the business
-//! transaction, NOTIFY takes a lock on the whole server at the commit.
+//! Wakes other processes through PostgreSQL's NOTIFY, after the commit.
+//!
+//! Inside the business transaction, NOTIFY would take a lock on the whole server at the commit.
 
 use std::{
     sync::{
@@ -39,12 +40,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause before the first new connection, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// Tells the other processes that listen on the same channel of the same database that there is something to do, and hears
-/// it from them. It says that, not what: whoever is woken looks for itself, and looks now and then unasked, because
-/// nothing is kept for who is not connected.
+/// Wakes the processes that listen on the same channel of the same database, and is woken by them.
 ///
-/// Notifications go out over the pool, one at a time; listening takes a connection of its own, which must be a session:
-/// through a pooler in transaction mode a LISTEN would stay with whoever uses its server next ([`over`](Self::over)).
+/// A wake-up does not say what there is to do: whoever is woken looks for itself. A process that is not connected misses
+/// it, so every process also looks now and then.
+///
+/// Notifications go out over the pool, one at a time. Listening takes a connection of its own, which must be a session.
+/// Through a pooler in transaction mode a LISTEN would stay with the next user of the server (see [`over`](Self::over)).
 #[derive(Debug, Clone)]
 pub struct PostgresWake(Arc<Shared>);
 
@@ -80,8 +82,10 @@ impl PostgresWake {
         Self::of(pool.into(), Listen::LikeThePool, channel.into())
     }
 
-    /// Wakes over this database. Unless `listen` leads to a connection of its own past any pooler, it listens where the pool leads;
-    /// behind a pooler in transaction mode it then only wakes others, and who is not woken looks for work at each tick.
+    /// Wakes over this database. It listens where `listen` leads, past any pooler, or else where the pool leads.
+    ///
+    /// Without `listen`, and behind a pooler in transaction mode, it only wakes others. Then this process finds its work at
+    /// each tick.
     #[must_use]
     pub fn over(database: Database, listen: Option<Target>, channel: impl Into<String>) -> Self {
         let listen = match listen {
@@ -103,8 +107,9 @@ impl PostgresWake {
         }))
     }
 
-    /// Wakes the others, soon and once for many calls. Call it after the commit, in a tokio runtime. One that cannot
-    /// be sent is tried a few times more, then logged.
+    /// Wakes the others, soon and once for many calls. Call it after the commit, in a tokio runtime.
+    ///
+    /// A notification that cannot be sent is retried a few times, then logged.
     pub fn notify(&self) {
         let before = self
             .0
@@ -119,7 +124,7 @@ impl PostgresWake {
         }
     }
 
-    /// Waits until what was asked for is sent, for a second at most: before the pool is closed.
+    /// Waits until every notification is sent, for a second at most. Call it before the pool is closed.
     pub async fn flush(&self) {
         let flushed = async {
             loop {
@@ -139,8 +144,9 @@ impl PostgresWake {
         }
     }
 
-    /// Calls `on_wake` for each notification of another process, and each time that the connection is made: something
-    /// may have been missed. Makes it anew whenever it is lost, until cancelled.
+    /// Calls `on_wake` for each notification of another process, until cancelled.
+    ///
+    /// It reconnects whenever the connection is lost. It then calls `on_wake`, too: something may have been missed.
     pub async fn run(&self, cancel: CancellationToken, on_wake: impl Fn()) {
         if matches!(self.0.listen, Listen::Nowhere) {
             cancel.cancelled().await;

@@ -1,5 +1,7 @@
-//! Who replayed or discarded which dead event. An entry is written in the transaction of the action: neither is there
-//! without the other. Payloads are not kept: they may hold a member's data.
+//! The record of who replayed or discarded which dead event.
+//!
+//! An entry is written in the transaction of the action: both commit or neither does. It has no payload, which may hold a
+//! member's data.
 
 use chrono::{DateTime, Utc};
 use ground::{Connection, Dialects, Executor, Row, Statements, Value};

@@ -1,4 +1,4 @@
-//! What stands in the outbox: counted and listed.
+//! Counts and lists the events in the outbox.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const LIST: Dialects = Dialects {
         FROM outbox_event WHERE id > $1 AND (NOT $2 OR status = 'DEAD') ORDER BY id LIMIT $3",
 };
 
-/// A greater backlog reads as this many: what a count costs has a limit.
+/// A greater backlog reads as this many, so that the cost of a count has a limit.
 const COUNTED: i64 = 100_000;
 
 // In the order of an index that has nothing but the status: neither other rows nor more than the limit are read.
@@ -31,11 +31,11 @@ const COUNT: Dialects = Dialects::same(
         (SELECT created_at FROM outbox_event WHERE status = 'DEAD' ORDER BY id LIMIT 1) AS oldest_dead",
 );
 
-/// What one status holds.
+/// The events of one status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusCount {
-    /// How many events; 100,000 when it is more.
+    /// How many events, up to 100,000.
     pub count: u64,
     /// When the first of them, in the order of their ids, was published.
     pub oldest_created_at: Option<DateTime<Utc>>,
@@ -47,12 +47,12 @@ pub struct StatusCount {
 pub struct Backlog {
     /// To be delivered.
     pub pending: StatusCount,
-    /// Given up.
+    /// Dead: given up until an operator acts.
     pub dead: StatusCount,
 }
 
 impl Backlog {
-    /// How long the oldest pending event has waited; zero when there is none.
+    /// How long the oldest pending event has waited, or zero when there is none.
     #[must_use]
     pub fn oldest_age(&self, now: DateTime<Utc>) -> Duration {
         self.pending
@@ -63,18 +63,19 @@ impl Backlog {
 
     /// Sets the gauges `outbox_backlog{status}` and `outbox_oldest_age_seconds`.
     pub fn record(&self, now: DateTime<Utc>) {
-        for (status, held) in [
+        for (status, events) in [
             (EventStatus::Pending, self.pending),
             (EventStatus::Dead, self.dead),
         ] {
-            gauge!("outbox_backlog", "status" => status.as_str()).set(held.count as f64);
+            gauge!("outbox_backlog", "status" => status.as_str()).set(events.count as f64);
         }
         gauge!("outbox_oldest_age_seconds").set(self.oldest_age(now).as_secs_f64());
     }
 }
 
-/// Counts the outbox by status, each up to 100,000. Behind an old open snapshot it also reads what was delivered since:
-/// meant for a metric every few seconds.
+/// Counts the outbox by status, each up to 100,000.
+///
+/// It is meant for a metric every few seconds: behind an old open snapshot it also reads what was delivered since.
 ///
 /// # Errors
 /// When the database fails.
@@ -84,7 +85,7 @@ pub async fn backlog(db: impl Into<Executor<'_>>) -> Result<Backlog, OutboxError
 }
 
 fn counts(row: &Row) -> Result<Backlog, OutboxError> {
-    let held = |count: &str, oldest: &str| -> Result<StatusCount, OutboxError> {
+    let of = |count: &str, oldest: &str| -> Result<StatusCount, OutboxError> {
         let events: i64 = row.get(count)?;
         Ok(StatusCount {
             count: u64::try_from(events).unwrap_or_default(),
@@ -92,8 +93,8 @@ fn counts(row: &Row) -> Result<Backlog, OutboxError> {
         })
     };
     Ok(Backlog {
-        pending: held("pending", "oldest_pending")?,
-        dead: held("dead", "oldest_dead")?,
+        pending: of("pending", "oldest_pending")?,
+        dead: of("dead", "oldest_dead")?,
     })
 }
 

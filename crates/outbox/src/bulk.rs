@@ -11,8 +11,10 @@ use crate::{
     publish::{Row, insert_rows},
 };
 
-/// Publishes a stream of millions in transactions of bounded size, each of them whole or not at all. For events that a
-/// query can give, [`publish_select`](crate::publish_select) is faster.
+/// Publishes a stream of millions of events, in transactions of bounded size.
+///
+/// Each transaction is whole or not at all. For events that a query can give,
+/// [`publish_select`](crate::publish_select) is faster.
 #[derive(Clone)]
 pub struct Bulk {
     db: Database,
@@ -28,12 +30,14 @@ pub struct Bulk {
 pub struct BulkReport {
     /// Events committed.
     pub published: u64,
-    /// Whether these were all; otherwise it was cancelled.
+    /// Whether these were all. If not, the bulk was cancelled.
     pub complete: bool,
 }
 
-/// A bulk that stopped half-way. The events that it names as published stay, in their order; the transaction in which it
-/// failed is rolled back (unless it was the commit whose answer got lost, after which nobody knows).
+/// A bulk that stopped half-way.
+///
+/// The events that it reports as published stay, in their order. The transaction in which it failed is rolled back. Only
+/// if the answer to a commit was lost, it may have committed.
 #[derive(Debug, thiserror::Error)]
 pub enum BulkError {
     /// The database failed.
@@ -55,7 +59,7 @@ pub enum BulkError {
 }
 
 impl Bulk {
-    /// Transactions of at most 10,000 events and about 8 MiB; nobody fences or cancels it.
+    /// Transactions of at most 10,000 events and about 8 MiB, without a fence or a cancellation.
     #[must_use]
     pub fn new(db: impl Into<Database>, now: Now) -> Self {
         Self {
@@ -93,8 +97,10 @@ impl Bulk {
         }
     }
 
-    /// Publishes all events, in their order. `progress` is told the number of committed events after each transaction;
-    /// that is the time to wake the relay. No transaction is open while it waits for the stream.
+    /// Publishes all events, in their order.
+    ///
+    /// `progress` gets the number of committed events after each transaction. Wake the relay there. No transaction is open
+    /// while it waits for the stream.
     ///
     /// # Errors
     /// When the database fails, or the fence.

@@ -1,5 +1,6 @@
-//! Events that were given up: listed, replayed or discarded by an operator, whose name goes into the
-//! [`audit`](crate::audit) in the same transaction.
+//! Dead events: an operator lists, replays or discards them.
+//!
+//! The operator's name goes into the [`audit`] in the same transaction.
 
 use chrono::{DateTime, Utc};
 use ground::{Connection, Database, Dialects, Executor, Statements, Value, unexpected};
@@ -45,8 +46,9 @@ pub async fn list(
     crate::list(db, true, after_id, limit).await
 }
 
-/// Makes a dead event pending again, with all its attempts; destinations that had confirmed it do not get it again.
-/// False when there is no dead event of this id. `actor` is who does it.
+/// Makes a dead event pending again, with all its attempts. Returns false when there is no dead event of this id.
+///
+/// Destinations that had confirmed it do not get it again. `actor` is who does it.
 ///
 /// # Errors
 /// When the database fails; nothing is changed then.
@@ -59,8 +61,9 @@ pub async fn replay(
     Ok(act(db, Action::Replay, &[id], actor, now).await? == 1)
 }
 
-/// Replays every event that is dead now, a thousand in a transaction, and returns how many. What dies meanwhile, again or
-/// for the first time, stays dead.
+/// Replays every event that is dead now, a thousand in a transaction, and returns how many.
+///
+/// An event that dies meanwhile, again or for the first time, stays dead.
 ///
 /// # Errors
 /// When the database fails; what was replayed before stays replayed.
@@ -83,7 +86,7 @@ pub async fn replay_all(
     }
 }
 
-/// Deletes a dead event for good. False when there is no dead event of this id. `actor` is who does it.
+/// Deletes a dead event for good. Returns false when there is no dead event of this id. `actor` is who does it.
 ///
 /// # Errors
 /// When the database fails; nothing is changed then.

@@ -10,27 +10,32 @@ use crate::{ApplyError, DeliveryError, Event};
 /// An effect in the same database: it commits with the deletion of its events, exactly once.
 #[async_trait]
 pub trait Projection: Send + Sync {
-    /// Its name, unique among the relay's destinations and stable: unfinished deliveries are remembered by it.
+    /// Its name: unique among the relay's destinations, and stable. Unfinished deliveries are stored under it.
     fn name(&self) -> &str;
 
-    /// Applies a batch, in id order, in the transaction that deletes it: through [`Connection::postgres`] or [`Connection::sqlite`]
-    /// with sqlx's own queries, or with [`Statements`](crate::Statements) on either database. An error of the database must be
-    /// returned: it may have ended the transaction. Savepoints are sqlx's (`begin` on the connection), and end before this returns. On an error all is rolled back and the relay
-    /// looks for the event at fault, so the same event may be offered again in a smaller batch.
+    /// Applies events, in id order, in the transaction that deletes them.
+    ///
+    /// Use sqlx's own queries through [`Connection::postgres`] or [`Connection::sqlite`], or
+    /// [`Statements`](crate::Statements) on either database. On an error all is rolled back, and the relay searches for
+    /// the event at fault. So the same event may come again with fewer others.
+    ///
+    /// Return an error of the database, whatever it was: it may have ended the transaction. Savepoints are sqlx's (`begin` on
+    /// the connection), and end before this returns.
     async fn apply(&self, tx: &mut Connection<'_>, events: &[Event]) -> Result<(), ApplyError>;
 
-    /// Called after the commit, for what needs no guarantee (waking a listener).
+    /// Called after the commit, for what needs no guarantee, such as waking a listener.
     async fn committed(&self, _events: &[Event]) {}
 }
 
-/// An effect outside: delivered outside any transaction, at least once.
+/// An effect outside the database: delivered outside any transaction, at least once.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Its name, unique among the relay's destinations and stable: unfinished deliveries are remembered by it.
+    /// Its name: unique among the relay's destinations, and stable. Unfinished deliveries are stored under it.
     fn name(&self) -> &str;
 
-    /// Delivers events of different aggregate keys and waits for each one's confirmation. One result per event, in the
-    /// same order; `Ok` means confirmed, and the event is deleted.
+    /// Delivers events of different aggregate keys, and waits for each one's confirmation.
+    ///
+    /// Returns one result per event, in the same order. `Ok` means confirmed, and the event is deleted.
     async fn deliver(&self, events: &[Event]) -> Vec<Result<(), DeliveryError>>;
 }
 

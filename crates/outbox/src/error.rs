@@ -27,7 +27,7 @@ pub enum RelayError {
     /// Another transaction got in the way (serialization, deadlock, busy). No attempt was counted; run again.
     #[error("the relay met a conflict, run it again: {0}")]
     Conflict(String),
-    /// The fence lets this run write no more: another owner may be at work, so stop.
+    /// The fence lets this run write no more. Another owner may be at work, so stop.
     #[error("the relay stopped because it no longer owns its run")]
     NotOwner,
     /// The database failed. No attempt was counted; run again when it is back.
@@ -64,14 +64,14 @@ impl From<FenceError> for RelayError {
 /// Why a projection did not apply its events. Its transaction is rolled back.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The database failed. Conflicts and lost connections end the run without counting an attempt; anything else
-    /// (such as a broken constraint) is taken as the fault of an event, which the relay then looks for.
+    /// The database failed. Conflicts and lost connections end the run without counting an attempt. Anything else, such
+    /// as a broken constraint, counts as the fault of an event. The relay then searches for it.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-    /// Another transaction got in the way, in a way that only the projection can see (a version that moved).
+    /// Another transaction got in the way, as only the projection can see: a version has changed, for instance.
     #[error("conflict: {0}")]
     Conflict(String),
-    /// This one event cannot be applied; the others can be tried without it.
+    /// This one event cannot be applied. The others can be tried without it.
     #[error("event {id} cannot be applied: {reason}")]
     Event {
         /// [`Event::id`](crate::Event::id) of the culprit.
@@ -79,7 +79,7 @@ pub enum ApplyError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Some event cannot be applied; the relay finds out which.
+    /// Some event cannot be applied. The relay finds out which.
     #[error("{0}")]
     Failed(String),
 }
@@ -90,8 +90,8 @@ pub enum DeliveryError {
     /// It may succeed later: the event backs off.
     #[error("{0}")]
     Failed(String),
-    /// The destination cannot be reached, which is not the event's fault: the event backs off, but no attempt is counted
-    /// and it is never given up for this.
+    /// The destination cannot be reached, which is not the event's fault. The event backs off, but no attempt is counted.
+    /// It never becomes dead for this.
     #[error("unavailable: {0}")]
     Unavailable(String),
     /// It never will: the event becomes `DEAD` at once.
@@ -102,7 +102,7 @@ pub enum DeliveryError {
 /// The routes of a relay contradict each other.
 #[derive(Debug, thiserror::Error)]
 pub enum RouteError {
-    /// The state of a delivery is kept under its destination's name, so that a name must mean one destination.
+    /// The state of a delivery is stored under its destination's name. So a name must mean one destination.
     #[error("two destinations are named {0:?}; give each its own name")]
     SameName(String),
 }

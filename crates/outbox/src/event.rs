@@ -1,3 +1,5 @@
+//! Events: as they are published, delivered and stored.
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
@@ -7,13 +9,14 @@ use crate::TraceParent;
 /// An event to publish.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEvent {
-    /// What happened; the relay routes by it.
+    /// What happened. The relay routes by it.
     pub event_type: String,
     /// Whom it happened to. Events of one key are delivered in order.
     pub aggregate_key: String,
     /// What the consumer needs to know.
     pub payload: serde_json::Value,
-    /// The trace that it belongs to; when there is none, that of the publishing task ([`trace::current`](crate::trace::current)).
+    /// The trace that it belongs to. `None` means that of the publishing task
+    /// ([`trace::current`](crate::trace::current)).
     pub traceparent: Option<TraceParent>,
 }
 
@@ -69,7 +72,7 @@ pub struct Event {
 pub enum EventStatus {
     /// To be delivered, now or when its backoff ends.
     Pending,
-    /// Given up; waits for an operator.
+    /// Given up. It waits for an operator.
     Dead,
 }
 
@@ -96,7 +99,7 @@ impl EventStatus {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredEvent {
-    /// Row id; what replay and discard take.
+    /// The row id, as replay and discard take it.
     pub id: i64,
     /// The event's name everywhere.
     pub event_id: String,

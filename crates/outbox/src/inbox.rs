@@ -1,4 +1,4 @@
-//! What a consumer has already handled, so that a delivery that comes again has no second effect.
+//! The events that a consumer has already handled, so that a repeated delivery has no second effect.
 
 use std::collections::HashSet;
 
@@ -34,8 +34,10 @@ const PRUNE: Dialects = Dialects::same(
         ORDER BY processed_at LIMIT $2)",
 );
 
-/// Whether `consumer` meets this event for the first time. Call it in the transaction of the effect: both commit or
-/// neither does. A second transaction that asks at the same time waits for the first to end.
+/// Whether `consumer` gets this event for the first time.
+///
+/// Call it in the transaction of the effect: both commit or neither does. A second transaction that asks at the same time
+/// waits for the first to end.
 ///
 /// # Errors
 /// When the database fails; roll the transaction back.
@@ -49,7 +51,7 @@ pub async fn first_time(
     Ok(tx.into().run(REMEMBER, values).await? == 1)
 }
 
-/// Those of a batch that `consumer` meets for the first time, as [`first_time`] in one statement.
+/// The events of a batch that `consumer` gets for the first time: [`first_time`] for many, in one statement.
 ///
 /// # Errors
 /// When the database fails; roll the transaction back.
@@ -73,8 +75,9 @@ pub async fn first_times(
 }
 
 /// Forgets at most `batch` events that were processed before `older_than`, the oldest first, and returns how many.
-/// Keep more than the longest retry ([`Relay::longest_retry`](crate::Relay::longest_retry)) and any replay by hand at a
-/// broker; events that still stand in the outbox are never forgotten.
+///
+/// Remember events for longer than the longest retry ([`Relay::longest_retry`](crate::Relay::longest_retry)) and any
+/// replay by hand at a broker. Events that still stand in the outbox are never forgotten.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,21 +1,21 @@
 //! A transactional outbox for sqlx, on PostgreSQL and SQLite: publish, relay, inbox, dead letters.
 //!
-//! - [`publish`] inserts an event in the caller's transaction: it exists if, and only if, that transaction commits.
-//! - A [`Relay`] hands what was committed to its destinations, in id order per aggregate key. A [`Projection`] is an
-//!   effect in the same database and commits with the deletion of its events (exactly once). A [`Transport`] carries
-//!   events outside; an event is deleted after its confirmation (at least once), and the consumer drops repeats with
-//!   [`inbox::first_time`].
-//! - A failing event waits with exponential backoff and holds back only its own key. After its last attempt it is
-//!   `DEAD`: kept for [`dead::replay`] or [`dead::discard`], while its key goes on.
+//! - [`publish`] inserts an event in the caller's transaction. The event exists if, and only if, that commits.
+//! - A [`Relay`] takes committed events to their destinations, in id order per aggregate key.
+//! - A [`Projection`] is an effect in the same database. It commits with the deletion of its events: exactly once.
+//! - A [`Transport`] delivers events outside. An event is deleted after its confirmation: at least once. The consumer
+//!   drops repeats with [`inbox::first_time`].
+//! - A failing event waits with exponential backoff, and holds back only its own key. After its last attempt it is
+//!   `DEAD`, and its key goes on. An operator uses [`dead::replay`] or [`dead::discard`].
 //!
-//! There is no cursor: what stands in the table is undelivered, so that a transaction which took a smaller id and
-//! committed later is never passed by.
+//! There is no cursor: what stands in the table is undelivered. So the relay never skips a transaction that took a
+//! smaller id and committed later.
 //!
-//! - Another driver or language publishes with the [`statements`], a user of SeaORM with the feature `sea-orm`.
-//! - Many events: [`publish_all`], [`Bulk`] for a stream of millions, [`publish_select`] for what a query can give.
-//! - A publish wakes the relay through a [`Signal`], and in other processes through [`PostgresWake`], after the commit.
+//! - To publish from another driver or language, run the [`statements`]. For SeaORM there is the feature `sea-orm`.
+//! - To publish many events, use [`publish_all`], [`Bulk`] (a stream of millions) or [`publish_select`] (a query).
+//! - After the commit, wake the relay through a [`Signal`], and in other processes through [`PostgresWake`].
 //! - Events carry the [`trace`] in which they were published.
-//! - What an operator does to a dead event is on record in [`audit`].
+//! - [`audit`] records what operators do to dead events.
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};

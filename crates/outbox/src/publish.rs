@@ -24,11 +24,12 @@ const INSERT_ALL: Dialects = Dialects {
 const ROWS_PER_STATEMENT: usize = 1000;
 const BYTES_PER_STATEMENT: usize = 1 << 20;
 
-/// Publishes an event in the caller's transaction, and returns its event id. Wake the relay after the commit
-/// ([`Signal::notify`](crate::Signal::notify)).
+/// Publishes an event in the caller's transaction, and returns its event id.
 ///
-/// `tx` is what you have: `&mut sqlx::Transaction` or `&mut` connection of PostgreSQL or SQLite. From another driver or language, run
-/// the [`statements`] yourself.
+/// After the commit, wake the relay with [`Signal::notify`](crate::Signal::notify).
+///
+/// `tx` is what you have: `&mut sqlx::Transaction`, or `&mut` connection of PostgreSQL or SQLite. From another driver or
+/// language, run the [`statements`] yourself.
 ///
 /// # Errors
 /// When the database refuses the row; roll the transaction back.
@@ -51,8 +52,10 @@ pub async fn publish(
     Ok(event_id)
 }
 
-/// Publishes many events in the caller's transaction, in their order, and returns how many. The transaction grows with
-/// them: for a million see [`Bulk`](crate::Bulk) and [`publish_select`](crate::publish_select).
+/// Publishes many events in the caller's transaction, in their order, and returns how many.
+///
+/// The transaction grows with them. For a million events see [`Bulk`](crate::Bulk) and
+/// [`publish_select`](crate::publish_select).
 ///
 /// # Errors
 /// When the database refuses a row; roll the transaction back.

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use crate::OutboxError;
 
-/// A query that gives events: rows of `aggregate_key` (text), `payload` (`jsonb`; in SQLite JSON text) and `place`, by
-/// which they are ordered. Its parameters are `$1` and so on. Constants, one for each dialect: nothing of the text may
-/// come from input.
+/// A query that gives events, as constants for each dialect: nothing of the text may come from input.
+///
+/// Its columns are `aggregate_key` (text), `payload` (`jsonb`, in SQLite JSON text) and `place`, which orders the
+/// events. Its parameters are `$1` and so on.
 ///
 /// ```
 /// const RESETS: outbox::EventQuery = outbox::EventQuery {
@@ -45,9 +46,10 @@ const UUID: Dialects = Dialects {
 /// As far as the version: `tttttttt-tttt-7`.
 const UUID_TIME: usize = 15;
 
-/// Publishes what a query gives, in the caller's transaction and in one statement, and returns how many: nothing of the
-/// events passes through this process. They belong to the current trace. The transaction grows with them: let the query
-/// take a page at a time.
+/// Publishes what a query gives, in the caller's transaction and in one statement, and returns how many.
+///
+/// The events do not pass through this process. They belong to the current trace. The transaction grows with them, so let
+/// the query take a page at a time.
 ///
 /// # Errors
 /// When the database refuses the query or a row; roll the transaction back.

@@ -1,8 +1,12 @@
-//! The tables. A row needs only the columns of the published contract; what is ours beyond them has defaults.
+//! The tables of the outbox.
+//!
+//! A row needs only the columns of the published contract. All other columns have defaults.
 
 use ground::{Dialect, Executor, Statements, schema::Existing};
 
-/// A new database's tables, for PostgreSQL: idempotent statements to run in order. [`create_tables`] also brings older tables up to date.
+/// A new database's tables, for PostgreSQL: idempotent statements to run in order.
+///
+/// [`create_tables`] also brings older tables up to date.
 pub const POSTGRES: &[&str] = &[
     // A queue's rows live for milliseconds: vacuum by count of dead rows, early and without pauses.
     "CREATE TABLE IF NOT EXISTS outbox_event (
@@ -54,7 +58,9 @@ pub const POSTGRES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS outbox_audit_at ON outbox_audit (at)",
 ];
 
-/// A new database's tables, for SQLite: idempotent statements to run in order. [`create_tables`] also brings older tables up to date.
+/// A new database's tables, for SQLite: idempotent statements to run in order.
+///
+/// [`create_tables`] also brings older tables up to date.
 pub const SQLITE: &[&str] = &[
     // AUTOINCREMENT: an id is never given twice, not even when the table has been empty.
     "CREATE TABLE IF NOT EXISTS outbox_event (
@@ -110,11 +116,10 @@ const ADDED: &[Added] = &[Added {
     add: "ALTER TABLE outbox_event ADD COLUMN traceparent TEXT",
 }];
 
-/// Creates the tables and indexes that are missing, and adds what tables of an earlier version lack. Run it in a transaction, one node
-/// at a time.
+/// Creates the tables and indexes that are missing, and adds what tables of an earlier version lack.
 ///
-/// It looks first, and runs no DDL where there is nothing to do: in PostgreSQL even `IF NOT EXISTS` waits for every writer of the
-/// table, and makes all later ones wait behind it.
+/// Run it in a transaction, one node at a time. It looks first, and runs no DDL where there is nothing to do. In
+/// PostgreSQL even `IF NOT EXISTS` waits for every writer of the table, and all later writers wait behind it.
 ///
 /// # Errors
 /// When the database refuses a statement; roll the transaction back.

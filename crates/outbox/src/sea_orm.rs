@@ -1,4 +1,4 @@
-//! Publishing for users of SeaORM, in a transaction of theirs.
+//! Publishes in a transaction of SeaORM.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Statement, Value};

@@ -1,6 +1,7 @@
-//! The INSERT of a publish, for who publishes with another driver, ORM or language: tokio-postgres, diesel, a Java service.
+//! The INSERT of a publish, for another driver, ORM or language: tokio-postgres, diesel, a Java service.
 //!
-//! Run it in the transaction whose commit makes the event happen. Afterwards wake the relay, or let it find the event at its next tick.
+//! Run it in the transaction whose commit makes the event happen. Then wake the relay, or let its next tick find the
+//! event.
 //!
 //! | parameter | PostgreSQL | SQLite | what it is |
 //! |---|---|---|---|
@@ -11,7 +12,7 @@
 //! | `$5` | text or NULL | text or NULL | `traceparent` of W3C Trace Context |
 //! | `$6` | `timestamptz` | text, `2026-11-30T12:00:00.000000+00:00` | now: `next_attempt_at` and `created_at` |
 //!
-//! One row is inserted; its `id` is given by the database.
+//! It inserts one row. The database gives it its `id`.
 
 use ground::Dialects;
 

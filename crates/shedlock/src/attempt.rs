@@ -1,4 +1,4 @@
-//! Giving back what nobody will hold.
+//! Gives back acquisitions that were not confirmed.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tracing::{debug, info};
 use crate::{
     core::{Core, bounded},
     guard::lapse,
-    held::Registration,
+    owned::Registration,
 };
 
 /// The pauses before each attempt to give back an unconfirmed acquisition: its statement may still stand
@@ -15,7 +15,7 @@ use crate::{
 const GIVE_BACK_PAUSES: [u64; 7] = [0, 100, 400, 1_500, 5_000, 15_000, 40_000];
 
 /// An acquisition whose outcome may never be known: the answer is lost, or the caller stops waiting.
-/// Nobody will then hold what the database may have written, so it is given back.
+/// Nobody will then own what the database may have written, so it is given back.
 pub(crate) struct Attempt<'a> {
     pub(crate) core: &'a Core,
     pub(crate) registration: Option<Registration>,
@@ -42,16 +42,16 @@ impl Drop for Attempt<'_> {
 }
 
 async fn give_back(core: Core, registration: Registration) {
-    let holding = registration.holding.clone();
-    // Nobody waits for this one: what is left of it is noted, not held.
+    let owned = registration.lock.clone();
+    // Nobody waits for this one: it stays on the list of those without a holder.
     drop(registration);
-    let (lock, locked_by) = (&holding.name, &holding.locked_by);
+    let (lock, locked_by) = (&owned.name, &owned.locked_by);
     for pause in GIVE_BACK_PAUSES {
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        let turn = holding.turn.lock().await;
-        let release = core.store.release(lock, locked_by, turn.not_before);
+        let requests = owned.requests.lock().await;
+        let release = core.store.release(lock, locked_by, requests.not_before);
         if let Ok(true) = bounded(core.timeout, release).await {
-            core.held.forget(&holding);
+            core.owned.forget(&owned);
             info!(
                 lock,
                 locked_by, "gave back a lock whose acquisition was not confirmed"

@@ -45,16 +45,17 @@ pub struct LockConfiguration {
 }
 
 impl LockConfiguration {
-    /// A lock on `name` that falls back `at_most` after its acquisition (or last extension) when its
-    /// holder dies, and stays taken until `at_least` after its acquisition even when it is unlocked
-    /// sooner.
+    /// A lock on `name`.
     ///
-    /// `at_least` may exceed `at_most`: it is applied at unlock. Both are kept to the microsecond
-    /// (MySQL, SQLite and Redis: rounded up to the millisecond).
+    /// When its holder dies, it is free `at_most` after its acquisition or last extension. It stays taken until
+    /// `at_least` after its acquisition, even when it is unlocked sooner.
+    ///
+    /// `at_least` may exceed `at_most`: it is applied at unlock. Both count to the microsecond. MySQL, SQLite and
+    /// Redis round up to the millisecond.
     ///
     /// # Errors
-    /// A name that is empty, longer than 64 characters or holds a NUL; a lease of zero; a duration of
-    /// more than 100 years.
+    /// A name that is empty, longer than 64 characters or has a NUL; a lease of zero; a duration of more than 100
+    /// years.
     pub fn new(
         name: impl Into<String>,
         at_most: Duration,

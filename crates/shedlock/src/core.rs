@@ -14,7 +14,7 @@ use crate::{
     attempt::Attempt,
     clock::BootInstant,
     guard::Acquisition,
-    held::{Held, Holding},
+    owned::{OwnedLock, OwnedLocks},
 };
 
 /// Characters in the `locked_by` column.
@@ -34,7 +34,7 @@ pub(crate) struct Core {
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn LeaseClock>,
     pub(crate) margin: Duration,
-    pub(crate) held: Arc<Held>,
+    pub(crate) owned: Arc<OwnedLocks>,
 }
 
 impl Core {
@@ -45,7 +45,7 @@ impl Core {
             timeout: DEFAULT_TIMEOUT,
             clock: Arc::new(BootClock),
             margin: DEFAULT_MARGIN,
-            held: Arc::default(),
+            owned: Arc::default(),
         }
     }
 
@@ -95,8 +95,8 @@ impl Core {
         let tail_end = tail.as_ref().map(|row| row.lock_until);
         let not_before = tail_end.unwrap_or(DateTime::UNIX_EPOCH);
         let owner = self.new_owner();
-        let registration = self.held.register(c.name(), owner.clone(), not_before)?;
-        let holding = registration.holding.clone();
+        let registration = self.owned.register(c.name(), owner.clone(), not_before)?;
+        let owned = registration.lock.clone();
         let mut attempt = Attempt {
             core: self,
             registration: Some(registration),
@@ -120,10 +120,10 @@ impl Core {
         };
         // Nobody has it before this is through, and the caller may stop waiting.
         attempt.undecided = true;
-        let mut turn = holding.turn.lock().await;
-        if turn.revoked {
+        let mut requests = owned.requests.lock().await;
+        if requests.revoked {
             // The shutdown's release may have come before the row was taken.
-            let release = self.store.release(c.name(), &owner, turn.not_before);
+            let release = self.store.release(c.name(), &owner, requests.not_before);
             attempt.undecided = bounded(self.timeout, release).await.is_err();
             return Ok(None);
         }
@@ -144,7 +144,7 @@ impl Core {
             sent,
         };
         let guard = LockGuard::new(self.clone(), registration, acquisition);
-        turn.not_before = guard.not_before();
+        requests.not_before = guard.not_before();
         Ok(Some(guard))
     }
 
@@ -167,18 +167,18 @@ impl Core {
     }
 
     pub(crate) async fn shut_down(&self, grace: Duration) -> ShutDown {
-        self.held.close();
+        self.owned.close();
         if !grace.is_zero() {
-            let emptied = self.held.emptied();
+            let emptied = self.owned.emptied();
             // What is left after the grace is what the next step is about.
             let _ = tokio::time::timeout(grace, emptied).await;
         }
         let mut revocations = JoinSet::new();
-        for holding in self.held.remaining() {
+        for owned in self.owned.remaining() {
             let core = self.clone();
             revocations.spawn(async move {
-                let released = core.revoke(&holding).await;
-                (holding.name.clone(), released)
+                let released = core.revoke(&owned).await;
+                (owned.name.clone(), released)
             });
         }
         let mut report = ShutDown::default();
@@ -195,14 +195,14 @@ impl Core {
         report
     }
 
-    /// Gives a lock back over its holder's head. False: it was not held any more.
-    async fn revoke(&self, holding: &Holding) -> Result<bool, LockError> {
-        holding.lost.cancel();
-        let turn = async { Ok(holding.turn.lock().await) };
-        let mut turn = bounded(self.timeout, turn).await?;
-        turn.revoked = true;
-        let (name, locked_by) = (&holding.name, &holding.locked_by);
-        let release = self.store.release(name, locked_by, turn.not_before);
+    /// Gives a lock back without its holder. False: it was not owned any more.
+    async fn revoke(&self, owned: &OwnedLock) -> Result<bool, LockError> {
+        owned.lost.cancel();
+        let requests = async { Ok(owned.requests.lock().await) };
+        let mut requests = bounded(self.timeout, requests).await?;
+        requests.revoked = true;
+        let (name, locked_by) = (&owned.name, &owned.locked_by);
+        let release = self.store.release(name, locked_by, requests.not_before);
         let released = bounded(self.timeout, release).await;
         match &released {
             Ok(true) => info!(lock = name, locked_by, "lock given back at shutdown"),

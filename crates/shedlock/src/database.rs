@@ -1,4 +1,4 @@
-//! What the SQL providers share: durations as numbers, times as text, and what a driver's error means.
+//! What the SQL providers share: durations as numbers, times as text, and the meaning of a driver's errors.
 
 use std::time::Duration;
 

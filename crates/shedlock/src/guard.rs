@@ -1,4 +1,4 @@
-//! A lock that is held.
+//! The guard of a lock: extends it and gives it back.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     clock::BootInstant,
     configuration::MAX_DURATION,
     core::{Core, Taken, bounded},
-    held::{Exemption, Registration},
+    owned::{Exemption, Registration},
 };
 
 /// An unlock whose answer was lost is sent again after this pause.
@@ -30,10 +30,10 @@ pub(crate) struct Acquisition {
     pub(crate) sent: BootInstant,
 }
 
-/// A lock that is held, until [`unlock`](Self::unlock) or the end of its lease. Single use.
+/// A lock that the caller owns until [`unlock`](Self::unlock) or the end of its lease. Single use.
 ///
-/// Dropping it does not block and does not unlock: the lock stays taken until its lease runs out, and a
-/// warning is logged.
+/// Dropping it neither blocks nor unlocks. The lock stays taken until its lease runs out, and a warning is
+/// logged.
 ///
 /// ```compile_fail
 /// # async fn twice(guard: shedlock::LockGuard) -> Result<(), shedlock::LockError> {
@@ -46,7 +46,7 @@ pub(crate) struct Acquisition {
 pub struct LockGuard {
     core: Core,
     registration: Registration,
-    held: Acquisition,
+    acquired: Acquisition,
     since: BootInstant,
     /// When every lease that was asked for has run out for certain.
     lapses: BootInstant,
@@ -59,13 +59,13 @@ pub(crate) fn lapse(sent: BootInstant, at_most: Duration) -> BootInstant {
 }
 
 impl LockGuard {
-    pub(crate) fn new(core: Core, registration: Registration, held: Acquisition) -> Self {
+    pub(crate) fn new(core: Core, registration: Registration, acquired: Acquisition) -> Self {
         Self {
             core,
             registration,
-            since: held.sent,
-            lapses: lapse(held.sent, held.at_most),
-            held,
+            since: acquired.sent,
+            lapses: lapse(acquired.sent, acquired.at_most),
+            acquired,
             over: false,
         }
     }
@@ -73,30 +73,31 @@ impl LockGuard {
     /// The lock's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.registration.holding.name
+        &self.registration.lock.name
     }
 
     /// The holder in the row, unique to this acquisition: `<node>:<random tail>`.
     #[must_use]
     pub fn locked_by(&self) -> &str {
-        &self.registration.holding.locked_by
+        &self.registration.lock.locked_by
     }
 
     /// Increases with every acquisition of this name by this crate, whichever process made it.
     #[must_use]
     pub fn fencing_token(&self) -> i64 {
-        self.held.taken.token
+        self.acquired.taken.token
     }
 
     /// When the lock was acquired, by the database clock.
     #[must_use]
     pub fn locked_at(&self) -> DateTime<Utc> {
-        self.held.taken.locked_at
+        self.acquired.taken.locked_at
     }
 
-    /// Whether the lease still runs by this process's own reckoning: counted from before the last
-    /// confirmed request was sent, on a clock that goes on in suspend, less a margin of a tenth of the
-    /// lease (one second at most).
+    /// Whether the lease still runs, by this process's own clock, which goes on in suspend.
+    ///
+    /// The lease counts from before the last confirmed request was sent. A margin of a tenth of it (one second
+    /// at most) is taken off.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         !self.lost_token().is_cancelled() && self.now() < self.trusted_until()
@@ -107,7 +108,7 @@ impl LockGuard {
     }
 
     pub(crate) fn lost_token(&self) -> &CancellationToken {
-        &self.registration.holding.lost
+        &self.registration.lock.lost
     }
 
     pub(crate) fn exemption(&self) -> Exemption {
@@ -119,15 +120,15 @@ impl LockGuard {
     }
 
     pub(crate) fn trusted_until(&self) -> BootInstant {
-        let lease = self.held.at_most;
-        self.held
+        let lease = self.acquired.at_most;
+        self.acquired
             .sent
             .plus(lease - (lease / 10).min(self.core.margin))
     }
 
     /// When half the lease is over.
     pub(crate) fn half_time(&self) -> BootInstant {
-        self.held.sent.plus(self.held.at_most / 2)
+        self.acquired.sent.plus(self.acquired.at_most / 2)
     }
 
     pub(crate) fn call_limit(&self) -> Duration {
@@ -135,15 +136,15 @@ impl LockGuard {
     }
 
     pub(crate) fn lease(&self) -> Duration {
-        self.held.at_most
+        self.acquired.at_most
     }
 
-    /// Moves the end of the lease to `at_most` from now, by the database clock. More than 100 years are
-    /// 100 years.
+    /// Moves the end of the lease to `at_most` from now, by the database clock. The longest lease is 100 years.
     ///
     /// # Errors
-    /// [`LockError::Lost`] when the row is not ours any more or the lease has run out (nothing is
-    /// changed then); anything else: not confirmed, so only the shorter of the two leases is trusted.
+    /// [`LockError::Lost`] when the row is not ours any more or the lease has run out. Nothing is changed
+    /// then. After any other error the extension is not confirmed, and only the shorter of the two leases is
+    /// trusted.
     pub async fn extend(&mut self, at_most: Duration) -> Result<(), LockError> {
         self.extend_within(at_most, self.core.timeout).await
     }
@@ -159,12 +160,12 @@ impl LockGuard {
         let sent = self.now();
         self.lapses = self.lapses.max(lapse(sent, at_most));
         // A lease that ends sooner may count already, whatever becomes of the answer.
-        if sent.plus(at_most) < self.held.sent.plus(self.held.at_most) {
-            (self.held.sent, self.held.at_most) = (sent, at_most);
+        if sent.plus(at_most) < self.acquired.sent.plus(self.acquired.at_most) {
+            (self.acquired.sent, self.acquired.at_most) = (sent, at_most);
         }
         let extended = bounded(limit, async {
-            let turn = self.registration.holding.turn.lock().await;
-            if turn.revoked {
+            let requests = self.registration.lock.requests.lock().await;
+            if requests.revoked {
                 return Ok(false);
             }
             let (name, locked_by) = (self.name(), self.locked_by());
@@ -174,44 +175,46 @@ impl LockGuard {
             self.lost_token().cancel();
             return Err(self.lost());
         }
-        (self.held.sent, self.held.at_most) = (sent, at_most);
+        (self.acquired.sent, self.acquired.at_most) = (sent, at_most);
         Ok(())
     }
 
     /// Gives the lock back. It stays taken until the configured `at_least` after its acquisition, and
     /// until the end of a tail that it was taken over.
     ///
-    /// A lost answer is asked for again a few times.
+    /// When the answer is lost, it asks again a few times.
     ///
     /// # Errors
-    /// [`LockError::Lost`] when the row was not ours any more or the lease had run out: nothing is
-    /// changed, and somebody else may have worked meanwhile. Anything else: the lock may stay taken
-    /// until its lease runs out.
+    /// [`LockError::Lost`] when the row was not ours any more or the lease had run out. Nothing is changed
+    /// then, and somebody else may have worked meanwhile. After any other error the lock may stay taken until
+    /// its lease runs out.
     pub async fn unlock(self) -> Result<(), LockError> {
         let not_before = self.not_before();
         self.release(not_before).await
     }
 
-    /// Gives the lock back as if it had not been taken: nothing was done under it, so its `at_least` does
-    /// not count. The end of a tail that it was taken over still does.
+    /// Gives the lock back as if it had not been taken.
+    ///
+    /// Nothing was done under it, so its `at_least` does not count. The end of a tail that it was taken over
+    /// still does.
     ///
     /// # Errors
     /// As [`unlock`](Self::unlock).
     pub async fn unlock_unused(self) -> Result<(), LockError> {
-        let not_before = self.held.tail_end.unwrap_or(DateTime::UNIX_EPOCH);
+        let not_before = self.acquired.tail_end.unwrap_or(DateTime::UNIX_EPOCH);
         self.release(not_before).await
     }
 
     #[tracing::instrument(name = "shedlock.unlock", level = "debug", skip_all, fields(lock = self.name()))]
     async fn release(mut self, not_before: DateTime<Utc>) -> Result<(), LockError> {
-        let holding = self.registration.holding.clone();
-        let mut turn = holding.turn.lock().await;
-        if turn.revoked {
+        let owned = self.registration.lock.clone();
+        let mut requests = owned.requests.lock().await;
+        if requests.revoked {
             self.over = true;
             return Err(self.lost());
         }
-        turn.not_before = not_before;
-        let (name, locked_by) = (&holding.name, &holding.locked_by);
+        requests.not_before = not_before;
+        let (name, locked_by) = (&owned.name, &owned.locked_by);
         let mut attempt = 1;
         let mut may_be_done = false;
         loop {
@@ -242,24 +245,26 @@ impl LockGuard {
 
     pub(crate) fn not_before(&self) -> DateTime<Utc> {
         let at_least = self
-            .held
+            .acquired
             .taken
             .locked_at
-            .checked_add_signed(TimeDelta::from_std(self.held.at_least).unwrap_or(TimeDelta::MAX))
+            .checked_add_signed(
+                TimeDelta::from_std(self.acquired.at_least).unwrap_or(TimeDelta::MAX),
+            )
             .unwrap_or(DateTime::<Utc>::MAX_UTC);
-        at_least.max(self.held.tail_end.unwrap_or(at_least))
+        at_least.max(self.acquired.tail_end.unwrap_or(at_least))
     }
 
-    /// Whether a [shutdown](crate::LockProvider::shut_down) of the provider leaves this lock alone: its holder
-    /// gives it back, or it runs out with its lease. At first it does not.
+    /// Exempts the lock from a [shutdown](crate::LockProvider::shut_down) of the provider, or not. At first it is
+    /// not exempt. An exempt lock is given back by its holder, or runs out with its lease.
     ///
-    /// For a holder that must write down elsewhere that it has ended: given back over its head, the lock would
-    /// still look like its own until the end of its at-least time.
+    /// It is for a holder that must record elsewhere that it has ended. A revoked lock would still look like its
+    /// own until the end of its at-least time.
     pub fn keep_from_shutdown(&self, exempt: bool) {
         self.registration.exemption().set(exempt);
     }
 
-    /// Keeps the lease alive from a task of its own, at half of its length.
+    /// Keeps the lease alive from a task of its own. The task extends it whenever half of it is over.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -267,9 +272,10 @@ impl LockGuard {
         KeptLock::start(self, &Handle::current())
     }
 
-    /// As [`keep_alive`](Self::keep_alive), on another runtime than the caller's: work that blocks every
-    /// thread of its own cannot starve the extensions there. The provider's connections must have been
-    /// made on that runtime, or they starve all the same.
+    /// As [`keep_alive`](Self::keep_alive), on another runtime than the caller's. Work that blocks every thread of
+    /// its own runtime cannot starve the extensions there.
+    ///
+    /// The provider's connections must have been made on that runtime, or they starve all the same.
     pub fn keep_alive_on(self, runtime: &Handle) -> KeptLock {
         KeptLock::start(self, runtime)
     }

@@ -1,4 +1,4 @@
-//! Keeps a lease alive, and says when it cannot be relied on any more.
+//! Keeps a lease alive, and reports when it cannot be trusted any more.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,7 +10,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, warn};
 
-use crate::{LeaseClock, LockError, LockGuard, clock::BootInstant, held::Exemption};
+use crate::{LeaseClock, LockError, LockGuard, clock::BootInstant, owned::Exemption};
 
 /// The longest nap. Timers stand still while the machine sleeps, so after waking the end of the lease is
 /// noticed within this time.
@@ -20,10 +20,11 @@ const MAX_RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// A lock whose lease is extended in the background until [`unlock`](Self::unlock).
 ///
-/// A failing database is asked again and again until the lease cannot be confirmed any more; then, or as
-/// soon as the row is known to be somebody else's, [`lost`](Self::lost) is cancelled. The extensions run
-/// as a task of the tokio runtime: work that blocks belongs on `spawn_blocking`, where it cannot starve
-/// them. Dropping it ends the extensions and cancels `lost`.
+/// [`lost`](Self::lost) is cancelled when the row is somebody else's, or when the lease cannot be confirmed any
+/// more. Until then a failing database is asked again and again.
+///
+/// The extensions run as a task of the tokio runtime. Put work that blocks on `spawn_blocking`, where it cannot
+/// starve them. Dropping the lock ends the extensions and cancels `lost`.
 #[derive(Debug)]
 #[must_use = "dropping it ends the extensions, and the lock runs out"]
 pub struct KeptLock {
@@ -37,7 +38,7 @@ pub struct KeptLock {
     task: Option<JoinHandle<LockGuard>>,
 }
 
-/// Whether a [`KeptLock`] can be relied on, for the work that it protects: a view to be handed on.
+/// Whether a [`KeptLock`] can be trusted: a view for the work that it protects.
 #[derive(Debug, Clone)]
 pub struct LeaseTrust(Arc<Trust>);
 
@@ -49,7 +50,7 @@ impl LeaseTrust {
     }
 }
 
-/// How far the lease can be relied on.
+/// How long the lease can be trusted.
 #[derive(Debug)]
 struct Trust {
     clock: Arc<dyn LeaseClock>,
@@ -85,7 +86,7 @@ impl KeptLock {
             token: guard.fencing_token(),
             locked_at: guard.locked_at(),
             exemption: guard.exemption(),
-            task: Some(runtime.spawn(keep(guard, trust.clone(), stop.clone()))),
+            task: Some(runtime.spawn(supervise(guard, trust.clone(), stop.clone()))),
             trust,
             stop: Some(stop.drop_guard()),
         }
@@ -121,9 +122,10 @@ impl KeptLock {
         self.trust.lost.clone()
     }
 
-    /// Whether the lock can be relied on at this instant, measured on a clock that goes on while the
-    /// process is stopped or the machine sleeps. Ask before each step that must not happen twice; writes
-    /// to the same database check [`crate::fence`] as well.
+    /// Whether the lock can be trusted at this instant, by a clock that goes on while the process is stopped or
+    /// the machine sleeps.
+    ///
+    /// Ask before each step that must not happen twice. Writes to the same database check [`crate::fence`], too.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         self.trust.is_whole()
@@ -176,8 +178,8 @@ impl Drop for KeptLock {
     }
 }
 
-/// Extends until it is told to stop or the lock is lost; hands the guard back.
-async fn keep(mut guard: LockGuard, trust: Arc<Trust>, stop: CancellationToken) -> LockGuard {
+/// Extends the lease until it is stopped or the lock is lost. Returns the guard.
+async fn supervise(mut guard: LockGuard, trust: Arc<Trust>, stop: CancellationToken) -> LockGuard {
     // A runtime that drops this task must not leave anybody trusting.
     let unwatched = trust.lost.clone().drop_guard();
     let lease = guard.lease();
@@ -188,7 +190,7 @@ async fn keep(mut guard: LockGuard, trust: Arc<Trust>, stop: CancellationToken) 
             warn!(
                 lock = guard.name(),
                 locked_by = guard.locked_by(),
-                "the lease could not be confirmed in time: what it protects is told to stop"
+                "the lease could not be confirmed in time: what it protects must stop"
             );
             break;
         }
@@ -211,7 +213,7 @@ async fn keep(mut guard: LockGuard, trust: Arc<Trust>, stop: CancellationToken) 
                 debug!(lock = guard.name(), "lease extended");
             }
             Err(error @ LockError::Lost { .. }) => {
-                warn!(lock = guard.name(), %error, "the lock was lost: what it protects is told to stop");
+                warn!(lock = guard.name(), %error, "the lock was lost: what it protects must stop");
                 break;
             }
             Err(error) => {
@@ -252,17 +254,17 @@ async fn extend(
         }
         tokio::time::sleep(limit / 2).await;
     };
-    let patience = patience(until.since(guard.now()), limit);
+    let timeout = extension_timeout(until.since(guard.now()), limit);
     tokio::select! {
         biased;
-        extended = guard.extend_within(lease, patience) => extended,
-        () = trust_ends => Err(LockError::Timeout(patience)),
+        extended = guard.extend_within(lease, timeout) => extended,
+        () = trust_ends => Err(LockError::Timeout(timeout)),
         () = wanted_no_more => Err(LockError::Timeout(limit / 2)),
     }
 }
 
 /// How long to wait for one extension when `left` of the trust remains. A third of it: with a hung
 /// connection there is time for others, without sending one after the other to wait behind a locked row.
-fn patience(left: Duration, call_limit: Duration) -> Duration {
+fn extension_timeout(left: Duration, call_limit: Duration) -> Duration {
     call_limit.max(left / 3).min(left)
 }

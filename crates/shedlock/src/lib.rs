@@ -1,7 +1,7 @@
-//! A lock in a shared table that Java ShedLock and Rust processes exclude each other with.
+//! A distributed lock that is compatible with Java ShedLock.
 //!
-//! The table and its times are Java ShedLock 7's, so a job that runs in Java services and in Rust ones
-//! runs once. Beyond that, a lease can be kept alive, its loss is told to the work it protects, and every
+//! The table and its times are Java ShedLock 7's. So a job that runs in Java services and in Rust ones runs
+//! once. Beyond that, a lease can be kept alive, its loss is reported to the work that it protects, and every
 //! acquisition has a fencing token.
 //!
 //! ```
@@ -32,47 +32,46 @@
 //! # async fn work() {}
 //! ```
 //!
-//! # What can be relied on
+//! # Guarantees
 //! - Times come from the database clock, so clocks of nodes may differ.
 //! - A holder is one acquisition, not a process: what an expired guard does never touches a newer lock.
-//! - An error from an acquisition means that the lock is not held. If the database took it all the same,
-//!   it is given back as far as the database can be reached, and runs out otherwise.
-//! - A guard trusts its lease for as long as the database has confirmed it, counted from *before* the
-//!   request was sent, on a clock that goes on while the process is stopped or the machine sleeps, less a
-//!   margin. [`KeptLock::lost`] is cancelled when that ends.
-//! - No clock can promise that a process is not stopped between looking and writing. Writes to the
-//!   database that holds the lock check [`fence`] in their transaction; writes elsewhere carry
+//! - An error from an acquisition means that the caller does not own the lock. The database may have taken it all
+//!   the same. Then it is given back if the database can be reached, and runs out otherwise.
+//! - A guard trusts its lease for as long as the database has confirmed it, less a margin. The time counts from
+//!   *before* the request was sent, on a clock that goes on while the process is stopped or the machine sleeps.
+//!   [`KeptLock::lost`] is cancelled when that ends.
+//! - A process may be stopped between a check and a write, and no clock can prevent that. So writes to the
+//!   database of the lock check [`fence`] in their transaction. Writes elsewhere carry
 //!   [`LockGuard::fencing_token`].
-//! - [`LockProvider::shut_down`] gives back what is still held when a process ends, dropped guards and
-//!   acquisitions whose answer never came included.
-//! - Rows are never deleted, and rows that others delete are survived.
+//! - [`LockProvider::shut_down`] gives back what a process still owns when it ends. That includes dropped guards,
+//!   and acquisitions whose answer never came.
+//! - Rows are never deleted. Rows that others delete are survived.
 //! - Redis can promise less: a failover may forget a lock and its token. `RedisLockProvider` says what is left
 //!   of this list.
 //!
 //! # Other databases
-//! [`LockStore`] is what a database has to offer; [`StoreLockProvider`] makes the rest of it.
+//! Implement [`LockStore`], and [`StoreLockProvider`] does the rest.
 //!
 //! # Tables
-//! [`schema`] creates them; [`LockProvider::check_schema`] says what is wrong with those that exist.
+//! [`schema`] creates them. [`LockProvider::check_schema`] reports what is wrong with those that exist.
 //!
 //! Java ShedLock's statements with database time write UTC into columns without a time zone. Into columns
-//! that have one they write it as a time of the session's zone, so that not even Java processes agree when
-//! their sessions' zones differ. This crate reads and writes such columns in sessions of any zone:
-//! - PostgreSQL's `TIMESTAMPTZ` as the instant that it is, which is what Java means in sessions in UTC;
-//! - MySQL's `TIMESTAMP` in the server's default zone (`@@global.time_zone`), which is that of Java's
-//!   sessions unless their driver was told to change it. Where it keeps daylight saving, the hour that is
-//!   left out in spring cannot be stored: locks whose end falls into it are free an hour late, and Java's
-//!   statements fail in it. `DATETIME` has none of this.
+//! with one they write it as a time of the session's zone. Then not even Java processes agree when their
+//! sessions' zones differ. This crate reads and writes such columns in sessions of any zone:
+//! - PostgreSQL's `TIMESTAMPTZ` as the instant that it is. Java means the same in sessions in UTC.
+//! - MySQL's `TIMESTAMP` in the server's default zone (`@@global.time_zone`). Java's sessions have the same,
+//!   unless their driver changes it. With daylight saving, the hour that is left out in spring cannot be
+//!   stored. Locks whose end falls into it are free an hour late, and Java's statements fail in it.
+//!   `DATETIME` has none of this.
 //!
 //! # Features
 //! `postgres` and `sqlite` (both by default), `mysql` (MariaDB too) and `redis` (Valkey too) bring the
-//! providers of those databases.
-//! The one in memory is always there.
+//! providers of those databases. The provider in memory is always there.
 //!
 //! # Metrics
-//! `shedlock_acquire_total{result="acquired"|"held"|"error"}` counts attempts; `shedlock_wait_seconds` is
-//! how long [`LockProvider::lock`] took to acquire, `shedlock_hold_seconds` the time from an acquisition to
-//! its unlock.
+//! - `shedlock_acquire_total{result="acquired"|"held"|"error"}` counts attempts.
+//! - `shedlock_wait_seconds` is how long [`LockProvider::lock`] took to acquire.
+//! - `shedlock_hold_seconds` is the time from an acquisition to its unlock.
 
 mod attempt;
 mod clock;
@@ -86,11 +85,12 @@ mod duration;
 mod error;
 pub mod fence;
 mod guard;
-mod held;
+
 mod keep_alive;
 mod memory;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod owned;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod provider;

@@ -1,4 +1,4 @@
-//! The door: what every database offers.
+//! The lock provider: what every database offers.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -37,8 +37,7 @@ pub trait LockProvider: Send + Sync + Debug + 'static {
 
     /// Attempts until the lock is taken or `wait` is over. `None`: it was held all that time.
     ///
-    /// The last attempt has its own time limit: a database that does not answer may hold the call up that much
-    /// longer.
+    /// The last attempt has its own timeout. A database that does not answer may delay the call by that much.
     ///
     /// # Errors
     /// As [`try_lock`](Self::try_lock); contention is waited out.
@@ -82,17 +81,21 @@ pub trait LockProvider: Send + Sync + Debug + 'static {
     /// Ends this provider and all its clones: no more acquisitions, and nothing stays taken behind a
     /// process that is about to end.
     ///
-    /// First waits up to `grace` for holders to give their locks back; leases are kept alive meanwhile. Tell
-    /// your tasks to stop before you call it. What is still held then is given back over their heads, with
-    /// its at-least time: [`KeptLock::lost`](crate::KeptLock::lost) is cancelled, and their guards find the
-    /// lock [`Lost`](LockError::Lost). So are locks whose guards were dropped (a task that panicked), and
-    /// acquisitions whose answer never came.
+    /// Stop your tasks before you call it. First it waits up to `grace` for holders to give their locks back.
+    /// Leases are kept alive meanwhile.
     ///
-    /// Locks that their holders [keep from it](crate::LockGuard::keep_from_shutdown) are left alone and not waited for.
+    /// Then it revokes what is still owned: it gives the lock back, with its at-least time.
+    /// [`KeptLock::lost`](crate::KeptLock::lost) is cancelled, and the guard finds the lock
+    /// [`Lost`](LockError::Lost). It also gives back locks whose guards were dropped (a task that panicked),
+    /// and acquisitions whose answer never came.
+    ///
+    /// It neither waits for nor revokes [exempt](crate::LockGuard::keep_from_shutdown) locks.
     async fn shut_down(&self, grace: Duration) -> ShutDown;
 
-    /// Looks whether the tables are as this crate and Java ShedLock need them. What works but is
-    /// dangerous for others (Java's statements on `TIMESTAMPTZ` columns) is logged as a warning.
+    /// Checks whether the tables are as this crate and Java ShedLock need them.
+    ///
+    /// It logs a warning about what works but is dangerous for others, such as Java's statements on
+    /// `TIMESTAMPTZ` columns.
     ///
     /// # Errors
     /// Everything that is wrong, with its remedy; or that the database could not be asked.
@@ -102,9 +105,9 @@ pub trait LockProvider: Send + Sync + Debug + 'static {
 /// What [`LockProvider::shut_down`] had to do itself.
 #[derive(Debug, Default)]
 pub struct ShutDown {
-    /// The locks that it gave back over their holders' heads.
+    /// The locks that it revoked.
     pub released: Vec<String>,
-    /// Those that it could not give back, and why: they stay taken until their leases run out.
+    /// The locks that it could not give back, and why. They stay taken until their leases run out.
     pub failed: Vec<(String, LockError)>,
 }
 

@@ -136,7 +136,7 @@ impl Redis {
         })
     }
 
-    /// Asks one thing that may be carried out twice.
+    /// Makes one call that may run twice.
     async fn one<T: FromRedisValue>(&self, call: Call) -> Result<T, LockError> {
         single(self.connections.ask(&[call]).await)
     }
@@ -253,7 +253,7 @@ impl Store for Redis {
     ) -> Result<bool, LockError> {
         let arguments = vec![locked_by.to_owned(), millis_at(not_before)];
         let call = self.on_lock(&RELEASE, name, arguments);
-        // Carried out twice, the second answer would be that the lock is not ours.
+        // After running twice, the second answer would be that the lock is not ours.
         let released: i64 = single(self.connections.ask_once(&[call]).await)?;
         Ok(released == 1)
     }

@@ -33,12 +33,12 @@ pub const SQLITE: &[&str] = &[
 
 /// MySQL and MariaDB. The lock table is Java ShedLock's, but for two choices of column types that Java's
 /// statements do not notice:
-/// - `DATETIME(3)` instead of `TIMESTAMP(3)`. What Java writes into a `TIMESTAMP` is UTC only for sessions of
-///   the same time zone, cannot be written at all in the hour that a daylight saving zone leaves out, and
-///   ends in 2038. Tables with `TIMESTAMP(3)` are right for this crate in sessions of any zone, and shared
-///   with Java sessions that keep the server's default zone, as Java's drivers do unless told otherwise.
-/// - Names are told apart exactly. With MySQL's default collations locks whose names differ only in case,
-///   accents or (MariaDB) spaces at the end are one lock, for Java as for this crate.
+/// - `DATETIME(3)` instead of `TIMESTAMP(3)`. What Java writes into a `TIMESTAMP` is UTC only for sessions of the same
+///   time zone. It cannot be written at all in the hour that a daylight saving zone leaves out, and it ends in 2038.
+///   This crate also works with `TIMESTAMP(3)`, in sessions of any zone. It then agrees with Java sessions in the
+///   server's default zone, which is what Java's drivers use by default.
+/// - Names are compared exactly. With MySQL's default collations two names are one lock if they differ only in case,
+///   accents or (MariaDB) spaces at the end. That holds for Java as for this crate.
 ///
 /// The fencing tokens live beside it, where Java never sees them, and must never be deleted: they would
 /// begin again at 1.

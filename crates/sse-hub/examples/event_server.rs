@@ -120,7 +120,7 @@ async fn publish(
 async fn broadcast(State(server): State<Arc<Server>>, data: String) -> Json<Value> {
     let taken = server
         .hub
-        .spread(Frame::event("broadcast", None, &data))
+        .broadcast_concurrently(Frame::event("broadcast", None, &data))
         .await;
     Json(json!({ "taken": taken }))
 }

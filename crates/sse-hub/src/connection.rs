@@ -1,3 +1,5 @@
+//! What the hub and one stream share: the mailbox, the reader and the socket.
+
 use std::io::{ErrorKind, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};

@@ -1,9 +1,11 @@
+//! Why streams end or are refused.
+
 use thiserror::Error;
 
 /// Why the hub ended a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ended {
-    /// The key had too many streams and this was its oldest.
+    /// It was evicted: the key had too many streams, and this was its oldest.
     GaveWay,
     /// Its queue was full.
     TooSlow,
@@ -40,9 +42,10 @@ impl Ended {
     }
 }
 
-/// Why a stream was not opened. Answer with status 200 and [`refusal_body`](crate::refusal_body) in
-/// both cases (`server::refusal` is the whole answer): any other status ends a browser's
-/// `EventSource` for good.
+/// Why a stream was not admitted.
+///
+/// Answer with status 200 and [`refusal_body`](crate::refusal_body) in both cases: any other status ends a
+/// browser's `EventSource` for good. `server::refusal` is the whole answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// `HubOptions::total` streams are open.

@@ -1,3 +1,5 @@
+//! Frames of an event stream, encoded once for all streams.
+
 use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,7 @@
+//! The hub: which streams are open, and what is sent to them.
+
+mod broadcast;
+
 use std::fmt;
 use std::hash::Hash;
 use std::ops::Range;
@@ -9,24 +13,17 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
+use crate::fan_out::FanOut;
 use crate::mailbox::{Limits, Origin, Waiting};
 use crate::registry::Registry;
 use crate::retry::jittered;
-use crate::round::Round;
-use crate::spread::Spread;
 use crate::telemetry::Telemetry;
 use crate::{Ended, Frame, HubOptions, HubStats, Refusal, Subscription};
 
-/// Streams that a broadcast writes to before it lets other tasks run: less than half a millisecond of
-/// work.
-const STRETCH: usize = 32;
-
-/// From one stream's heartbeat to the next one's: several times what it takes.
-const BEAT: Duration = Duration::from_micros(50);
-
-/// The open event streams of this process, by key (for instance a member's id). Clones are the
-/// same hub. No method waits for a reader: a stream on its client's socket gets a frame at once
-/// when the socket takes it, and every other frame waits in the stream's own bounded queue.
+/// The open event streams of this process, by key (for instance a member's id). Clones are the same hub.
+///
+/// No method waits for a reader. A stream on its client's socket gets a frame at once when the socket takes
+/// it. Every other frame waits in the stream's own bounded queue.
 pub struct Hub<K: Eq + Hash + Clone> {
     shared: Arc<Shared<K>>,
 }
@@ -35,7 +32,7 @@ struct Shared<K> {
     options: HubOptions,
     limits: Limits,
     registry: Registry<K>,
-    /// Streams whose `Subscription` is alive: they hold a socket even when they receive no more.
+    /// Streams whose `Subscription` is alive. They own a socket even when they receive no more.
     open: AtomicUsize,
     on_sockets: AtomicUsize,
     vacated: Notify,
@@ -64,114 +61,42 @@ impl<K: Eq + Hash + Clone> Hub<K> {
         }
     }
 
-    /// Opens a stream. It receives at once: what is published before it is read waits for it. When
-    /// the key already has `HubOptions::per_key` streams, the oldest is told to come back much
-    /// later and ends.
+    /// Opens a stream. It receives at once: what is published before it is read waits for it.
+    ///
+    /// When the key already has `HubOptions::per_key` streams, the oldest is evicted. Its client is asked
+    /// to retry much later.
     pub fn subscribe(&self, key: K) -> Result<Subscription<K>, Refusal> {
         let shared = &self.shared;
         let connection = Arc::new(Connection::new(jittered(&shared.options.retry)));
-        let oldest = self
-            .register(&key, &connection)
+        let evicted = self
+            .admit(&key, &connection)
             .inspect_err(|refusal| shared.telemetry.refused(*refusal))?;
         shared.telemetry.opened();
-        if let Some(oldest) = oldest {
+        if let Some(evicted) = evicted {
             let retry = jittered(&shared.options.give_way_retry);
-            self.end(&oldest, Ended::GaveWay, Some(retry), Waiting::Sent);
+            self.end(&evicted, Ended::GaveWay, Some(retry), Waiting::Sent);
         }
         Ok(Subscription::new(self.clone(), key, connection))
     }
 
-    /// Sends an event to every stream of the key and says how many took it. Ids of one key should
-    /// rise; a stream that was already sent this id or a higher one does not get it.
+    /// Sends an event to every stream of the key, and returns how many took it.
+    ///
+    /// Ids of one key should rise. A stream that was already sent this id or a higher one does not get it.
     pub fn publish(&self, key: &K, id: i64, frame: Frame) -> usize {
         let streams = self.shared.registry.streams(key);
-        let mut round = self.round(Origin::Live(id), &frame);
+        let mut fan_out = self.fan_out(Origin::Live(id), &frame, Instant::now());
         for stream in &streams {
-            round.push(stream);
+            fan_out.push(stream);
         }
-        if round.closed > 0 {
-            self.shared.registry.sweep(key);
+        if fan_out.closed > 0 {
+            self.shared.registry.forget_closed(key);
         }
-        round.taken
+        fan_out.taken
     }
 
-    /// Sends a frame without an id to every stream and says how many took it. With thousands of
-    /// streams this holds the thread for long: prefer [`spread`](Self::spread) on a runtime.
-    pub fn broadcast(&self, frame: Frame) -> usize {
-        let mut round = self.round(Origin::Broadcast, &frame);
-        for part in 0..Registry::<K>::PARTS {
-            for stream in &self.shared.registry.part(part) {
-                round.push(stream);
-            }
-            if std::mem::take(&mut round.closed) > 0 {
-                self.shared.registry.sweep_part(part);
-            }
-        }
-        self.shared.telemetry.broadcast(round.now.elapsed());
-        round.taken
-    }
-
-    /// The same as [`broadcast`](Self::broadcast), by all workers of the tokio runtime, which let other
-    /// tasks run after every few streams. When this is dropped, some streams get the frame and others
-    /// do not.
-    pub async fn spread(&self, frame: Frame) -> usize
-    where
-        K: Send + 'static,
-    {
-        let now = Instant::now();
-        let taken = Spread::new(self.clone(), frame, now).run().await;
-        self.shared.telemetry.broadcast(now.elapsed());
-        taken
-    }
-
-    /// Sends a frame to the streams of one part, with a pause after every few, and says how many took it.
-    pub(crate) async fn spread_part(&self, part: usize, frame: &Frame, now: Instant) -> usize {
-        let shared = &self.shared;
-        let streams = shared.registry.part(part);
-        let (mut taken, mut closed) = (0, 0);
-        for stretch in streams.chunks(STRETCH) {
-            let mut round = Round::new(
-                Origin::Broadcast,
-                frame,
-                shared.limits,
-                &shared.telemetry,
-                now,
-            );
-            for stream in stretch {
-                round.push(stream);
-            }
-            taken += round.taken;
-            closed += round.closed;
-            tokio::task::yield_now().await;
-        }
-        if closed > 0 {
-            shared.registry.sweep_part(part);
-        }
-        taken
-    }
-
-    /// A broadcast that is meant to come `every` so often and urges nobody: with many streams it takes
-    /// its time, so that others hardly notice, and each stream gets it at the same time of each
-    /// interval. Measures how much later than that after the one before the last stream got this one.
-    pub async fn heartbeat(&self, frame: Frame, every: Duration) -> usize {
-        let begun = Instant::now();
-        let streams = u32::try_from(self.shared.open.load(SeqCst)).unwrap_or(u32::MAX);
-        let window = BEAT.saturating_mul(streams).min(every / 3);
-        let (mut taken, mut took) = (0, Duration::ZERO);
-        for part in 0..Registry::<K>::PARTS {
-            tokio::time::sleep_until(begun + window * part as u32 / Registry::<K>::PARTS as u32)
-                .await;
-            let now = Instant::now();
-            taken += self.spread_part(part, &frame, now).await;
-            took += now.elapsed();
-        }
-        self.shared.telemetry.broadcast(took);
-        self.shared.telemetry.beat(Instant::now(), every);
-        taken
-    }
-
-    /// Cuts off every stream of the key: nothing but `last` is sent to them any more. Says how many
-    /// there were. The key may subscribe again; keeping it out is the caller's business.
+    /// Ends every stream of the key, and returns how many there were. Only `last` is still sent to them.
+    ///
+    /// The key may subscribe again. Whether to admit it is up to the caller.
     pub fn disconnect(&self, key: &K, last: Option<Frame>) -> usize {
         let streams = self
             .shared
@@ -185,7 +110,7 @@ impl<K: Eq + Hash + Clone> Hub<K> {
         streams.len()
     }
 
-    /// Whether the key has a stream that is to receive.
+    /// Whether the key has a stream that receives.
     pub fn is_connected(&self, key: &K) -> bool {
         self.shared.registry.shard(key).contains_key(key)
     }
@@ -204,7 +129,7 @@ impl<K: Eq + Hash + Clone> Hub<K> {
         keys
     }
 
-    /// What the hub holds and has done.
+    /// The open streams, and counts of what the hub has done.
     pub fn stats(&self) -> HubStats {
         HubStats {
             connections: self.shared.open.load(SeqCst),
@@ -220,8 +145,9 @@ impl<K: Eq + Hash + Clone> Hub<K> {
         }
     }
 
-    /// Ends every stream after what waits for it and a `retry:` of its own from the range, and
-    /// refuses new ones from now on.
+    /// Ends every stream after what waits for it, and refuses new ones from now on.
+    ///
+    /// Each client is asked to retry after a random time of the range.
     pub fn drain(&self, retry: Range<Duration>) {
         self.shared.draining.store(true, SeqCst);
         let mut ended = 0;
@@ -244,8 +170,9 @@ impl<K: Eq + Hash + Clone> Hub<K> {
         );
     }
 
-    /// Waits until no stream is open: after [`drain`](Self::drain), until every client has been sent
-    /// its end. A stalled client may take for ever, so bound this in time.
+    /// Waits until no stream is open. After [`drain`](Self::drain) every client has then been sent its end.
+    ///
+    /// A stalled client may take for ever, so set a timeout.
     pub async fn drained(&self) {
         loop {
             // Made before the count is read: it also hears of a stream that closes in between.
@@ -257,18 +184,13 @@ impl<K: Eq + Hash + Clone> Hub<K> {
         }
     }
 
-    fn round<'a>(&'a self, origin: Origin, frame: &'a Frame) -> Round<'a> {
+    fn fan_out<'a>(&'a self, origin: Origin, frame: &'a Frame, now: Instant) -> FanOut<'a> {
         let shared = &self.shared;
-        Round::new(
-            origin,
-            frame,
-            shared.limits,
-            &shared.telemetry,
-            Instant::now(),
-        )
+        FanOut::new(origin, frame, shared.limits, &shared.telemetry, now)
     }
 
-    fn register(
+    /// Admits a stream, and returns the oldest of its key if that has to be evicted.
+    fn admit(
         &self,
         key: &K,
         connection: &Arc<Connection>,

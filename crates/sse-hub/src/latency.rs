@@ -1,13 +1,15 @@
+//! Percentiles of times, from counts in buckets.
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Buckets of each doubling: what is told is at most an eighth too long.
+/// Buckets of each doubling: what is reported is at most an eighth too long.
 const STEPS: u32 = 8;
 /// Microseconds of up to two minutes; longer times count as that.
 const DOUBLINGS: u32 = 27;
 const BUCKETS: usize = (STEPS * DOUBLINGS) as usize;
 
-/// How long something took, so often that no single measurement can be kept.
+/// How long something took. It happens too often to store each measurement.
 pub(crate) struct Latencies {
     buckets: [AtomicU64; BUCKETS],
     longest: AtomicU64,
@@ -109,9 +111,12 @@ mod tests {
         }
         let read = latencies.read();
         assert_eq!((read.count, read.max), (1000, Duration::from_micros(1000)));
-        for (told, exact) in [(read.p50, 500), (read.p99, 990), (read.p999, 999)] {
-            let told = told.as_micros();
-            assert!(told >= exact && told <= exact * 9 / 8, "{told} for {exact}");
+        for (reported, exact) in [(read.p50, 500), (read.p99, 990), (read.p999, 999)] {
+            let reported = reported.as_micros();
+            assert!(
+                reported >= exact && reported <= exact * 9 / 8,
+                "{reported} for {exact}"
+            );
         }
     }
 

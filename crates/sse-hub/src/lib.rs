@@ -1,44 +1,59 @@
-//! A hub of server-sent-event streams. It knows no HTTP framework and no store: it hands out
-//! [`Subscription`]s, which are streams of [`Bytes`](bytes::Bytes) to be used as a response body,
-//! and takes [`Frame`]s, which are encoded once however many streams they reach.
+//! A hub of server-sent-event streams.
 //!
-//! Losing nothing takes one order of steps, because an event may be published while the missed
-//! ones are being read: subscribe, read the store, replay.
+//! It knows no HTTP framework and no store. It hands out [`Subscription`]s, which are streams of
+//! [`Bytes`](bytes::Bytes) for the body of a response. It takes [`Frame`]s, which are encoded once however
+//! many streams they reach.
+//!
+//! To lose nothing, follow this order: subscribe, read the store, replay. An event may be published while
+//! the missed ones are being read.
 //!
 //! ```
 //! # use sse_hub::{Frame, Hub, HubOptions, Refusal};
 //! # fn stored_after(_: i64) -> Vec<(i64, Frame)> { Vec::new() }
 //! # fn main() -> Result<(), Refusal> {
 //! let hub: Hub<i64> = Hub::new(HubOptions::default());
-//! let mut stream = hub.subscribe(7)?; // from here on live events are kept for it
+//! let mut stream = hub.subscribe(7)?; // from here on live events wait for it
 //! stream.first(Frame::event("reconnection", None, "connection established"));
 //! stream.resume_after(41); // the client's Last-Event-ID
-//! stream.replay(stored_after(41)); // what it missed; overlaps with live events are sorted out
+//! stream.replay(stored_after(41)); // what it missed; an event that is also live is sent once
 //! hub.publish(&7, 42, Frame::event("done", Some(42), "{}"));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! An event reaches its client in one of two ways. As the body of a response (a
-//! [`Subscription`] is a stream of bytes) it waits in the stream's queue until the HTTP server's task
-//! fetches it. On its client's own socket ([`Subscription::on_socket`]; the `server` feature has an
-//! accept loop for any tower service that hands sockets over) whoever publishes writes it there and then,
-//! and only what the socket does not take waits. Order, limits and endings are the same.
+//! # Two ways to a client
 //!
-//! Nothing here waits for a reader. A stream whose queue is full, or that has taken nothing for
-//! too long, is ended; its client reconnects and resumes by its last event id. A suffix is all
-//! that a stream ever loses, so what a client has seen is always without gaps.
+//! - As the body of a response: an event waits in the stream's queue until the task of the HTTP server
+//!   fetches it.
+//! - On the client's own socket ([`Subscription::on_socket`]): the publisher writes an event at once. Only
+//!   what the socket does not take waits. The feature `server` has a server that hands its sockets over, for
+//!   any tower service.
 //!
-//! Metrics (through the `metrics` facade; install the recorder before the hub is made), each also in
-//! [`HubStats`], which tells what it means: `sse_connections` (gauge),
-//! `sse_events_sent_total{kind="event"|"broadcast"}`, `sse_dropped_total{reason}` with the reasons of
-//! [`Ended`], `sse_refused_total{reason}`, and the histograms `sse_delivery_seconds` (from publish to
-//! the socket, or to the HTTP server), `sse_broadcast_seconds` (a broadcast, from its begin to its last
-//! stream, the pauses of a heartbeat aside) and `sse_heartbeat_lag_seconds` (how late the last stream
-//! got a heartbeat).
+//! Order, limits and endings are the same.
+//!
+//! # Slow readers
+//!
+//! Nothing here waits for a reader. A stream is ended when its queue is full, or when it has taken nothing
+//! for too long. Its client reconnects, and resumes after its last event id. A stream loses a suffix at
+//! most, so a client never sees a gap.
+//!
+//! # Metrics
+//!
+//! They go through the `metrics` facade. Install the recorder before the hub is made. [`HubStats`] has the
+//! same numbers.
+//!
+//! - `sse_connections`: a gauge of open streams.
+//! - `sse_events_sent_total{kind="event"|"broadcast"}`: frames that streams have taken.
+//! - `sse_dropped_total{reason}`: streams that the hub ended, by [`Ended`].
+//! - `sse_refused_total{reason}`: streams that were not admitted, by [`Refusal`].
+//! - `sse_delivery_seconds`: a histogram, from a publish to the socket or the HTTP server.
+//! - `sse_broadcast_seconds`: a histogram, from the begin of a broadcast to its last stream. The pauses of a
+//!   heartbeat do not count.
+//! - `sse_heartbeat_lag_seconds`: a histogram of how late the last stream got a heartbeat.
 
 mod connection;
 mod ended;
+mod fan_out;
 mod frame;
 mod hub;
 mod latency;
@@ -47,10 +62,8 @@ mod on_socket;
 mod options;
 mod registry;
 mod retry;
-mod round;
 #[cfg(feature = "server")]
 pub mod server;
-mod spread;
 mod stats;
 mod subscription;
 mod telemetry;

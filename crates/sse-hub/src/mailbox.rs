@@ -1,3 +1,5 @@
+//! What waits for one stream, in order, and what the stream has already got.
+
 mod writing;
 
 use std::collections::VecDeque;
@@ -8,9 +10,9 @@ use writing::Begun;
 
 use crate::{Ended, Frame};
 
-/// Memory that an emptied queue may keep, in frames. Most streams never hold more than this; one
-/// that did once must not keep the room for ever.
-const KEPT_CAPACITY: usize = 4;
+/// Frames for which an emptied queue may still own memory. Most streams never need more. One that once did
+/// gives the memory back.
+const IDLE_CAPACITY: usize = 4;
 
 /// Where a waiting frame came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +70,8 @@ pub(crate) enum Waiting {
     Discarded,
 }
 
-/// What waits for one stream. Events are kept in the order of their ids whether they come from the
-/// store or live, which is how the two meet; each id is handed out at most once.
+/// What waits for one stream. Events stand in the order of their ids, whether they are replayed or live: that
+/// is how the two meet. Each id is handed out at most once.
 pub(crate) struct Mailbox {
     begun: Option<Begun>,
     items: VecDeque<Item>,
@@ -111,7 +113,7 @@ impl Mailbox {
     }
 
     /// When the stream last took something, or what waits (be it the end) began to wait. From its end on
-    /// this stands still: a client that takes a little now and then must not keep an ended stream's place.
+    /// this stands still: a client that takes a little now and then must not occupy an ended stream's place.
     pub(crate) fn progress(&self) -> Instant {
         self.progress
     }
@@ -253,7 +255,7 @@ impl Mailbox {
         if let Some(id) = item.origin.id() {
             self.delivered = id;
         }
-        if self.items.is_empty() && self.items.capacity() > KEPT_CAPACITY {
+        if self.items.is_empty() && self.items.capacity() > IDLE_CAPACITY {
             self.items = VecDeque::new();
         }
         Some(item)

@@ -1,3 +1,5 @@
+//! An event stream that writes to its client's socket.
+
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
@@ -13,20 +15,21 @@ use crate::connection::Flush;
 use crate::mailbox::Waiting;
 use crate::{Ended, Subscription};
 
-/// How a stream on a socket came to its end, which says how the socket is to be closed.
+/// How a stream on a socket ended. It decides how to close the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parted {
     /// The whole body was written, its end included.
     Finished,
-    /// The client took nothing for too long. A plain close would leave the kernel with what the
-    /// socket still holds: reset it.
+    /// The client took nothing for too long. Reset the socket: after a plain close the kernel would still own
+    /// what it has not sent.
     Stalled,
     /// The connection is broken.
     Gone,
 }
 
-/// A stream that writes to its client's socket; see [`Subscription::on_socket`]. Dropping it frees
-/// its place in the hub, and its body is then without an end.
+/// A stream that writes to its client's socket. See [`Subscription::on_socket`].
+///
+/// Dropping it frees its place in the hub. Its body then has no end.
 pub struct OnSocket<K: Eq + Hash + Clone> {
     stream: Subscription<K>,
     socket: Arc<TcpStream>,
@@ -48,8 +51,8 @@ impl<K: Eq + Hash + Clone> OnSocket<K> {
         }
     }
 
-    /// The client has sent something after its request, for instance another one: the stream ends
-    /// with what waits for it.
+    /// The client has sent something after its request, for instance another one. The stream ends with what
+    /// waits for it.
     pub fn hear(&mut self) {
         self.heard = true;
         self.stream.leave();

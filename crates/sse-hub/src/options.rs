@@ -1,25 +1,27 @@
+//! Limits of a hub.
+
 use std::ops::Range;
 use std::time::Duration;
 
-/// Limits of a hub and the reconnection times it tells its clients.
+/// Limits of a hub, and the retry times that it sends to its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubOptions {
-    /// Frames that may wait for one stream; one more ends it. Handshake and replayed frames do not
-    /// count.
+    /// Frames that may wait for one stream. One more ends it. Handshake and replayed frames do not count.
     pub queue: usize,
-    /// Streams of one key (at least 1); at one more the key's oldest gives way.
+    /// Streams of one key (at least 1). One more evicts the key's oldest.
     pub per_key: usize,
-    /// Streams of the whole hub; at one more the new one is refused.
+    /// Streams of the whole hub. One more is refused.
     pub total: usize,
-    /// How long frames may wait for a stream that takes none before it is ended, and how long a stream
-    /// that was told to end has for all that waits. Of a stream that is the body of a response it is
-    /// looked at whenever a frame comes, so heartbeats set how exact it is.
+    /// How long frames may wait for a stream that takes none. Then it is ended. A stream that ends has as long
+    /// to take all that waits for it.
+    ///
+    /// A stream that is the body of a response is checked whenever a frame comes. Heartbeats set how exact
+    /// that is.
     pub stall: Duration,
-    /// Every stream begins by telling its client to wait this long (some time in the range) before it
-    /// reconnects. It also replaces a longer wait that the client was told before.
+    /// How long clients wait before they reconnect. Every stream begins with a random time of this range,
+    /// which replaces a longer one that the client got before.
     pub retry: Range<Duration>,
-    /// The same for a stream that gave way: long, or the tabs of one browser would keep pushing each
-    /// other out.
+    /// The same for an evicted stream. It is long, or the tabs of one browser would evict each other for ever.
     pub give_way_retry: Range<Duration>,
 }
 

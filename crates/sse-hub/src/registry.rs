@@ -1,3 +1,5 @@
+//! Which streams are open, by key.
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,12 +34,12 @@ impl<K: Eq + Hash> Registry<K> {
         lock(&self.shards[index])
     }
 
-    /// Each part in turn, locked only while the caller holds it.
+    /// Each part in turn, locked only while the caller owns the guard.
     pub(crate) fn each_shard(&self) -> impl Iterator<Item = MutexGuard<'_, Shard<K>>> {
         self.shards.iter().map(lock)
     }
 
-    /// The streams of a key, so that they can be written to without holding the lock.
+    /// The streams of a key, so that they can be written to without the lock.
     pub(crate) fn streams(&self, key: &K) -> Streams {
         self.shard(key).get(key).cloned().unwrap_or_default()
     }
@@ -52,7 +54,7 @@ impl<K: Eq + Hash> Registry<K> {
     }
 
     /// Forgets the streams of a key that receive no more.
-    pub(crate) fn sweep(&self, key: &K) {
+    pub(crate) fn forget_closed(&self, key: &K) {
         let mut shard = self.shard(key);
         if let Some(streams) = shard.get_mut(key) {
             streams.retain(|stream| !stream.is_closed());
@@ -62,7 +64,7 @@ impl<K: Eq + Hash> Registry<K> {
         }
     }
 
-    pub(crate) fn sweep_part(&self, part: usize) {
+    pub(crate) fn forget_closed_of_part(&self, part: usize) {
         lock(&self.shards[part]).retain(|_, streams| {
             streams.retain(|stream| !stream.is_closed());
             !streams.is_empty()

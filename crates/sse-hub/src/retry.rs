@@ -1,3 +1,5 @@
+//! How long a client waits before it reconnects.
+
 use std::ops::Range;
 use std::time::Duration;
 
@@ -5,9 +7,10 @@ use bytes::Bytes;
 
 use crate::Frame;
 
-/// The whole body of a stream that is refused: a `retry:` of some time in the range and nothing
-/// else. Served with status 200, it makes a browser come back later; spread over the range, a
-/// crowd does not come back at once.
+/// The whole body of a stream that is refused: a `retry:` with a random time of the range.
+///
+/// Served with status 200, it makes a browser reconnect later. The jitter keeps a crowd from reconnecting
+/// at once.
 pub fn refusal_body(retry: Range<Duration>) -> Bytes {
     jittered(&retry).into()
 }

@@ -1,34 +1,34 @@
+//! What a hub counts.
+
 use std::time::Duration;
 
 use crate::Latency;
 
-/// What a hub holds now and has done since it was made.
+/// The streams that are open now, and counts since the hub was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HubStats {
-    /// Streams that are open, including those that have been told to end but not yet closed.
+    /// Open streams. Those that are ending count until they are closed.
     pub connections: usize,
-    /// Those of them that write to their client's socket themselves; the others are the body of a
-    /// response.
+    /// Open streams that write to their client's socket. The others are the body of a response.
     pub on_sockets: usize,
     /// Keys with at least one stream that still receives.
     pub keys: usize,
-    /// Published events that streams have taken, replayed ones included: that the socket took, or,
-    /// for a stream that is the body of a response, that the HTTP server did.
+    /// Published events that the socket or the HTTP server has taken. Replayed ones are included.
     pub events_sent: u64,
     /// Broadcast frames that streams have taken, heartbeats included.
     pub broadcasts_sent: u64,
-    /// From the call of `publish` until a stream had taken the event, waiting in its queue included.
-    /// Replayed events are not measured.
+    /// From the call of `publish` until the socket or the HTTP server had taken the event. Time in the queue is
+    /// included. Replayed events are not measured.
     pub delivery: Latency,
-    /// From the begin of a broadcast until every stream either had taken it or had it in its queue; the
-    /// pauses of a heartbeat aside.
+    /// From the begin of a broadcast until every stream had taken or queued it. The pauses of a heartbeat do
+    /// not count.
     pub broadcast: Latency,
-    /// How much later than meant the last stream got the latest heartbeat; see
+    /// How late the last stream got the latest heartbeat. See
     /// [`Hub::heartbeat`](crate::Hub::heartbeat).
     pub heartbeat_lag: Duration,
     /// The longest of these.
     pub heartbeat_lag_max: Duration,
-    /// Streams that the hub did not end: their client left, or whoever subscribed dropped them.
+    /// Streams that the hub did not end. Their client left, or the subscriber dropped them.
     pub left: u64,
     /// Streams that the hub ended, by reason.
     pub dropped: Dropped,

@@ -1,3 +1,5 @@
+//! One client's event stream.
+
 use std::fmt;
 use std::hash::Hash;
 use std::pin::Pin;
@@ -14,8 +16,9 @@ use crate::connection::{Connection, Flush};
 use crate::mailbox::{Mailbox, Waiting};
 use crate::{Ended, Frame, Hub, OnSocket};
 
-/// One client's event stream, to be used as the body of its response or to be put on the client's
-/// socket. Dropping it, or reading it to its end, frees its place in the hub.
+/// One client's event stream: the body of its response, or a writer on its socket.
+///
+/// Dropping it, or reading it to its end, frees its place in the hub.
 pub struct Subscription<K: Eq + Hash + Clone> {
     hub: Hub<K>,
     key: K,
@@ -40,34 +43,39 @@ impl<K: Eq + Hash + Clone> Subscription<K> {
         }
     }
 
-    /// Sends a frame before all events, after the frames given here earlier. When the stream has ended
-    /// meanwhile, no event with an id is sent: the client comes back for all of them.
+    /// Sends a frame before all events, after the frames given here earlier.
+    ///
+    /// When the stream has ended meanwhile, no event with an id is sent. The client gets all of them when it
+    /// reconnects.
     pub fn first(&mut self, frame: Frame) {
         self.connection
             .with_mailbox(|mailbox| mailbox.handshake(frame));
     }
 
-    /// The client has everything up to this id: neither replay nor live events send it again. Only
-    /// for an id that is known to be ours, since one from the future would silence the stream.
+    /// The client has everything up to this id: neither replay nor live events send it again.
     ///
-    /// For a client that has seen nothing yet, give the newest id stored *before* it subscribed when
-    /// the hub may be fed old events again (catching up after a lost wake-up, for instance).
+    /// Give only an id that is known to be yours. One from the future would silence the stream.
+    ///
+    /// The hub may be fed old events again, for instance after a lost wake-up. Then give a client that has
+    /// seen nothing yet the newest id stored *before* it subscribed.
     pub fn resume_after(&mut self, id: i64) {
         self.connection
             .with_mailbox(|mailbox| mailbox.resume_after(id));
     }
 
-    /// Sends what the store holds for this client. Read the store *after* subscribing: an event
-    /// published meanwhile is then in one of the two or in both, and is sent once, in the order of
-    /// ids. The queue's limit does not apply to these frames. When the stream has ended meanwhile, no
-    /// event with an id is sent: the client comes back for all of them.
+    /// Sends what the store has for this client. Read the store *after* subscribing.
+    ///
+    /// An event published meanwhile is then in the store, live, or both. It is sent once, in the order of
+    /// ids. The queue's limit does not apply to these frames. When the stream has ended meanwhile, no event
+    /// with an id is sent. The client gets all of them when it reconnects.
     pub fn replay(&mut self, history: Vec<(i64, Frame)>) {
         self.connection
             .with_mailbox(|mailbox| mailbox.replay(history));
     }
 
-    /// At the deadline nothing but `last` is sent any more and the stream ends, for instance because
-    /// the client's token expires. A later call replaces an earlier one. Needs a tokio runtime with
+    /// Ends the stream at the deadline, for instance because the client's token expires.
+    ///
+    /// From then on only `last` is sent. A later call replaces an earlier one. Needs a tokio runtime with
     /// time.
     pub fn until(&mut self, deadline: Instant, last: Frame) {
         self.expiry = Some(Expiry {
@@ -76,16 +84,18 @@ impl<K: Eq + Hash + Clone> Subscription<K> {
         });
     }
 
-    /// Goes on without an HTTP server: from now on events are written to this socket, by whoever
-    /// publishes them when nothing waits, else by the future that is returned, which also notices
-    /// that the client leaves, that it takes nothing for `HubOptions::stall`, and the deadline. The
-    /// head of a response in HTTP/1.1's chunked coding must have been written to it, and nobody else
+    /// Goes on without an HTTP server: from now on events are written to this socket.
+    ///
+    /// A publisher writes there itself when nothing waits. Otherwise the returned future writes. The future
+    /// also notices the deadline, a client that leaves, and one that takes nothing for `HubOptions::stall`.
+    ///
+    /// The head of a response in HTTP/1.1's chunked coding must have been written to the socket. Nobody else
     /// may write to it any more. Needs a tokio runtime with I/O and time.
     pub fn on_socket(self, socket: Arc<TcpStream>) -> OnSocket<K> {
         OnSocket::new(self, socket)
     }
 
-    /// Why the hub ended this stream; `None` while it is open. The last frames may still be waiting.
+    /// Why the hub ended this stream, or `None` while it is open. The last frames may still wait.
     pub fn ended(&self) -> Option<Ended> {
         self.connection.ended()
     }

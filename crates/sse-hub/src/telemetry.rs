@@ -1,3 +1,5 @@
+//! Counts what the hub does, for its statistics and as metrics.
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -132,7 +134,7 @@ impl Telemetry {
     }
 
     /// A heartbeat has reached every stream. The first has none before it to be measured by.
-    pub(crate) fn beat(&self, now: Instant, every: Duration) {
+    pub(crate) fn heartbeat(&self, now: Instant, every: Duration) {
         let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(latest) = beats.latest.replace(now) {
             beats.lag = now.duration_since(latest).saturating_sub(every);
@@ -144,7 +146,7 @@ impl Telemetry {
     pub(crate) fn dropped(&self, reason: Ended) {
         tracing::debug!(
             reason = reason.as_str(),
-            "ended an event stream: its client is expected to come back"
+            "ended an event stream: its client should reconnect"
         );
         self.dropped[reason as usize].add();
     }
@@ -156,7 +158,7 @@ impl Telemetry {
         }
     }
 
-    /// The counts; what is held now is left for the caller to fill in.
+    /// The counts. The caller fills in what is open now.
     pub(crate) fn stats(&self) -> HubStats {
         let dropped = |reason: Ended| self.dropped[reason as usize].get();
         let beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,3 +1,5 @@
+//! A fresh database for a test, on SQLite or PostgreSQL.
+
 use crate::{postgres, sqlite};
 
 /// A fresh, empty database of either kind that disappears with this value.

@@ -1,9 +1,10 @@
 //! What the tests of every crate share: fresh databases, a driven `pullit` process, an HTTP and an
 //! SSE client, and bounded waiting.
 //!
-//! The servers themselves are started by `./scripts/test`, once for a whole run; this crate finds
-//! them through the environment. Only a test that crashes a server starts one of its own ([`server`]). Everything here panics with an explanation when it fails, because
-//! a test has nobody to return an error to.
+//! `./scripts/test` starts the servers, once for a whole run. This crate finds them through the environment.
+//! Only a test that crashes a server starts one of its own ([`server`]).
+//!
+//! Everything here panics with an explanation when it fails: a test has nobody to return an error to.
 
 pub mod amqp;
 mod database;

@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Stands between a client and a server, and lets everything pass until it is told otherwise. Ends when dropped.
+/// Stands between a client and a server, and lets everything pass at first. Ends when dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -92,7 +92,7 @@ impl Proxy {
         });
     }
 
-    /// From now on nothing passes, and nobody is told: a network that swallows everything.
+    /// From now on nothing passes, and nobody notices: a network that swallows everything.
     pub fn stall(&self) {
         self.state.send_modify(|state| {
             state.held_back = 0;

@@ -1,5 +1,7 @@
-//! Connecting to PostgreSQL as a service should: bounded waits on both sides, connections that are believed only while they lead to
-//! the right server, and several hosts of which one takes writes.
+//! Connects to PostgreSQL as a service should.
+//!
+//! Waits are bounded on both sides. A connection is trusted only while it leads to the right server. Of several hosts, the
+//! one that takes writes is found.
 
 mod primary;
 mod target;
@@ -19,8 +21,10 @@ const RECENT: Duration = Duration::from_secs(1);
 /// A connection has so long to say that it still lives.
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What the server does on its side for a session of ours, so that no transaction holds rows when its node is gone: one that waits
-/// for its client ends after five seconds, one that waits for a lock after ten, and a client that is silently gone is found.
+/// Limits that the server enforces for a session of ours, so that no transaction locks rows when its node is gone.
+///
+/// A transaction that waits for its client ends after five seconds, one that waits for a lock after ten. A client that is
+/// silently gone is found.
 pub const SESSION_SETTINGS: [(&str, &str); 6] = [
     ("idle_in_transaction_session_timeout", "5s"),
     ("lock_timeout", "10s"),

@@ -1,4 +1,4 @@
-//! Where the database is, as a URL says it. A password never leaves it.
+//! Where the database is, parsed from a URL. Its password is never printed.
 
 use std::fmt;
 

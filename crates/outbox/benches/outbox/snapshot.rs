@@ -109,8 +109,6 @@ impl<S: Subscriber> Layer<S> for Claims {
 }
 
 pub(crate) async fn run() {
-    let seconds = number("BENCH_SNAPSHOT_SECONDS", 10);
-    let rate = number("BENCH_SNAPSHOT_RATE", 2_000);
     let claims = Claims::default();
     let subscriber = Registry::default().with(claims.clone());
     tracing::subscriber::set_global_default(subscriber).unwrap();
@@ -140,27 +138,12 @@ pub(crate) async fn run() {
     snapshot.raw_row(FIRST, vec![]).await.unwrap();
 
     let publisher = database.connect().await;
-    let mut bursts = tokio::time::interval(Duration::from_secs(1) / BURSTS_PER_SECOND as u32);
-    let burst = rate.div_ceil(BURSTS_PER_SECOND);
-    let mut published = 0;
     let mut thirds = Vec::new();
+    let mut published = 0;
     for _ in 0..3 {
-        let (begun, before, first) = (Instant::now(), pages(&publisher).await, published);
-        let mut nothing = Vec::new();
-        while begun.elapsed() < Duration::from_secs(seconds) / 3 {
-            bursts.tick().await;
-            publish(&publisher, published..published + burst).await;
-            signal.notify();
-            published += burst;
-            nothing.push(time_of(&publisher, NOTHING).await);
-        }
-        let taken = std::mem::take(&mut claims.0.lock().unwrap().1);
-        thirds.push(Third {
-            claims: taken,
-            nothing,
-            events: published - first,
-            pages: pages(&publisher).await - before,
-        });
+        let third = third(&publisher, &signal, &claims, published).await;
+        published += third.events;
+        thirds.push(third);
     }
     let mut applied = 0;
     while applied < published {
@@ -173,12 +156,43 @@ pub(crate) async fn run() {
         naive.push(time_of(&publisher, FIRST).await);
     }
     snapshot.rollback().await;
+    print(&mut thirds, published, &mut naive);
+}
+
+fn seconds() -> u64 {
+    number("BENCH_SNAPSHOT_SECONDS", 10)
+}
+
+/// Publishes for a third of the time, in bursts, while the relay works.
+async fn third(publisher: &Database, signal: &Signal, claims: &Claims, first: u64) -> Third {
+    let burst = number("BENCH_SNAPSHOT_RATE", 2_000).div_ceil(BURSTS_PER_SECOND);
+    let mut bursts = tokio::time::interval(Duration::from_secs(1) / BURSTS_PER_SECOND as u32);
+    let (begun, before, mut published) = (Instant::now(), pages(publisher).await, first);
+    let mut nothing = Vec::new();
+    while begun.elapsed() < Duration::from_secs(seconds()) / 3 {
+        bursts.tick().await;
+        publish(publisher, published..published + burst).await;
+        signal.notify();
+        published += burst;
+        nothing.push(time_of(publisher, NOTHING).await);
+    }
+    let taken = std::mem::take(&mut claims.0.lock().unwrap().1);
+    Third {
+        claims: taken,
+        nothing,
+        events: published - first,
+        pages: pages(publisher).await - before,
+    }
+}
+
+fn print(thirds: &mut [Third], published: u64, naive: &mut [f64]) {
     let mut claims: Vec<f64> = thirds
         .iter()
         .flat_map(|third| third.claims.clone())
         .collect();
     println!(
-        "snapshot: held for {seconds} s, {published} events published and relayed; milliseconds of {} claims",
+        "snapshot: held for {} s, {published} events published and relayed; milliseconds of {} claims",
+        seconds(),
         claims.len()
     );
     println!(
@@ -186,7 +200,7 @@ pub(crate) async fn run() {
         quantile(&mut claims, 0.5),
         quantile(&mut claims, 0.99),
         quantile(&mut claims, 1.0),
-        quantile(&mut naive, 0.5),
+        quantile(naive, 0.5),
     );
     for (place, third) in thirds.iter_mut().enumerate() {
         third.print(place + 1);

@@ -1,11 +1,11 @@
-//! How a relay is put together.
+//! Puts a relay together.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use ground::Database;
 
-use super::{Jitter, Relay, low_water::LowWater, sweep::sole_projection};
+use super::{Jitter, Relay, backoff::Backoff, low_water::LowWater, routes::Routes};
 use crate::{Destination, Now, RouteError};
 
 /// What a relay is made of.
@@ -34,43 +34,44 @@ impl RelayBuilder {
         }
     }
 
-    /// The clock of backoffs; the system's by default.
+    /// The clock of backoffs. By default it is the system's.
     #[must_use]
     pub fn now(mut self, now: Now) -> Self {
         self.now = now;
         self
     }
 
-    /// The randomness of backoffs; the thread's generator by default.
+    /// The randomness of backoffs. By default it is the thread's generator.
     #[must_use]
     pub fn jitter(mut self, jitter: Jitter) -> Self {
         self.jitter = jitter;
         self
     }
 
-    /// Sends events of a type to a destination. Call it again for further types and for further destinations of a type.
+    /// Sends events of a type to a destination. Call it again for other types, or for more destinations of a type.
     #[must_use]
     pub fn route(mut self, event_type: impl Into<String>, destination: Destination) -> Self {
         self.routes.push((event_type.into(), destination));
         self
     }
 
-    /// Events claimed at once; 1000 by default.
+    /// Events claimed at once. The default is 1000.
     #[must_use]
     pub fn batch_size(mut self, batch_size: u64) -> Self {
         self.batch_size = batch_size.max(1);
         self
     }
 
-    /// Attempts before an event is given up; 10 by default.
+    /// Attempts before an event becomes dead. The default is 10.
     #[must_use]
     pub fn max_attempts(mut self, max_attempts: i32) -> Self {
         self.max_attempts = max_attempts.max(1);
         self
     }
 
-    /// The wait after the first failure, which doubles with each further one, and its limit; 1 s and 5 min by default, a day at most.
-    /// Half of each wait is random.
+    /// The wait after the first failure, and the longest wait. The defaults are 1 s and 5 min; a day is the most.
+    ///
+    /// The wait doubles with each failure. Half of it is random.
     #[must_use]
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         let longest = Duration::from_secs(24 * 3600);
@@ -78,8 +79,9 @@ impl RelayBuilder {
         self
     }
 
-    /// The longest wait for one answer of a destination; 10 s by default. A transport that takes longer counts as
-    /// unavailable, a projection as a conflict.
+    /// The longest wait for one answer of a destination. The default is 10 s.
+    ///
+    /// A transport that takes longer counts as unavailable, a projection as a conflict.
     #[must_use]
     pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
         self.delivery_timeout = timeout;
@@ -91,46 +93,19 @@ impl RelayBuilder {
     /// # Errors
     /// When two destinations have the same name.
     pub fn build(self) -> Result<Relay, RouteError> {
-        let mut by_name: HashMap<String, Destination> = HashMap::new();
-        let mut by_type: HashMap<String, Vec<Destination>> = HashMap::new();
-        for (event_type, destination) in self.routes {
-            let name = destination.name().to_owned();
-            let known = by_name
-                .entry(name.clone())
-                .or_insert_with(|| destination.clone());
-            if !known.is_same(&destination) {
-                return Err(RouteError::SameName(name));
-            }
-            let route = by_type.entry(event_type).or_default();
-            if !route.iter().any(|other| other.is_same(&destination)) {
-                route.push(destination);
-            }
-        }
-        let mut routes: Vec<Vec<Destination>> = Vec::new();
-        let mut route_of = HashMap::new();
-        for (event_type, route) in by_type {
-            let same = |other: &Vec<Destination>| {
-                other.len() == route.len() && other.iter().zip(&route).all(|(a, b)| a.is_same(b))
-            };
-            let place = routes.iter().position(same).unwrap_or(routes.len());
-            if place == routes.len() {
-                routes.push(route);
-            }
-            route_of.insert(event_type, place);
-        }
-        let sweeps = routes.iter().any(|route| sole_projection(route).is_some());
+        let (base, cap) = self.backoff;
         Ok(Relay {
             db: self.db,
             now: self.now,
-            jitter: self.jitter,
-            routes,
-            route_of,
-            sweeps,
+            routes: Routes::new(self.routes)?,
             low_water: Arc::new(LowWater::new()),
             batch_size: self.batch_size,
             max_attempts: self.max_attempts,
-            backoff_base: self.backoff.0,
-            backoff_cap: self.backoff.1,
+            backoff: Backoff {
+                base,
+                cap,
+                jitter: self.jitter,
+            },
             delivery_timeout: self.delivery_timeout,
         })
     }

@@ -1,4 +1,4 @@
-//! Which events are due.
+//! Claims events: finds those that are due.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -68,10 +68,11 @@ const WAITING: Dialects = Dialects {
         GROUP BY aggregate_key",
 };
 
-/// The first `limit` due events that no earlier event of their key holds back, in id order. Below `from` is none but those put off.
+/// The first `limit` due events that no earlier event of their key holds back, in id order. Only events that were put off
+/// stand below `from`.
 ///
-/// Read from one snapshot. With one for each window, an event could commit in a window that was read already, and the next of its
-/// key, which waited for that commit, be found in a later one and go before it.
+/// All windows are read from one snapshot. With a snapshot for each, an event could commit in a window that was already
+/// read. The next of its key, which waited for that commit, could then be found in a later window, and overtake it.
 pub(super) async fn claim(
     db: &Database,
     now: DateTime<Utc>,
@@ -97,14 +98,14 @@ async fn claim_in(
         None => from,
     };
     let mut claimed = Vec::new();
-    let mut held: HashMap<String, i64> = HashMap::new();
+    let mut held_back: HashMap<String, i64> = HashMap::new();
     let mut next = start_after(tx, from.saturating_sub(1)).await?;
     let mut window = i64::try_from(limit).unwrap_or(i64::MAX).saturating_mul(4);
     while let Some(start) = next {
         let end = start.saturating_add(window);
         let wanted = limit - claimed.len();
         // What is held back from here on need not be read again.
-        let skipped = held
+        let skipped = held_back
             .iter()
             .filter(|(_, first)| **first < start)
             .map(|(key, _)| key.as_str());
@@ -113,9 +114,10 @@ async fn claim_in(
             Some(last) if page.len() == wanted => last.event.id,
             _ => end - 1,
         };
-        held.extend(waiting(tx, now, from, &page).await?);
+        held_back.extend(waiting(tx, now, from, &page).await?);
         claimed.extend(page.into_iter().filter(|claimed| {
-            held.get(&claimed.event.aggregate_key)
+            held_back
+                .get(&claimed.event.aggregate_key)
                 .is_none_or(|first| claimed.event.id < *first)
         }));
         if claimed.len() >= limit {

@@ -1,4 +1,4 @@
-//! Events as they stand in the table.
+//! Reads claimed events from their rows.
 
 use std::error::Error;
 

@@ -1,5 +1,6 @@
-//! The steps of a delivery, said at TRACE level as they are reached, for an operator who looks for where a delivery stands and
-//! for whoever shows that a relay may end at any of them.
+//! Says at TRACE level which step of a delivery was reached.
+//!
+//! An operator sees where a delivery stands. A test can end the process at any step.
 
 use tracing::trace;
 

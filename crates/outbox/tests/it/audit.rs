@@ -1,3 +1,5 @@
+//! The record of what operators did to dead events.
+
 use outbox::Statements;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Publishing a stream of many events.
+
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},

@@ -1,3 +1,5 @@
+//! Dead events: listed, replayed and discarded.
+
 use outbox::{DeliveryError, EventStatus, dead};
 
 use crate::support::{Outbox, Wire, report, run};

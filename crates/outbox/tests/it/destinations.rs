@@ -1,3 +1,5 @@
+//! Events with several destinations, and routes that change.
+
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     sync::{Arc, Mutex},
@@ -109,7 +111,7 @@ testkit::on_each_database! {
     }
 
     // Nothing failed, so that the event does not wait and only its row tells that a part of it is done.
-    async fn an_event_that_was_applied_is_not_applied_again_when_its_open_destination_was_removed(
+    async fn an_applied_event_is_not_applied_again_when_its_open_destination_is_removed(
         db: testkit::Database,
     ) {
         let outbox = Outbox::new(db).await;

@@ -1,3 +1,5 @@
+//! Failing deliveries: retries, backoff and dead events.
+
 use std::{
     sync::{
         Arc,

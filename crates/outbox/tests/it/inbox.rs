@@ -1,3 +1,5 @@
+//! Consumers that drop repeated deliveries.
+
 use std::{
     collections::HashSet,
     sync::{
@@ -94,7 +96,7 @@ impl Fence for Crash {
 }
 
 testkit::on_each_database! {
-    async fn what_is_delivered_again_after_a_crash_has_one_effect_with_an_inbox_and_two_without(db: testkit::Database) {
+    async fn a_repeated_delivery_has_one_effect_with_an_inbox_and_two_without(db: testkit::Database) {
         let outbox = Outbox::new(db).await;
         for (inbox, effects) in [(true, 1), (false, 2)] {
             let own = Outbox::new(testkit::Database::sqlite()).await;

@@ -94,8 +94,7 @@ async fn transactions_that_commit_in_reverse_order_beside_a_fast_relay_are_not_m
 
 /// The publisher of a key that locks its aggregate: the second event is published after the first has committed.
 #[tokio::test]
-async fn an_event_that_commits_when_thousands_have_gone_by_still_comes_before_the_next_of_its_key()
-{
+async fn an_event_that_commits_after_thousands_still_precedes_the_next_of_its_key() {
     let outbox = Outbox::new(testkit::Database::postgres().await).await;
     let ledger = Ledger::new();
     let relay = outbox.relay().route("A", ledger.to()).build().unwrap();

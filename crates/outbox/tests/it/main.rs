@@ -1,4 +1,4 @@
-//! The outbox through its public doors, on SQLite and on PostgreSQL.
+//! The outbox through its public interface, on SQLite and on PostgreSQL.
 
 #![allow(
     clippy::unwrap_used,

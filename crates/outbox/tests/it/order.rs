@@ -1,3 +1,5 @@
+//! The order of events within a key.
+
 use std::time::Duration;
 
 use outbox::{NewEvent, publish};

@@ -1,3 +1,5 @@
+//! Runs that lose their fence or their events.
+
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},

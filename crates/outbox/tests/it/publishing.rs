@@ -1,3 +1,5 @@
+//! Publishing in the transaction of the caller.
+
 use std::time::Duration;
 
 use outbox::{NewEvent, Signal, publish, publish_all};

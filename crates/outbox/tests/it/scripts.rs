@@ -1,3 +1,5 @@
+//! Events that scripts insert by hand.
+
 use outbox::EventStatus;
 
 use crate::support::{Outbox, Wire, report, run};

@@ -1,3 +1,5 @@
+//! Runs that are cancelled or run out of time.
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! What the tests share: an outbox, a ledger as projection, a wire as transport.
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,

@@ -1,3 +1,5 @@
+//! The trace of an event, from its publish to its delivery.
+
 use outbox::{NewEvent, Statements, TraceParent, trace};
 use proptest::prelude::*;
 use serde_json::json;

@@ -151,8 +151,7 @@ async fn a_thousand_calls_are_few_notifications_and_the_last_is_heard() {
 }
 
 #[tokio::test]
-async fn a_listener_whose_connection_is_cut_listens_again_and_is_woken_for_what_it_may_have_missed()
-{
+async fn a_listener_that_loses_its_connection_listens_again_and_wakes_at_once() {
     let outbox = outbox().await;
     let other = wake(&outbox).await;
     let mut ear = Ear::of(wake(&outbox).await).await;

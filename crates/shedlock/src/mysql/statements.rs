@@ -3,19 +3,21 @@
 //! *The column types.* Java ShedLock writes `UTC_TIMESTAMP(3)` and compares with it. In a `DATETIME` column
 //! that is UTC for everybody. In a `TIMESTAMP` column the server takes it for a time of the session's
 //! zone: what another session reads is UTC only if it has the same zone. Java's drivers leave their
-//! sessions in the server's default zone, so that zone, `@@global.time_zone`, is what these statements
-//! read and write `TIMESTAMP` columns in, whatever the zone of the session that runs them.
+//! sessions in the server's default zone, `@@global.time_zone`. So these statements read and write
+//! `TIMESTAMP` columns in that zone, whatever the zone of the session that runs them.
 //!
-//! *The acquisition.* A look, which locks nothing and so disturbs nobody while the lock is held, and then
-//! one `UPDATE` of the lock row and its token together, under the condition that the lock is still free and
-//! the token still the one that was seen. So the token is known without another question, and the one
-//! number that an `UPDATE` can answer, `LAST_INSERT_ID`, says when the lock was taken. There is nothing to
-//! commit: no transaction is left open by a caller who gives up. A row that is missing is inserted first,
-//! as one that nobody holds. (`INSERT … ON DUPLICATE KEY UPDATE` of the lock row could not count the token
-//! in the same statement, and `INSERT IGNORE`, as Java has it, also ignores that a name was cut.)
+//! *The acquisition* begins with a look, which locks nothing and so disturbs nobody. Then one `UPDATE` changes
+//! the lock row and its token together, if the lock is still free and the token is still the one that was
+//! seen. So the token is known without another query. The one number that an `UPDATE` can answer,
+//! `LAST_INSERT_ID`, says when the lock was taken. There is nothing to commit, so a caller who gives up leaves
+//! no transaction open.
+//!
+//! A missing row is inserted first, as one that nobody owns. `INSERT … ON DUPLICATE KEY UPDATE` of the lock
+//! row could not count the token in the same statement. `INSERT IGNORE`, as Java has it, also ignores that a
+//! name was cut.
 //!
 //! *The clock* is that of the start of the statement. One that waited behind another for the row writes a
-//! lease that is shorter by the wait, never a longer one; trust in it is counted from before the wait too.
+//! lease that is shorter by the wait, never a longer one. Trust in it also counts from before the wait.
 //!
 //! *Comparisons.* Names are compared as the column's collation has it, as Java does. `locked_by` is compared
 //! byte by byte: most collations ignore case and accents, many ignore spaces at the end.

@@ -1,15 +1,15 @@
-//! Two things are unusual in these statements.
+//! The statements. Two things are unusual in them.
 //!
-//! *The column types.* Both `TIMESTAMP` (in UTC) and `TIMESTAMPTZ` exist in the wild, and a comparison or
+//! *The column types.* Both `TIMESTAMP` (in UTC) and `TIMESTAMPTZ` exist in the wild. A comparison or
 //! assignment between the two shifts by the session's time zone. So times are compared as
-//! `extract(epoch FROM …)`, which is right for either type in any session, and written as "the epoch, in
+//! `extract(epoch FROM …)`, which is right for either type in any session. They are written as "the epoch, in
 //! the type of this column, plus microseconds": inside `COALESCE` an untyped literal takes the type of
 //! the column. The interval has only a time part: days would follow the session's daylight saving.
 //!
-//! *The clock.* `CURRENT_TIMESTAMP` is the start of the transaction. A statement that waited behind
-//! another for the row must judge by the time after the wait, or it would refuse a lock that is free and
-//! write a lease that is already shorter; hence `clock_timestamp()`, read once per row in a subquery of
-//! its own (`OFFSET 0` keeps the planner from reading it twice).
+//! *The clock.* `CURRENT_TIMESTAMP` is the start of the transaction. A statement that waited behind another
+//! for the row must judge by the time after the wait. Otherwise it would refuse a lock that is free, and write
+//! a lease that is already shorter. Hence `clock_timestamp()`, read once per row in a subquery of its own.
+//! (`OFFSET 0` stops the planner from reading it twice.)
 
 /// Microseconds since 1970 by the database clock.
 macro_rules! now {

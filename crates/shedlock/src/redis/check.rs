@@ -1,4 +1,4 @@
-//! What can be wrong with the server, and with what it holds.
+//! What can be wrong with the server and its contents.
 
 use std::collections::HashMap;
 

@@ -84,8 +84,8 @@ impl Connections {
         }
     }
 
-    /// Asks, and asks once more on a new connection if this one turns out to be lost: for calls that may be
-    /// carried out twice.
+    /// Asks, and asks once more on a new connection if this one turns out to be lost. Only for calls that may run
+    /// twice.
     pub(super) async fn ask(&self, calls: &[Call]) -> RedisResult<Vec<Value>> {
         let connection = self.connection().await?;
         match self.exchange(connection, calls).await {

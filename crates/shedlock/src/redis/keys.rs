@@ -1,4 +1,4 @@
-//! The form of keys and values.
+//! The form of keys and values in Redis.
 
 use chrono::{DateTime, Utc};
 

@@ -1,3 +1,5 @@
+//! The mailbox by itself.
+
 use super::*;
 
 const LIMITS: Limits = Limits {
@@ -17,11 +19,11 @@ fn an_emptied_queue_gives_back_the_room_of_a_backlog() {
         mailbox.push(Origin::Broadcast, &ping(), &LIMITS, now);
     }
     while mailbox.pop(now).is_some() {}
-    assert!(mailbox.items.capacity() <= KEPT_CAPACITY);
+    assert!(mailbox.items.capacity() <= IDLE_CAPACITY);
 }
 
 #[test]
-fn a_stream_that_ends_before_its_history_has_come_hands_out_nothing_that_comes_after_it() {
+fn a_stream_that_ends_before_its_replay_hands_out_no_later_event() {
     let now = Instant::now();
     let mut mailbox = Mailbox::new(now);
     mailbox.push(Origin::Live(201), &ping(), &LIMITS, now);
@@ -33,7 +35,7 @@ fn a_stream_that_ends_before_its_history_has_come_hands_out_nothing_that_comes_a
 }
 
 #[test]
-fn a_stream_that_ends_before_it_is_told_where_it_begins_hands_out_no_event_either() {
+fn a_stream_that_ends_before_its_resume_point_is_known_hands_out_no_event() {
     let now = Instant::now();
     let mut mailbox = Mailbox::new(now);
     mailbox.push(Origin::Live(201), &ping(), &LIMITS, now);

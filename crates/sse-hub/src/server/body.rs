@@ -1,3 +1,5 @@
+//! Answers requests with event streams: the response, its body, and the refusal.
+
 use std::convert::Infallible;
 use std::fmt;
 use std::hash::Hash;
@@ -12,43 +14,45 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{Extensions, HeaderName, HeaderValue, Response};
 use http_body::{Body, Frame};
 
-use super::offer::Offer;
-use super::patience::GivenUp;
+use super::handoff::Handoff;
+use super::timeouts::GivenUp;
 use crate::mailbox::Waiting;
 use crate::{Ended, Subscription, refusal_body};
 
-/// The body of a response that is an event stream. Under [`serve`](super::serve) it hands the stream
-/// to the client's socket as soon as the server begins to read it; else, and in HTTP/2, it yields the
-/// stream's bytes.
+/// The body of a response that is an event stream.
+///
+/// Under [`serve`](super::serve) it hands the stream to the client's socket as soon as the server begins to
+/// read it. Elsewhere, and in HTTP/2, it yields the stream's bytes.
 pub struct EventBody<K: Eq + Hash + Clone> {
     state: State<K>,
     given_up: Option<GivenUp>,
 }
 
 enum State<K: Eq + Hash + Clone> {
-    New(Option<Subscription<K>>, Option<Offer>),
+    New(Option<Subscription<K>>, Option<Handoff>),
     Streaming(Subscription<K>),
     OnSocket,
 }
 
 impl<K: Eq + Hash + Clone> Subscription<K> {
-    /// The stream as the answer to the request that had these extensions, with the headers that make
-    /// it an event stream and keep proxies from buffering it.
+    /// Turns the stream into the answer to the request that had these extensions. Its headers make it an
+    /// event stream and tell proxies not to buffer it.
     pub fn into_response(self, request: &Extensions) -> Response<EventBody<K>> {
-        let offer = request.get::<Offer>().cloned();
-        if let Some(offer) = &offer {
-            offer.want();
+        let handoff = request.get::<Handoff>().cloned();
+        if let Some(handoff) = &handoff {
+            handoff.want();
         }
         event_stream(EventBody {
-            state: State::New(Some(self), offer),
+            state: State::New(Some(self), handoff),
             given_up: request.get().cloned(),
         })
     }
 }
 
-/// The answer to a client that gets no stream now: an event stream that ends at once, after a `retry:`
-/// of some time in the range. Any other status than its 200 would end a browser's `EventSource` for
-/// good.
+/// The answer to a client that gets no stream now: an event stream that ends at once.
+///
+/// It holds a `retry:` with a random time of the range. Its status is 200, because any other would end a
+/// browser's `EventSource` for good.
 pub fn refusal(retry: Range<Duration>) -> Response<Bytes> {
     event_stream(refusal_body(retry))
 }
@@ -77,9 +81,9 @@ impl<K: Eq + Hash + Clone + Send + Unpin + 'static> Body for EventBody<K> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let state = &mut self.get_mut().state;
-        if let State::New(stream, offer) = state {
-            let stream = match (stream.take(), offer.take()) {
-                (Some(stream), Some(offer)) => offer.take(stream),
+        if let State::New(stream, handoff) = state {
+            let stream = match (stream.take(), handoff.take()) {
+                (Some(stream), Some(handoff)) => handoff.take(stream),
                 (stream, _) => stream,
             };
             *state = stream.map_or(State::OnSocket, State::Streaming);

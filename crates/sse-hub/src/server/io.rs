@@ -1,3 +1,5 @@
+//! Lends a socket to the HTTP server, and can take it back.
+
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -9,19 +11,19 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::offer::Offer;
-use super::patience::Blocked;
+use super::handoff::Handoff;
+use super::timeouts::Blocked;
 
-/// The offer that an answer on its way has accepted; one connection answers one request at a time.
+/// The handoff that the current answer has accepted. An HTTP/1.1 connection answers one request at a time.
 #[derive(Clone, Default)]
-pub(super) struct Accepted(Arc<Mutex<Option<Offer>>>);
+pub(super) struct Accepted(Arc<Mutex<Option<Handoff>>>);
 
 impl Accepted {
-    pub(super) fn set(&self, offer: Offer) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(offer);
+    pub(super) fn set(&self, handoff: Handoff) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(handoff);
     }
 
-    pub(super) fn get(&self) -> Option<Offer> {
+    pub(super) fn get(&self) -> Option<Handoff> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -29,7 +31,7 @@ impl Accepted {
     }
 }
 
-/// A socket lent to the HTTP server: it can be taken back, because others hold it too.
+/// A socket lent to the HTTP server. It can be taken back, because others own it too.
 pub(super) struct Lent {
     socket: Arc<TcpStream>,
     /// What was read to tell the protocol.
@@ -127,8 +129,8 @@ impl AsyncWrite for Lent {
 
     /// The server flushes only when it has written all of its buffer.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(offer) = self.accepted.get() {
-            offer.flushed();
+        if let Some(handoff) = self.accepted.get() {
+            handoff.flushed();
         }
         Poll::Ready(Ok(()))
     }

@@ -1,10 +1,9 @@
 //! Serves HTTP, and lets event streams keep their bare sockets (feature `server`).
 //!
-//! An HTTP server keeps some twenty kibibytes for each connection, and a task that must be woken for
-//! each write. [`serve`] is a server of hyper's HTTP/1.1 and HTTP/2 for any tower service that takes
-//! an HTTP/1.1 connection apart again once the head of an event stream's response is written: what
-//! is left are the socket and the stream's own state, about two kibibytes together, and whoever
-//! publishes writes to the socket.
+//! An HTTP server uses some twenty kibibytes for each connection, and a task that must wake up for each
+//! write. [`serve`] runs any tower service on hyper's HTTP/1.1 and HTTP/2. When the head of an event
+//! stream's response is written, it takes the HTTP/1.1 connection apart again. What is left are the
+//! socket and the stream's own state, about two kibibytes together. Publishers write to the socket.
 //!
 //! ```no_run
 //! # use std::time::Duration;
@@ -24,18 +23,18 @@
 //! # }
 //! ```
 //!
-//! The rest of the router does not notice. A stream stays the body of its response where taking the
-//! socket would be wrong: in HTTP/2 and HTTP/1.0, and when a layer has encoded the body or given
-//! it a length. Protocol upgrades (WebSocket) are not served.
+//! The rest of the router does not notice. A stream stays the body of its response where a handoff would
+//! be wrong: in HTTP/2 and HTTP/1.0, and when a layer has encoded the body or given it a length. Protocol upgrades (WebSocket) are not served.
 
 mod body;
 mod connection;
+mod handoff;
+mod in_flight;
 mod io;
-mod offer;
 mod options;
-mod patience;
+mod protocol;
 mod service;
-mod underway;
+mod timeouts;
 
 use std::error::Error;
 use std::future::Future;
@@ -55,14 +54,15 @@ use tokio::sync::{Semaphore, watch};
 use tower_service::Service;
 
 /// The pause after the process has no file descriptor left for one more connection.
-const BREATH: Duration = Duration::from_secs(1);
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Serves the connections of a listener until `stop`; then takes no more, lets requests that are under
-/// way be answered, and returns when the last connection is closed. Event streams end with their
-/// hub: drain it, too.
+/// Serves the connections of a listener until `stop`.
 ///
-/// Metrics: `http_connections_refused_total`, the connections closed because there were
-/// `ServeOptions::connections` already.
+/// Then it accepts no more, answers the requests in flight, and returns when the last connection is
+/// closed. Event streams end with their hub: drain it, too.
+///
+/// Metrics: `http_connections_refused_total` counts connections closed because `ServeOptions::connections`
+/// were open.
 pub async fn serve<S, B>(
     listener: TcpListener,
     service: S,
@@ -92,7 +92,7 @@ pub async fn serve<S, B>(
             tracing::debug!("a connection was closed: there are too many");
             continue;
         };
-        if bound(&socket, &options).is_err() {
+        if limit(&socket, &options).is_err() {
             continue;
         }
         let connection = connection::run(socket, service.clone(), options.clone(), stopped.clone());
@@ -109,9 +109,11 @@ pub async fn serve<S, B>(
     let _ = room.acquire_many(most).await;
 }
 
-/// Set on each connection: a listener's options reach only those that come after they are set, and
-/// clients may come as soon as it listens. Fails for a connection that is broken already.
-fn bound(socket: &TcpStream, options: &ServeOptions) -> std::io::Result<()> {
+/// Sets the limits of a connection. Fails for one that is broken already.
+///
+/// They are set on each connection, because clients may come as soon as the listener listens. A listener's
+/// options reach only those that come after they are set.
+fn limit(socket: &TcpStream, options: &ServeOptions) -> std::io::Result<()> {
     // Events are small, and each is wanted at once.
     socket.set_nodelay(true)?;
     let socket = SockRef::from(socket);
@@ -123,17 +125,17 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((socket, _)) => return socket,
-            Err(error) if is_the_peers(&error) => {}
+            Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "no connection can be accepted for a second; is the limit of open files too low?");
-                tokio::time::sleep(BREATH).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
 /// The client was gone before it was accepted.
-fn is_the_peers(error: &std::io::Error) -> bool {
+fn is_the_clients(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
@@ -145,14 +147,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_accepted_connection_keeps_little_for_a_client_that_does_not_read_and_not_for_long()
-    {
+    async fn an_accepted_connection_has_a_small_send_buffer_and_a_user_timeout() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let _client = TcpStream::connect(address).await.unwrap();
         let (socket, _) = listener.accept().await.unwrap();
         let options = ServeOptions::default();
-        bound(&socket, &options).unwrap();
+        limit(&socket, &options).unwrap();
         let socket = SockRef::from(&socket);
         // The kernel books twice what was asked for.
         let buffer = socket.send_buffer_size().unwrap();

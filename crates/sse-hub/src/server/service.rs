@@ -1,3 +1,5 @@
+//! Offers the socket of a connection to the answers of the wrapped service.
+
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,12 +11,12 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tower_service::Service;
 
+use super::handoff::Handoff;
 use super::io::Accepted;
-use super::offer::Offer;
-use super::patience::GivenUp;
+use super::timeouts::GivenUp;
 
-/// Offers the socket to the answers of one connection.
-pub(super) struct Offering<S> {
+/// The wrapped service. It puts a [`Handoff`] among the extensions of requests that allow one.
+pub(super) struct HandoffService<S> {
     pub(super) service: S,
     pub(super) accepted: Accepted,
     pub(super) given_up: GivenUp,
@@ -22,7 +24,7 @@ pub(super) struct Offering<S> {
     pub(super) used: Arc<AtomicBool>,
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for Offering<S>
+impl<S, B> hyper::service::Service<Request<Incoming>> for HandoffService<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
@@ -35,37 +37,37 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.used.store(true, Relaxed);
         request.extensions_mut().insert(self.given_up.clone());
-        let offer = is_simple(&request).then(Offer::new);
-        if let Some(offer) = &offer {
-            request.extensions_mut().insert(offer.clone());
+        let handoff = is_simple(&request).then(Handoff::new);
+        if let Some(handoff) = &handoff {
+            request.extensions_mut().insert(handoff.clone());
         }
         let mut service = self.service.clone();
         let accepted = self.accepted.clone();
         Box::pin(async move {
             poll_fn(|cx| service.poll_ready(cx)).await?;
             let mut response = service.call(request).await?;
-            if let Some(offer) = offer
+            if let Some(handoff) = handoff
                 && is_plain(&response)
-                && offer.grant()
+                && handoff.grant()
             {
                 // There is nobody left on this socket to answer another request.
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
-                accepted.set(offer);
+                accepted.set(handoff);
             }
             Ok(response)
         })
     }
 }
 
-/// Nothing of it is left to be read on the socket, and its answer can be chunked.
+/// Whether nothing of the request is left to read, and its answer can be chunked.
 fn is_simple(request: &Request<Incoming>) -> bool {
     request.version() == Version::HTTP_11
         && request.method() == Method::GET
         && request.body().is_end_stream()
 }
 
-/// Its body is sent as it is, in chunks.
+/// Whether the body is sent as it is, in chunks.
 fn is_plain<B>(response: &Response<B>) -> bool {
     let headers = response.headers();
     response.status() == StatusCode::OK

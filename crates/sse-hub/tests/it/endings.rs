@@ -1,3 +1,5 @@
+//! How streams end: disconnected, drained, dropped.
+
 use std::collections::HashSet;
 
 use futures::FutureExt;

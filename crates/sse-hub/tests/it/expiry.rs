@@ -1,3 +1,5 @@
+//! Streams that end at a deadline.
+
 use sse_hub::{Ended, Frame};
 use tokio::time::Instant;
 

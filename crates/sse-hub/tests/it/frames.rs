@@ -1,3 +1,5 @@
+//! What a frame looks like on the wire.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! How many streams a hub admits, and which one is evicted.
+
 use sse_hub::{Ended, Refusal};
 
 use crate::client::{Client, event, hub, seconds};

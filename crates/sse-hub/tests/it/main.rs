@@ -1,11 +1,10 @@
-//! The hub through its public doors.
+//! The hub through its public interface.
 
 #![allow(clippy::unwrap_used, reason = "what fails to unwrap fails the test")]
 
 mod client;
 mod crowd;
 mod delivery;
-mod doors;
 mod endings;
 mod expiry;
 mod frames;
@@ -14,3 +13,4 @@ mod metrics;
 mod replay;
 mod serving;
 mod slow_readers;
+mod transports;

@@ -1,3 +1,5 @@
+//! The metrics of a hub.
+
 use metrics_exporter_prometheus::PrometheusBuilder;
 use sse_hub::{Hub, HubOptions};
 

@@ -1,3 +1,5 @@
+//! Replayed events that meet live ones.
+
 use proptest::prelude::*;
 use sse_hub::Hub;
 

@@ -1,3 +1,5 @@
+//! Streams whose reader is slow or takes nothing.
+
 use sse_hub::Ended;
 
 use crate::client::{Client, event, hub, ping, seconds};

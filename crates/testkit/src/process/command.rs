@@ -1,3 +1,5 @@
+//! Configures and starts a `pullit` process.
+
 use std::{
     collections::BTreeMap,
     env,
@@ -95,7 +97,7 @@ impl Command {
         self.env("PULLIT_DATA_DIR", folder.as_ref())
     }
 
-    /// Bounds the time until readiness and the time of [`Command::run`] (30 s unless told).
+    /// Bounds the time until readiness and the time of [`Command::run`] (30 s by default).
     pub fn bound(mut self, bound: Duration) -> Self {
         self.bound = bound;
         self

@@ -1,3 +1,5 @@
+//! Collects what a process writes.
+
 use std::{
     io::Read,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

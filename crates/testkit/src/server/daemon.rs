@@ -1,3 +1,5 @@
+//! Starts a server in a temporary folder, and stops it.
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{Read, Seek, SeekFrom},

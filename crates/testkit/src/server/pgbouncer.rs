@@ -1,9 +1,10 @@
+//! A PgBouncer of its own for a test.
+
 use std::{fs, path::Path};
 
 use super::daemon::{Daemon, Home, TRIES, free_port};
 
-/// PgBouncer in transaction mode before a PostgreSQL server: a connection has a server for one transaction, and then perhaps
-/// another.
+/// PgBouncer in transaction mode before a PostgreSQL server. The next transaction of a connection may get another server.
 #[derive(Debug)]
 pub struct PgBouncer {
     _daemon: Daemon,
@@ -13,7 +14,7 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one before the database that a URL names, with so many connections to it. It refuses what it refuses by default.
+    /// Starts one before the database that a URL names, with so many connections to it. What it refuses is the default.
     ///
     /// # Panics
     /// When PgBouncer is not installed or does not start.

@@ -1,3 +1,5 @@
+//! A PostgreSQL of its own for a test, and a standby of it.
+
 use std::{
     fs,
     path::{Path, PathBuf},

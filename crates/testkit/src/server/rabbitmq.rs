@@ -1,3 +1,5 @@
+//! A RabbitMQ of its own for a test.
+
 use std::{fs, path::Path, process::Command};
 
 use rustix::process::Signal;

@@ -1,3 +1,5 @@
+//! Parses an event stream as a browser does.
+
 use std::time::Duration;
 
 /// One event as a browser would hand it to a listener.

@@ -1,3 +1,5 @@
+//! Fresh databases for tests.
+
 use std::collections::HashSet;
 
 use ground::Statements;

@@ -1,3 +1,5 @@
+//! The HTTP client of the test kit.
+
 use serde_json::{Value, json};
 use testkit::http::{Client, Method};
 

@@ -1,3 +1,5 @@
+//! The reader of event streams.
+
 use std::time::Duration;
 
 use testkit::sse::SseReader;

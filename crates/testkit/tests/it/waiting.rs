@@ -1,3 +1,5 @@
+//! Waiting with a bound.
+
 use std::time::Duration;
 
 use testkit::wait;

@@ -99,7 +99,7 @@ async fn a_shutdown_waits_no_longer_for_an_extension_than_for_any_call() {
 }
 
 #[tokio::test]
-async fn a_machine_that_slept_while_an_extension_was_asked_for_learns_that_its_lease_is_over() {
+async fn a_machine_that_slept_during_an_extension_learns_that_its_lease_is_over() {
     let (_, clock, kept) = kept_without_answers().await;
     assert!(kept.is_trusted());
     clock.to(HOUR);

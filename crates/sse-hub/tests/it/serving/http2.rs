@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{PATIENCE, Server};
+use super::{LONG, Server};
 use crate::client::event;
 
 /// A client of HTTP/2 that answers pings.
@@ -42,7 +42,7 @@ impl Http2 {
     async fn ask(&mut self, path: &str) -> Response<Incoming> {
         let request = Request::get(format!("http://a{path}")).body(String::new());
         let answer = self.requests.send_request(request.unwrap());
-        timeout(PATIENCE, answer).await.unwrap().unwrap()
+        timeout(LONG, answer).await.unwrap().unwrap()
     }
 
     async fn get(&mut self, path: &str) -> Response<String> {
@@ -59,8 +59,7 @@ async fn piece(body: &mut Incoming) -> Bytes {
 }
 
 #[tokio::test]
-async fn a_client_of_http2_keeps_its_connection_while_anything_is_answered_and_not_for_long_after()
-{
+async fn an_http2_connection_stays_while_anything_is_answered_and_not_long_after() {
     let idle = Duration::from_millis(100);
     let server = Server::start(|options| options.idle = idle).await;
     let mut quiet = Http2::connect(server.address).await;
@@ -70,7 +69,7 @@ async fn a_client_of_http2_keeps_its_connection_while_anything_is_answered_and_n
     let mut waiting = Http2::connect(server.address).await;
     let slow = tokio::spawn(async move { waiting.get("/slow").await });
     server.doing.begun.notified().await;
-    timeout(PATIENCE, quiet.ended)
+    timeout(LONG, quiet.ended)
         .await
         .expect("it keeps its place")
         .unwrap()
@@ -82,11 +81,11 @@ async fn a_client_of_http2_keeps_its_connection_while_anything_is_answered_and_n
     server.doing.hub.publish(&7, 1, event(1));
     let mut text = String::new();
     while !text.contains("event 1") {
-        let piece = timeout(PATIENCE, piece(&mut stream)).await.unwrap();
+        let piece = timeout(LONG, piece(&mut stream)).await.unwrap();
         text.push_str(std::str::from_utf8(&piece).unwrap());
     }
     drop(stream);
-    timeout(PATIENCE, streaming.ended)
+    timeout(LONG, streaming.ended)
         .await
         .expect("it keeps its place after its stream")
         .unwrap()
@@ -102,7 +101,7 @@ async fn a_client_of_http2_that_takes_nothing_of_an_answer_loses_its_connection(
     builder.initial_stream_window_size(0);
     let mut client = Http2::with(builder, server.address).await;
     let answer = client.ask("/quick").await;
-    let ended = timeout(PATIENCE, client.ended).await;
+    let ended = timeout(LONG, client.ended).await;
     ended.expect("it keeps its place").unwrap().unwrap_err();
     drop(answer);
 }
@@ -112,7 +111,7 @@ async fn who_connects_by_http2_and_asks_nothing_is_closed() {
     let first_request = Duration::from_millis(100);
     let server = Server::start(|options| options.first_request = first_request).await;
     let client = Http2::connect(server.address).await;
-    let ended = timeout(PATIENCE, client.ended).await;
+    let ended = timeout(LONG, client.ended).await;
     // However it learns of it.
     let _ = ended.expect("it keeps its place");
 }

@@ -26,7 +26,7 @@ use crate::client::event;
 /// More than the kernel takes at once.
 const LARGE: usize = 50_000;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
 struct Doing {
@@ -126,7 +126,7 @@ async fn read_until(socket: &mut TcpStream, what: &str) -> String {
     let mut text = String::new();
     while !text.contains(what) {
         let mut piece = [0; 1000];
-        let read = timeout(PATIENCE, socket.read(&mut piece)).await;
+        let read = timeout(LONG, socket.read(&mut piece)).await;
         let read = read.expect("nothing came").unwrap();
         assert!(read > 0, "the connection ended after {text:?}");
         text.push_str(std::str::from_utf8(&piece[..read]).unwrap());
@@ -135,7 +135,7 @@ async fn read_until(socket: &mut TcpStream, what: &str) -> String {
 }
 
 async fn is_closed(socket: &mut TcpStream) -> bool {
-    let read = timeout(PATIENCE, socket.read(&mut [0; 1])).await;
+    let read = timeout(LONG, socket.read(&mut [0; 1])).await;
     !matches!(read.expect("it stays open"), Ok(1..))
 }
 
@@ -167,7 +167,7 @@ async fn a_stream_waits_until_the_head_of_its_response_is_written() {
     let mut socket = socket.connect(server.address).await.unwrap();
     let request = b"GET /heavy HTTP/1.1\r\nhost: a\r\n\r\n";
     socket.write_all(request).await.unwrap();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LONG;
     while server.doing.hub.stats().connections == 0 {
         assert!(Instant::now() < deadline);
         tokio::task::yield_now().await;
@@ -205,7 +205,7 @@ async fn at_one_connection_too_many_the_new_one_is_closed_and_the_others_stay() 
     read_until(&mut first, "quick").await;
     drop(second);
     // Its place is free as soon as the server has noticed.
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LONG;
     loop {
         assert!(Instant::now() < deadline, "its place stays taken");
         let mut next = server.send(QUICK).await;
@@ -262,7 +262,7 @@ async fn a_client_that_reads_nothing_of_an_answer_loses_its_connection() {
     let mut socket = socket.connect(server.address).await.unwrap();
     let request = b"GET /long HTTP/1.1\r\nhost: a\r\n\r\n";
     socket.write_all(request).await.unwrap();
-    let error = timeout(PATIENCE, socket.ready(Interest::ERROR)).await;
+    let error = timeout(LONG, socket.ready(Interest::ERROR)).await;
     error.expect("it keeps its place").unwrap();
 }
 
@@ -279,7 +279,7 @@ async fn a_request_under_way_is_answered_when_the_server_stops() {
     server.doing.go.add_permits(1);
     read_until(&mut socket, "\r\n\r\nslow").await;
     assert!(is_closed(&mut socket).await);
-    timeout(PATIENCE, server.served).await.unwrap().unwrap();
+    timeout(LONG, server.served).await.unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
 }
 

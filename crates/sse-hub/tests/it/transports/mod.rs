@@ -29,38 +29,38 @@ use crate::client::event;
 
 /// How events get to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
+pub(crate) enum Transport {
     Socket,
     Http1,
     Http2,
 }
 
-/// Makes a test of each door from one function.
-macro_rules! through_each_door {
-    ($(async fn $name:ident($door:ident: Door) $body:block)+) => {
+/// Makes a test of each transport from one function.
+macro_rules! over_each_transport {
+    ($(async fn $name:ident($transport:ident: Transport) $body:block)+) => {
         $(mod $name {
             use super::*;
 
-            async fn check($door: Door) $body
+            async fn check($transport: Transport) $body
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_its_socket() {
-                check(Door::Socket).await;
+                check(Transport::Socket).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn as_a_body_of_http1() {
-                check(Door::Http1).await;
+                check(Transport::Http1).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn as_a_body_of_http2() {
-                check(Door::Http2).await;
+                check(Transport::Http2).await;
             }
         })+
     };
 }
-pub(crate) use through_each_door;
+pub(crate) use over_each_transport;
 
 type Stored = HashMap<i64, Vec<(i64, Frame)>>;
 
@@ -68,7 +68,7 @@ type Stored = HashMap<i64, Vec<(i64, Frame)>>;
 pub(crate) struct Site {
     pub(crate) hub: Hub<i64>,
     pub(crate) address: SocketAddr,
-    pub(crate) door: Door,
+    pub(crate) transport: Transport,
     world: Arc<World>,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) served: JoinHandle<()>,
@@ -76,19 +76,19 @@ pub(crate) struct Site {
 
 struct World {
     hub: Hub<i64>,
-    door: Door,
+    transport: Transport,
     stored: Mutex<Stored>,
     /// Streams expire after this.
     life: Duration,
 }
 
 impl Site {
-    pub(crate) async fn start(door: Door, change: impl FnOnce(&mut HubOptions)) -> Self {
-        Self::living(door, Duration::from_secs(600), change).await
+    pub(crate) async fn start(transport: Transport, change: impl FnOnce(&mut HubOptions)) -> Self {
+        Self::living(transport, Duration::from_secs(600), change).await
     }
 
     pub(crate) async fn living(
-        door: Door,
+        transport: Transport,
         life: Duration,
         change: impl FnOnce(&mut HubOptions),
     ) -> Self {
@@ -99,7 +99,7 @@ impl Site {
         });
         let world = Arc::new(World {
             hub: hub.clone(),
-            door,
+            transport,
             stored: Mutex::default(),
             life,
         });
@@ -112,7 +112,11 @@ impl Site {
         // As little as the kernel allows, so that frames are written in parts.
         let options = ServeOptions {
             // A stream on its socket has a limit of its own.
-            send_buffer: if door == Door::Socket { 200_000 } else { 4096 },
+            send_buffer: if transport == Transport::Socket {
+                200_000
+            } else {
+                4096
+            },
             stream_send_buffer: 4096,
             stall,
             ..ServeOptions::default()
@@ -127,7 +131,7 @@ impl Site {
         Self {
             hub,
             address,
-            door,
+            transport,
             world,
             stop: Some(stop),
             served,
@@ -183,7 +187,7 @@ async fn subscribe(
     let expired = Frame::event("expired", None, "come again");
     stream.until(Instant::now() + world.life, expired);
     let mut response = stream.into_response(&extensions).map(Body::new);
-    if world.door == Door::Http1 {
+    if world.transport == Transport::Http1 {
         // A layer could have encoded it, so it stays a body.
         let encoding = HeaderValue::from_static("identity");
         response.headers_mut().insert(CONTENT_ENCODING, encoding);

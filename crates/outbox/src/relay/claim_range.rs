@@ -1,4 +1,6 @@
-//! A range of events deleted, and what it held. Where no event was ever put off, nothing in a range of ids has to wait.
+//! Claims a range of ids for the fast path: deletes its events and returns them.
+//!
+//! Where no event was ever put off, nothing in a range has to wait.
 
 use std::error::Error;
 use std::ops::Range;
@@ -15,7 +17,7 @@ use crate::Event;
 // An event below the range has come since the look, or one was replayed: the next of its key may be in the range by now, and
 // must not go first. (Also in SQLite, where the order of the commits is the order of the ids: the range before this one may have reached
 // beyond the ids that there were.)
-const TAKE_POSTGRES: &str = "DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
+const CLAIM_POSTGRES: &str = "DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2
             AND NOT EXISTS (SELECT 1 FROM outbox_event WHERE status = 'PENDING' AND id >= $3 AND id < $1)
             AND (SELECT id FROM outbox_event
                  WHERE status = 'PENDING' AND (attempts > 0 OR postponed > 0 OR next_attempt_at > created_at)
@@ -36,9 +38,11 @@ const READ_SQLITE: &str = "SELECT json_group_array(json_array(id, event_id, even
 const DELETE_SQLITE: &str =
     "DELETE FROM outbox_event WHERE status = 'PENDING' AND id >= $1 AND id < $2";
 
-/// Deletes the events of a range of ids, and returns them in the order of their ids: none, when an earlier one (from `from` on) has
-/// come, or any was put off. Or nothing, when one of them is not plain or cannot be read. The transaction must then be rolled back.
-pub(super) async fn take(
+/// Deletes the events of a range of ids, and returns them in the order of their ids.
+///
+/// The list is empty when an earlier event (from `from` on) has come, or when any was put off. There is no list when one
+/// of the events is not plain or cannot be read; the transaction must then be rolled back.
+pub(super) async fn claim_range(
     tx: &mut Connection<'_>,
     ids: Range<i64>,
     from: i64,
@@ -60,7 +64,7 @@ async fn from_postgres(
     from: i64,
 ) -> Result<Option<Vec<Event>>, sqlx::Error> {
     let values = vec![ids.start.into(), ids.end.into(), from.into()];
-    let rows = tx.raw_rows(TAKE_POSTGRES, values).await?;
+    let rows = tx.raw_rows(CLAIM_POSTGRES, values).await?;
     let mut events = Vec::with_capacity(rows.len());
     for row in &rows {
         match plain(row) {
@@ -180,10 +184,10 @@ mod tests {
     testkit::on_each_database! {
         async fn a_range_is_left_alone_when_an_earlier_event_has_come_since_the_look(db: testkit::Database) {
             let db = nine_events(&db).await;
-            for (first, from, taken) in [(6, 4, 0), (6, 6, 4), (1, i64::MIN, 9)] {
+            for (first, from, claimed) in [(6, 4, 0), (6, 6, 4), (1, i64::MIN, 9)] {
                 let mut tx = db.begin().await.unwrap();
-                let events = take(&mut tx, first..100, from).await.unwrap().unwrap();
-                assert_eq!(events.len(), taken, "from {from}");
+                let events = claim_range(&mut tx, first..100, from).await.unwrap().unwrap();
+                assert_eq!(events.len(), claimed, "from {from}");
                 tx.rollback().await;
             }
         }
@@ -191,11 +195,11 @@ mod tests {
         async fn a_range_is_left_alone_when_an_event_anywhere_was_put_off_since_the_look(db: testkit::Database) {
             let db = nine_events(&db).await;
             let change = "UPDATE outbox_event SET attempts = 1 - attempts WHERE id = 1";
-            for taken in [0, 4] {
+            for claimed in [0, 4] {
                 db.script(change).await.unwrap();
                 let mut tx = db.begin().await.unwrap();
-                let events = take(&mut tx, 6..100, 6).await.unwrap().unwrap();
-                assert_eq!(events.len(), taken);
+                let events = claim_range(&mut tx, 6..100, 6).await.unwrap().unwrap();
+                assert_eq!(events.len(), claimed);
                 tx.rollback().await;
             }
         }

@@ -15,10 +15,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use super::{Door, Site};
+use super::{Site, Transport};
 use crate::client::{Event, Parser};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(20);
 
 /// How a response ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,10 +66,10 @@ impl Tab {
             socket.set_recv_buffer_size(window).unwrap();
         }
         let socket = socket.connect(site.address).await.unwrap();
-        let (wire, headers) = match site.door {
-            Door::Http2 => http2(socket, key, last_id, window).await,
-            Door::Socket => http1(socket, key, last_id, "").await,
-            Door::Http1 => http1(socket, key, last_id, "connection: close\r\n").await,
+        let (wire, headers) = match site.transport {
+            Transport::Http2 => http2(socket, key, last_id, window).await,
+            Transport::Socket => http1(socket, key, last_id, "").await,
+            Transport::Http1 => http1(socket, key, last_id, "connection: close\r\n").await,
         };
         Self {
             wire,
@@ -107,14 +107,14 @@ impl Tab {
 
     /// Waits until the server has reset the connection.
     pub(crate) async fn is_reset(&mut self) {
-        let reset = timeout(PATIENCE, self.socket().ready(Interest::ERROR)).await;
+        let reset = timeout(LONG, self.socket().ready(Interest::ERROR)).await;
         reset.expect("it was not reset").unwrap();
     }
 
     /// The next event, or how the stream ended.
     pub(crate) async fn next(&mut self) -> Result<Event, End> {
         while self.parser.events.is_empty() {
-            let piece = timeout(PATIENCE, self.wire.piece())
+            let piece = timeout(LONG, self.wire.piece())
                 .await
                 .expect("nothing came");
             self.parser.feed(&piece?);

@@ -1,14 +1,16 @@
+//! Readers that are slow, over real sockets.
+
 use std::time::Duration;
 
 use sse_hub::Frame;
 
 use super::wire::{End, Tab};
-use super::{Door, Site, through_each_door};
+use super::{Site, Transport, over_each_transport};
 use crate::client::{long, ping};
 
-through_each_door! {
-    async fn a_reader_whose_queue_is_full_is_dropped_and_gets_what_waited(door: Door) {
-        let site = Site::start(door, |options| options.queue = 4).await;
+over_each_transport! {
+    async fn a_reader_whose_queue_is_full_is_dropped_and_gets_what_waited(transport: Transport) {
+        let site = Site::start(transport, |options| options.queue = 4).await;
         let mut slow = Tab::narrow(&site, 7).await;
         let mut quick = Tab::open(&site, 7).await;
         quick.expect("hello").await;
@@ -30,9 +32,9 @@ through_each_door! {
         slow.expect_ids(last + 1..=10).await;
     }
 
-    async fn a_reader_that_takes_nothing_for_too_long_is_dropped_and_delays_nobody(door: Door) {
+    async fn a_reader_that_takes_nothing_for_too_long_is_dropped_and_delays_nobody(transport: Transport) {
         let stall = Duration::from_millis(300);
-        let site = Site::start(door, |options| options.stall = stall).await;
+        let site = Site::start(transport, |options| options.stall = stall).await;
         let mut stalled = Tab::narrow(&site, 7).await;
         stalled.expect("hello").await;
         let mut other = Tab::open(&site, 8).await;
@@ -57,9 +59,9 @@ through_each_door! {
         back.expect_ids([1]).await;
     }
 
-    async fn a_reader_that_takes_nothing_is_given_up_though_nothing_more_is_sent(door: Door) {
+    async fn a_reader_that_takes_nothing_is_given_up_though_nothing_more_is_sent(transport: Transport) {
         let stall = Duration::from_millis(300);
-        let site = Site::start(door, |options| options.stall = stall).await;
+        let site = Site::start(transport, |options| options.stall = stall).await;
         let mut stalled = Tab::narrow(&site, 7).await;
         stalled.expect("hello").await;
         // The first may be with the HTTP server altogether; the second waits.
@@ -67,7 +69,7 @@ through_each_door! {
             assert_eq!(site.publish(7, id, long(id)), 1);
         }
         site.until(|stats| stats.connections == 0).await;
-        if door != Door::Http2 {
+        if transport != Transport::Http2 {
             // A plain close would leave the kernel with what the client does not take.
             stalled.is_reset().await;
         }
@@ -79,7 +81,7 @@ through_each_door! {
 #[tokio::test]
 async fn a_reader_that_takes_little_by_little_is_not_taken_for_a_stalled_one() {
     let stall = Duration::from_secs(1);
-    let site = Site::start(Door::Socket, |options| options.stall = stall).await;
+    let site = Site::start(Transport::Socket, |options| options.stall = stall).await;
     let mut tab = Tab::narrow(&site, 7).await;
     tab.expect("hello").await;
     site.publish(7, 1, long(1));
@@ -95,17 +97,17 @@ async fn a_reader_that_takes_little_by_little_is_not_taken_for_a_stalled_one() {
 
 #[tokio::test]
 async fn a_stream_on_its_socket_that_was_told_to_end_has_one_stall_for_all_that_waits() {
-    is_ended_in_one_stall(Door::Socket).await;
+    is_ended_in_one_stall(Transport::Socket).await;
 }
 
 #[tokio::test]
 async fn a_stream_in_a_body_that_was_told_to_end_has_one_stall_for_all_that_waits() {
-    is_ended_in_one_stall(Door::Http1).await;
+    is_ended_in_one_stall(Transport::Http1).await;
 }
 
-async fn is_ended_in_one_stall(door: Door) {
+async fn is_ended_in_one_stall(transport: Transport) {
     let stall = Duration::from_millis(300);
-    let site = Site::start(door, |options| {
+    let site = Site::start(transport, |options| {
         (options.stall, options.per_key) = (stall, 1);
     })
     .await;
@@ -128,7 +130,7 @@ async fn is_ended_in_one_stall(door: Door) {
 
 #[tokio::test]
 async fn the_kernel_takes_little_for_a_stream_whose_client_does_not_read() {
-    let site = Site::start(Door::Socket, |_| {}).await;
+    let site = Site::start(Transport::Socket, |_| {}).await;
     let mut stalled = Tab::narrow(&site, 7).await;
     stalled.expect("hello").await;
     site.until(|stats| stats.on_sockets == 1).await;

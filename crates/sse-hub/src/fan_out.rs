@@ -1,3 +1,5 @@
+//! Sends one frame to many streams, and counts what became of it.
+
 use tokio::time::Instant;
 
 use crate::Frame;
@@ -6,18 +8,18 @@ use crate::mailbox::{Limits, Origin, Push};
 use crate::telemetry::Telemetry;
 
 /// One frame on its way to many streams.
-pub(crate) struct Round<'a> {
+pub(crate) struct FanOut<'a> {
     origin: Origin,
     frame: &'a Frame,
     limits: Limits,
     telemetry: &'a Telemetry,
     pub(crate) now: Instant,
     pub(crate) taken: usize,
-    /// Streams met that receive no more.
+    /// Streams among them that receive no more.
     pub(crate) closed: usize,
 }
 
-impl<'a> Round<'a> {
+impl<'a> FanOut<'a> {
     pub(crate) fn new(
         origin: Origin,
         frame: &'a Frame,
@@ -36,7 +38,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// To be called without holding a lock: it wakes the stream's reader.
+    /// Call it without a lock: it wakes the stream's reader.
     pub(crate) fn push(&mut self, stream: &Connection) {
         let (push, waker) = stream.push(self.origin, self.frame, &self.limits, self.now);
         match push {

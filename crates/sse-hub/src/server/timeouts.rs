@@ -1,3 +1,5 @@
+//! Ends connections whose client takes nothing or asks nothing for too long.
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -8,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::ServeOptions;
-use super::underway::Underway;
+use super::in_flight::InFlight;
 
 /// Since when a socket has taken nothing of what is to be written to it.
 #[derive(Clone, Default)]
@@ -31,8 +33,7 @@ impl Blocked {
     }
 }
 
-/// Stands among the extensions of requests: whether their connection was given up, because its client took
-/// nothing.
+/// An extension of requests: whether their connection was ended because its client took nothing.
 #[derive(Clone, Default)]
 pub(super) struct GivenUp(Arc<AtomicBool>);
 
@@ -46,13 +47,13 @@ impl GivenUp {
     }
 }
 
-/// How long a connection is kept for a client that does not read, or has nothing to ask.
-pub(super) struct Patience {
+/// How long a connection waits for a client that does not read, or has nothing to ask.
+pub(super) struct Timeouts {
     blocked: Blocked,
     stall: Duration,
     idle: Duration,
     /// Of HTTP/2; HTTP/1.1 has an idle limit of its own.
-    underway: Option<Underway>,
+    in_flight: Option<InFlight>,
     end_by: Option<Instant>,
     next: Option<Pin<Box<Sleep>>>,
 }
@@ -66,27 +67,27 @@ pub(super) enum Verdict {
     Lost,
 }
 
-impl Patience {
+impl Timeouts {
     pub(super) fn new(
         options: &ServeOptions,
         blocked: Blocked,
-        underway: Option<Underway>,
+        in_flight: Option<InFlight>,
     ) -> Self {
         Self {
             blocked,
             stall: options.stall,
             idle: options.idle,
-            underway,
+            in_flight,
             end_by: None,
             next: None,
         }
     }
 
-    /// To be polled after the connection, in the same task: it is the connection that blocks.
-    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
+    /// Poll it after the connection, in the same task: it is the connection that notices a block.
+    pub(super) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
         loop {
             let now = Instant::now();
-            let Some((at, verdict)) = self.ends(now) else {
+            let Some((at, verdict)) = self.next_check(now) else {
                 self.next = None;
                 return Poll::Pending;
             };
@@ -102,28 +103,28 @@ impl Patience {
         }
     }
 
-    /// When it is to be looked at next, and what is to be said then if nothing has changed.
-    fn ends(&self, now: Instant) -> Option<(Instant, Verdict)> {
+    /// When to check next, and the verdict if nothing has changed by then.
+    fn next_check(&self, now: Instant) -> Option<(Instant, Verdict)> {
         if let Some(at) = self.end_by {
             return Some((at, Verdict::Lost));
         }
         let blocked = self.blocked.since();
-        let Some(underway) = &self.underway else {
+        let Some(in_flight) = &self.in_flight else {
             return Some((blocked? + self.stall, Verdict::Lost));
         };
-        let blocked = blocked.into_iter().chain(underway.blocked_since()).min();
+        let blocked = blocked.into_iter().chain(in_flight.blocked_since()).min();
         if let Some(since) = blocked {
             return Some((since + self.stall, Verdict::Lost));
         }
-        if let Some(since) = underway.idle_since() {
+        if let Some(since) = in_flight.idle_since() {
             return Some((since + self.idle, Verdict::Idle));
         }
         // Answers go on in tasks of their own, which wake nobody here.
         Some((now + self.stall.min(self.idle), Verdict::Lost))
     }
 
-    /// It was told to end because nothing was asked. What keeps it open then is what its client does not take.
-    pub(super) fn was_told_to_end(&mut self) {
+    /// A graceful shutdown has begun because nothing was asked. Only what its client does not take can delay the end.
+    pub(super) fn is_shutting_down(&mut self) {
         self.end_by = Some(Instant::now() + self.stall);
     }
 }

@@ -1,5 +1,6 @@
-//! The answers of one HTTP/2 connection that have not ended. There its client says how much it takes
-//! of each, and can answer pings for ever.
+//! Watches the answers of one HTTP/2 connection that have not ended.
+//!
+//! An HTTP/2 client says how much it takes of each answer. It can take nothing and answer pings for ever.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +13,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 #[derive(Clone)]
-pub(super) struct Underway(Arc<Mutex<State>>);
+pub(super) struct InFlight(Arc<Mutex<State>>);
 
 struct State {
     answers: Vec<Arc<Mutex<Stage>>>,
@@ -28,7 +29,7 @@ enum Stage {
     WithClient(Instant),
 }
 
-impl Underway {
+impl InFlight {
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(State {
             answers: Vec::new(),
@@ -55,8 +56,8 @@ impl Underway {
     fn begin(&self) -> Answer {
         let stage = Arc::new(Mutex::new(Stage::Ours));
         lock(&self.0).answers.push(stage.clone());
-        let underway = self.clone();
-        Answer { underway, stage }
+        let in_flight = self.clone();
+        Answer { in_flight, stage }
     }
 }
 
@@ -66,7 +67,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// From the request to the end of its answer.
 struct Answer {
-    underway: Underway,
+    in_flight: InFlight,
     stage: Arc<Mutex<Stage>>,
 }
 
@@ -78,7 +79,7 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        let mut state = lock(&self.underway.0);
+        let mut state = lock(&self.in_flight.0);
         state
             .answers
             .retain(|stage| !Arc::ptr_eq(stage, &self.stage));
@@ -89,7 +90,7 @@ impl Drop for Answer {
 /// A service whose answers are watched.
 pub(super) struct Watched<S> {
     pub(super) service: S,
-    pub(super) underway: Underway,
+    pub(super) in_flight: InFlight,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Watched<S>
@@ -103,7 +104,7 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let answer = self.underway.begin();
+        let answer = self.in_flight.begin();
         let response = self.service.call(request);
         Box::pin(async move {
             let response = response.await?;

@@ -1,3 +1,5 @@
+//! Hands the socket of a connection over from the HTTP server to an event stream.
+
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
@@ -7,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::{OnSocket, Parted, Subscription};
 
-/// A stream on its socket, whatever its key is.
+/// A stream on its socket, whatever the type of its key.
 pub(super) trait Writing: Future<Output = Parted> + Send {
     fn hear(self: Pin<&mut Self>);
 }
@@ -20,25 +22,25 @@ impl<K: Eq + Hash + Clone + Send + Unpin> Writing for OnSocket<K> {
 
 pub(super) type Takeover = Box<dyn FnOnce(Arc<TcpStream>) -> Pin<Box<dyn Writing>> + Send>;
 
-/// Stands among the extensions of a request whose answer may take over the connection's socket.
+/// An extension of a request whose answer may take over the socket.
 #[derive(Clone)]
-pub(super) struct Offer(Arc<Mutex<Stage>>);
+pub(super) struct Handoff(Arc<Mutex<Stage>>);
 
-/// How far the takeover is; it can stop at each stage, and then the HTTP server goes on.
+/// How far the handoff is. It can stop at each stage, and then the HTTP server goes on.
 enum Stage {
     Open,
     /// The request is answered with an event stream.
     Wanted,
-    /// Its answer has reached the server as it was made: no layer in between encodes or frames it.
+    /// Its answer has reached the server as it was made. No layer in between encodes or frames it.
     Granted,
-    /// The server has asked for the body, so it has the head of the response in its buffer.
+    /// The server has asked for the body. So it has the head of the response in its buffer.
     Asked(Takeover),
     /// All that the server had in its buffer is written.
     Flushed(Takeover),
     Over,
 }
 
-impl Offer {
+impl Handoff {
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(Stage::Open)))
     }
@@ -50,7 +52,7 @@ impl Offer {
         }
     }
 
-    /// Whether there is anybody to take it.
+    /// Whether an event stream wants the socket.
     pub(super) fn grant(&self) -> bool {
         let mut stage = self.lock();
         if let Stage::Wanted = *stage {
@@ -61,7 +63,7 @@ impl Offer {
         false
     }
 
-    /// The stream goes to the socket, unless it comes back.
+    /// Moves the stream to the socket. A stream that is returned stays with the HTTP server.
     pub(super) fn take<K>(&self, stream: Subscription<K>) -> Option<Subscription<K>>
     where
         K: Eq + Hash + Clone + Send + Unpin + 'static,

@@ -1,11 +1,13 @@
-//! The statements by which a relay settles events, each on condition that they are still as they were claimed.
+//! The statements that finish events. Each changes only events that are still as they were claimed.
 
 use chrono::{DateTime, Utc};
 use ground::{Connection, Dialects, Statements, Value, time_text};
 use serde_json::json;
 
-use super::steps::{Step, reached};
-use crate::EventStatus;
+use crate::{
+    EventStatus,
+    relay::steps::{Step, reached},
+};
 
 const DELETE: Dialects = Dialects {
     postgres: "DELETE FROM outbox_event
@@ -14,7 +16,7 @@ const DELETE: Dialects = Dialects {
         WHERE status = 'PENDING' AND id IN (SELECT value FROM json_each($1))",
 };
 
-const PROGRESS: Dialects = Dialects {
+const NOTE_DELIVERED: Dialects = Dialects {
     postgres: "UPDATE outbox_event e SET delivered_to = r.delivered_to
         FROM jsonb_to_recordset($1::jsonb) AS r (id bigint, delivered_to jsonb)
         WHERE e.id = r.id AND e.status = 'PENDING'",
@@ -24,7 +26,7 @@ const PROGRESS: Dialects = Dialects {
         WHERE outbox_event.id = r.id AND outbox_event.status = 'PENDING'",
 };
 
-const MARK: Dialects = Dialects {
+const STORE_FAILED: Dialects = Dialects {
     postgres: "UPDATE outbox_event e SET attempts = r.attempts, postponed = r.postponed, status = r.status,
             next_attempt_at = r.next_attempt_at, last_error = r.last_error
         FROM jsonb_to_recordset($1::jsonb) AS r
@@ -43,9 +45,9 @@ const MARK: Dialects = Dialects {
 
 const LONGEST_ERROR: usize = 2000;
 
-/// What becomes of an event that was not delivered.
+/// An event that was not delivered, and what becomes of it.
 #[derive(Debug)]
-pub(super) struct Mark {
+pub(super) struct Failed {
     pub(super) id: i64,
     /// The attempts it had when it was claimed.
     pub(super) seen: i32,
@@ -56,7 +58,7 @@ pub(super) struct Mark {
     pub(super) last_error: String,
 }
 
-/// Deletes events that reached all their destinations, and returns how many were still there.
+/// Deletes events that have reached all their destinations. Returns how many were still there.
 pub(super) async fn delete(tx: &mut Connection<'_>, ids: &[i64]) -> Result<u64, sqlx::Error> {
     if ids.is_empty() {
         return Ok(0);
@@ -66,8 +68,8 @@ pub(super) async fn delete(tx: &mut Connection<'_>, ids: &[i64]) -> Result<u64, 
     Ok(deleted)
 }
 
-/// Remembers which destinations have confirmed events that others still wait for.
-pub(super) async fn progress(
+/// Notes which destinations have confirmed events that others still wait for. Returns how many were still there.
+pub(super) async fn note_delivered(
     tx: &mut Connection<'_>,
     rows: &[(i64, Vec<String>)],
 ) -> Result<u64, sqlx::Error> {
@@ -78,26 +80,29 @@ pub(super) async fn progress(
         .iter()
         .map(|(id, delivered_to)| json!({ "id": id, "delivered_to": delivered_to }))
         .collect();
-    tx.run(PROGRESS, vec![rows.to_string().into()]).await
+    tx.run(NOTE_DELIVERED, vec![rows.to_string().into()]).await
 }
 
-/// Puts off or gives up events.
-pub(super) async fn mark(tx: &mut Connection<'_>, marks: &[Mark]) -> Result<u64, sqlx::Error> {
-    let rows: serde_json::Value = marks
+/// Puts events off or makes them dead. Returns how many were still as they were claimed.
+pub(super) async fn store_failed(
+    tx: &mut Connection<'_>,
+    failed: &[Failed],
+) -> Result<u64, sqlx::Error> {
+    let rows: serde_json::Value = failed
         .iter()
-        .map(|mark| {
+        .map(|event| {
             json!({
-                "id": mark.id,
-                "seen": mark.seen,
-                "attempts": mark.attempts,
-                "postponed": mark.postponed,
-                "status": mark.status.as_str(),
-                "next_attempt_at": time_text(mark.next_attempt_at),
-                "last_error": storable(&mark.last_error),
+                "id": event.id,
+                "seen": event.seen,
+                "attempts": event.attempts,
+                "postponed": event.postponed,
+                "status": event.status.as_str(),
+                "next_attempt_at": time_text(event.next_attempt_at),
+                "last_error": storable(&event.last_error),
             })
         })
         .collect();
-    tx.run(MARK, vec![rows.to_string().into()]).await
+    tx.run(STORE_FAILED, vec![rows.to_string().into()]).await
 }
 
 /// PostgreSQL stores no NUL character, and an error that cannot be stored would stop its key for ever.

@@ -1,15 +1,17 @@
+//! How streams end, as a client sees it.
+
 use std::time::Duration;
 
 use sse_hub::Frame;
 use tokio::io::AsyncWriteExt;
 
 use super::wire::{End, Tab};
-use super::{Door, Site, through_each_door};
+use super::{Site, Transport, over_each_transport};
 use crate::client::{long, ping, seconds};
 
-through_each_door! {
-    async fn draining_sends_what_waits_a_retry_and_the_end(door: Door) {
-        let mut site = Site::start(door, |_| {}).await;
+over_each_transport! {
+    async fn draining_sends_what_waits_a_retry_and_the_end(transport: Transport) {
+        let mut site = Site::start(transport, |_| {}).await;
         let mut tabs = [Tab::open(&site, 7).await, Tab::open(&site, 8).await];
         site.publish_some(7, 1..=3);
         site.hub.drain(seconds(100)..seconds(200));
@@ -26,8 +28,8 @@ through_each_door! {
         assert_eq!(site.hub.stats().dropped.draining, 2);
     }
 
-    async fn a_stream_whose_time_is_over_says_so_and_ends(door: Door) {
-        let site = Site::living(door, Duration::from_secs(1), |_| {}).await;
+    async fn a_stream_whose_time_is_over_says_so_and_ends(transport: Transport) {
+        let site = Site::living(transport, Duration::from_secs(1), |_| {}).await;
         let mut tab = Tab::open(&site, 7).await;
         let (names, end) = tab.rest().await;
         assert_eq!((names, end), (["hello", "expired"].map(String::from).to_vec(), End::Clean));
@@ -40,11 +42,11 @@ through_each_door! {
         tab.expect_ids([1, 2]).await;
     }
 
-    async fn what_waits_when_a_stream_is_cut_off_comes_after_the_return_and_what_was_begun_comes_whole(door: Door) {
-        let site = Site::start(door, |_| {}).await;
+    async fn after_a_disconnect_what_waited_comes_on_return_and_what_was_begun_comes_whole(transport: Transport) {
+        let site = Site::start(transport, |_| {}).await;
         let mut tab = Tab::narrow(&site, 7).await;
         tab.expect("hello").await;
-        site.until(|stats| door != Door::Socket || stats.on_sockets == 1).await;
+        site.until(|stats| transport != Transport::Socket || stats.on_sockets == 1).await;
         for id in 1..=3 {
             assert_eq!(site.publish(7, id, long(id)), 1);
         }
@@ -61,7 +63,7 @@ through_each_door! {
         }
         assert_eq!(tab.rest().await, (Vec::new(), End::Clean));
         assert!(last < 3, "nothing waited");
-        if door == Door::Socket {
+        if transport == Transport::Socket {
             // Its client cannot take so much at once: it had been begun.
             assert_eq!(last, 1);
         }
@@ -70,8 +72,8 @@ through_each_door! {
         tab.expect_ids(last + 1..=3).await;
     }
 
-    async fn a_disconnected_key_gets_the_last_frame_and_the_end(door: Door) {
-        let site = Site::start(door, |_| {}).await;
+    async fn a_disconnected_key_gets_the_last_frame_and_the_end(transport: Transport) {
+        let site = Site::start(transport, |_| {}).await;
         let mut tab = Tab::open(&site, 7).await;
         tab.expect("hello").await;
         assert_eq!(site.hub.disconnect(&7, Some(Frame::event("banned", None, "bye"))), 1);
@@ -79,8 +81,8 @@ through_each_door! {
         site.until(|stats| stats.connections == 0).await;
     }
 
-    async fn the_oldest_of_too_many_tabs_gives_way_with_a_long_retry(door: Door) {
-        let site = Site::start(door, |options| options.per_key = 1).await;
+    async fn the_oldest_of_too_many_tabs_gives_way_with_a_long_retry(transport: Transport) {
+        let site = Site::start(transport, |options| options.per_key = 1).await;
         let mut old = Tab::open(&site, 7).await;
         old.expect("hello").await;
         let mut new = Tab::open(&site, 7).await;
@@ -94,8 +96,8 @@ through_each_door! {
         old.expect_ids([1]).await;
     }
 
-    async fn a_client_that_leaves_is_noticed_though_nothing_is_sent(door: Door) {
-        let site = Site::start(door, |_| {}).await;
+    async fn a_client_that_leaves_is_noticed_though_nothing_is_sent(transport: Transport) {
+        let site = Site::start(transport, |_| {}).await;
         let mut tab = Tab::open(&site, 7).await;
         tab.expect("hello").await;
         drop(tab);
@@ -107,7 +109,7 @@ through_each_door! {
 
 #[tokio::test]
 async fn a_client_that_closes_its_side_only_gets_what_waits_and_the_end() {
-    let site = Site::start(Door::Socket, |_| {}).await;
+    let site = Site::start(Transport::Socket, |_| {}).await;
     let mut tab = Tab::open(&site, 7).await;
     tab.expect("hello").await;
     site.publish_some(7, 1..=3);
@@ -119,7 +121,7 @@ async fn a_client_that_closes_its_side_only_gets_what_waits_and_the_end() {
 
 #[tokio::test]
 async fn another_request_on_the_same_connection_ends_the_stream() {
-    let site = Site::start(Door::Socket, |_| {}).await;
+    let site = Site::start(Transport::Socket, |_| {}).await;
     let mut tab = Tab::open(&site, 7).await;
     tab.expect("hello").await;
     assert_eq!(tab.headers["connection"], "close");
@@ -132,7 +134,7 @@ async fn another_request_on_the_same_connection_ends_the_stream() {
 
 #[tokio::test]
 async fn a_request_that_was_sent_along_with_the_first_one_ends_the_stream() {
-    let site = Site::start(Door::Socket, |_| {}).await;
+    let site = Site::start(Transport::Socket, |_| {}).await;
     let both =
         "GET /events/7 HTTP/1.1\r\nhost: site\r\n\r\nGET /events/8 HTTP/1.1\r\nhost: site\r\n\r\n";
     let mut tab = Tab::raw(&site, both).await;
@@ -143,7 +145,7 @@ async fn a_request_that_was_sent_along_with_the_first_one_ends_the_stream() {
 
 #[tokio::test]
 async fn what_the_kernel_still_holds_reaches_a_client_that_spoke() {
-    let site = Site::start(Door::Socket, |_| {}).await;
+    let site = Site::start(Transport::Socket, |_| {}).await;
     let mut tab = Tab::narrow(&site, 7).await;
     tab.expect("hello").await;
     site.until(|stats| stats.on_sockets == 1).await;

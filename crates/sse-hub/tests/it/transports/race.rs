@@ -1,7 +1,9 @@
+//! Replay and live events under many reconnections.
+
 use std::sync::Arc;
 
 use super::wire::Tab;
-use super::{Door, Site, through_each_door};
+use super::{Site, Transport, over_each_transport};
 use crate::client::{event, ping};
 
 const EVENTS: i64 = 3_000;
@@ -32,9 +34,9 @@ async fn read_all(site: Arc<Site>, key: i64) {
     }
 }
 
-through_each_door! {
-    async fn replay_and_live_meet_without_gap_and_without_repeat_across_connections(door: Door) {
-        let site = Arc::new(Site::start(door, |options| {
+over_each_transport! {
+    async fn replay_and_live_meet_without_gap_and_without_repeat_across_connections(transport: Transport) {
+        let site = Arc::new(Site::start(transport, |options| {
             options.queue = 10_000;
             options.per_key = 1_000;
         }).await);
@@ -44,7 +46,7 @@ through_each_door! {
                 site.publish(key, id, event(id));
             }
             if id % 20 == 0 {
-                site.hub.spread(ping()).await;
+                site.hub.broadcast_concurrently(ping()).await;
             }
         }
         for reader in readers {
