@@ -98,7 +98,7 @@ async fn a_savepoint_that_is_never_ended_commits_nothing() {
 
 #[tokio::test]
 async fn a_transaction_that_was_ended_by_hand_is_found_out() {
-    let (outbox, relay) = outbox_with(Manner::EndedByHand).await;
+    let (_outbox, relay) = outbox_with(Manner::EndedByHand).await;
     let report = relay.run(&long_run()).await;
     assert!(
         report.is_err() || report.as_ref().unwrap().delivered == 0,
