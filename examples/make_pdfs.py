@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-TEXTS = HERE.parent / "crates/pullit/src/source/extraction/fixtures"
+TEXTS = HERE.parent / "crates/document-text/fixtures"
 
 PAGE = """<!doctype html>
 <html lang="{lang}"><meta charset="utf-8"><title>{title}</title>

@@ -8,10 +8,10 @@ use std::error::Error;
 use std::io::Write;
 use std::path::Path;
 
-use pullit::question_set::generator::{
+use document_text::{DocumentKind, Limits, extract_bytes};
+use question_maker::{
     Answer, GeneratedQuestion, GenerationRequest, OfflineGenerator, QuestionGenerator,
 };
-use pullit::source::extraction::{DocumentKind, Limits, extract_bytes};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use document_text::{Extractor, Limits};
 use outbox::{Destination, Relay, Signal};
+use question_maker::QuestionGenerator;
 pub(crate) use resources::public_url;
 use resources::{broker, generator, locks, secrets, storage};
 use scheduler::{Clock, Scheduler};
@@ -34,11 +36,9 @@ use crate::platform::storage::{FolderStorage, Storage, StorageError};
 use crate::question_set::events::{
     QUESTION_GENERATION_REQUESTED, QUESTION_SET_COMPLETED, QUESTION_SET_FAILED,
 };
-use crate::question_set::generator::QuestionGenerator;
 use crate::question_set::generator::model::ClientError;
 use crate::question_set::{QuestionGenerationWorker, QuestionSets, SetLimits, WorkerOptions};
 use crate::schedulers::{self, Rooms};
-use crate::source::extraction::{Extractor, Limits};
 use crate::source::{ExtractionLoop, ExtractionOptions, SourceLimits, Sources};
 
 /// The pause after the first failed delivery of an event, and the longest.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use question_maker::{OfflineGenerator, QuestionGenerator};
 use shedlock::{LockProvider, PostgresLockProvider, SqliteLockProvider};
 
 use super::BuildError;
@@ -13,7 +14,6 @@ use crate::platform::config::{Config, DATABASE_BROKER, GeneratorConfig, Generato
 use crate::platform::db::Db;
 use crate::platform::storage::{FolderStorage, S3Storage, Storage, UrlSigner};
 use crate::question_set::generator::model::{Gemini, ModelGenerator, ModelOptions, OpenAi};
-use crate::question_set::generator::{OfflineGenerator, QuestionGenerator};
 
 /// Longest time that a message broker may take to confirm a batch, the way to it included.
 const BROKER_PATIENCE: Duration = Duration::from_secs(8);

@@ -149,18 +149,19 @@ pub(crate) fn outside() -> Result<Outside, Failure> {
     Ok(Outside {
         clock: Arc::new(SystemClock),
         generator: None,
-        program: std::env::current_exe().map_err(Failure::of)?,
+        program: document_text::this_program().map_err(Failure::of)?,
     })
 }
 
 /// Runs the program. `environment` is read here and nowhere below.
 pub fn main(environment: HashMap<String, String>) -> ExitCode {
     // The child that reads one document; no runtime, no configuration.
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|command| command == "extract")
+    let mut words = std::env::args_os().skip(1);
+    if words
+        .next()
+        .is_some_and(|word| word == document_text::CHILD_COMMAND)
     {
-        return crate::source::extraction::child_main();
+        return document_text::child_main(words);
     }
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::question_set::generator::{
+use question_maker::{
     GeneratedQuestion, GenerationError, GenerationRequest, OfflineGenerator, QuestionGenerator,
 };
 

@@ -52,7 +52,7 @@ pub(super) async fn start(folder: &Path) -> Result<(PrivateServer, Lines), Probl
     let outside = Outside {
         clock: Arc::new(clock.clone()),
         generator: Some(shared(&generator)),
-        program: std::env::current_exe().map_err(Problem::of)?,
+        program: document_text::this_program().map_err(Problem::of)?,
     };
     let app = App::build(config, outside).await.map_err(Problem::of)?;
     // Without the scheduler role: the jobs of the account run when it says so, and not because a slot came by.

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::generator::{GenerationError, GenerationRequest, SourceFile};
+use question_maker::{GenerationError, GenerationRequest, SourceFile};
+
 use super::model::QuestionSet;
 use super::service::QuestionSets;
 use crate::source::SourceStatus;

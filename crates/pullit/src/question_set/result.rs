@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ground::Transaction;
 use outbox::{OutboxError, inbox};
+use question_maker::{GeneratedQuestion, GenerationError};
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::events::{SetCompleted, SetFailed};
-use super::generator::{GeneratedQuestion, GenerationError};
 use super::model::QuestionSet;
 use super::service::QuestionSets;
 use super::store::{self, Failure};

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use ground::{Connection, Statements};
 use outbox::Signal;
+use question_maker::{Difficulty, QuestionKind};
 use serde::{Deserialize, Serialize};
 
 use super::events::GenerationRequested;
-use super::generator::{Difficulty, QuestionKind};
 use super::model::{Question, QuestionSet};
 use super::store::{self, NewSet};
 use crate::platform::clock::Now;

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use ground::{Connection, Dialects, Statements, Value};
+use question_maker::{Answer, Difficulty, GeneratedQuestion, QuestionKind};
 
-use super::generator::{Answer, Difficulty, GeneratedQuestion, QuestionKind};
 use super::model::{Question, QuestionSet};
 use super::service::MarkableQuestion;
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use document_text::DocumentKind;
 use tokio::io::AsyncReadExt;
 
-use super::extraction::DocumentKind;
 use super::service::Sources;
 use super::store;
 use crate::platform::storage::ObjectKey;

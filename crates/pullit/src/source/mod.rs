@@ -7,7 +7,6 @@
 mod cleanup;
 mod documents;
 mod error;
-pub mod extraction;
 mod extraction_loop;
 mod http;
 mod model;

@@ -1,9 +1,9 @@
 //! From the wish to upload a file to the source that it becomes.
 
+use document_text::DocumentKind;
 use uuid::Uuid;
 
 use super::error::SourceError;
-use super::extraction::DocumentKind;
 use super::model::{CompleteUpload, NewUpload, Upload};
 use super::service::Sources;
 use super::store;

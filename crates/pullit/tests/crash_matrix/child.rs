@@ -12,10 +12,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use pullit::app::{App, Outside};
 use pullit::platform::config::{Config, Span};
-use pullit::question_set::generator::{
+use pullit::server::{Roles, Running};
+use question_maker::{
     Answer, GeneratedQuestion, GenerationError, GenerationRequest, QuestionGenerator,
 };
-use pullit::server::{Roles, Running};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use scheduler::Clock;

@@ -4,15 +4,13 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt;
+use question_maker::{GeneratedQuestion, GenerationError, GenerationRequest, validate};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, PUT_OFF_AT_MOST, QuestionGenerationWorker, measure};
 use crate::platform::broker::{BrokerError, Delivery};
 use crate::question_set::events::GenerationRequested;
-use crate::question_set::generator::{
-    GeneratedQuestion, GenerationError, GenerationRequest, validate,
-};
 use crate::question_set::material::{Material, permanent, request};
 use crate::question_set::model::QuestionSet;
 use crate::question_set::result::{Attempt, StoreError};

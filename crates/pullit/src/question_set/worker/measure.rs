@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::Gauge;
 
-use crate::question_set::generator::{GeneratedQuestion, GenerationError};
+use question_maker::{GeneratedQuestion, GenerationError};
 
 /// Work that is being done, until this is dropped.
 pub(super) struct InFlight(Gauge);

@@ -7,13 +7,13 @@ mod measure;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use question_maker::QuestionGenerator;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::generator::QuestionGenerator;
 use super::service::QuestionSets;
 use crate::platform::broker::{Broker, Delivery};
 

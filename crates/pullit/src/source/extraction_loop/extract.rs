@@ -3,7 +3,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::source::extraction::{DocumentKind, Extracted, ExtractionError, Extractor};
+use document_text::{DocumentKind, Extracted, ExtractionError, Extractor};
 
 /// Takes the text out of a document.
 #[async_trait]

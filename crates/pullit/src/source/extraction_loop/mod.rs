@@ -12,12 +12,12 @@ pub use extract::Extract;
 use std::sync::Arc;
 use std::time::Duration;
 
+use document_text::Extracted;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::extraction::Extracted;
 use super::service::Sources;
 use super::store::leases::{self, Taken};
 use crate::platform::config::Config;

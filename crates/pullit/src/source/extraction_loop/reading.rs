@@ -1,8 +1,8 @@
+use document_text::{DocumentKind, ExtractionError};
 use tokio_util::sync::CancellationToken;
 
 use super::{Claim, ExtractionLoop, Outcome};
 use crate::platform::storage::StorageError;
-use crate::source::extraction::{DocumentKind, ExtractionError};
 
 impl ExtractionLoop {
     /// Reads the version of the object that was verified.

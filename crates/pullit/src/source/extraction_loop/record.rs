@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use document_text::Extracted;
+
 use super::{Claim, ExtractionLoop, Outcome};
-use crate::source::extraction::Extracted;
 use crate::source::store::leases;
 
 /// Readings that the machine may bring down before the source has FAILED.

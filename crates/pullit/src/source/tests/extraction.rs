@@ -2,10 +2,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use document_text::{ExtractionFailure, code};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::source::extraction::{ExtractionFailure, code};
 
 const LONG: Duration = Duration::from_secs(10);
 

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::{Extension, Router};
 use chrono::{DateTime, TimeDelta, Utc};
+use document_text::{DocumentKind, Extracted, ExtractionError};
 use ground::Statements;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -20,7 +21,6 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::extraction::{DocumentKind, Extracted, ExtractionError};
 use super::{
     Extract, ExtractionLoop, ExtractionOptions, SourceLimits, Sources, routes, upload_routes,
 };

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pullit::question_set::generator::model::{ModelGenerator, OpenAi};
-use pullit::question_set::generator::{GenerationError, QuestionKind};
+use question_maker::{GenerationError, QuestionKind};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -198,7 +198,7 @@ async fn a_service_that_never_answers_is_left_when_the_time_is_up() {
 
 #[tokio::test]
 async fn a_cancelled_generation_ends_at_once() {
-    use pullit::question_set::generator::QuestionGenerator;
+    use question_maker::QuestionGenerator;
     let service = StandIn::saying([Said::Never]).await;
     let (generator, cancel) = (openai(&service), CancellationToken::new());
     let request = request(QuestionKind::TrueFalse, 1);

@@ -2,7 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use pullit::question_set::generator::model::{Gemini, ModelGenerator};
-use pullit::question_set::generator::{QuestionGenerator, QuestionKind, SourceFile};
+use question_maker::{QuestionGenerator, QuestionKind, SourceFile};
 use serde_json::json;
 
 use super::stand_in::StandIn;

@@ -10,7 +10,7 @@ mod worker;
 use std::time::Duration;
 
 use pullit::question_set::generator::model::{Gemini, Model, ModelGenerator, ModelOptions, OpenAi};
-use pullit::question_set::generator::{
+use question_maker::{
     Difficulty, GeneratedQuestion, GenerationError, GenerationRequest, QuestionGenerator,
     QuestionKind, validate,
 };

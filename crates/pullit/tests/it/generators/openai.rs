@@ -1,5 +1,5 @@
 use pullit::question_set::generator::model::{ModelGenerator, OpenAi};
-use pullit::question_set::generator::{Answer, QuestionKind};
+use question_maker::{Answer, QuestionKind};
 
 use super::stand_in::StandIn;
 use super::{KEY, TEXT, made, openai, options, request};

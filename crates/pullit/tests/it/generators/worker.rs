@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use ground::TraceParent;
 use pullit::platform::config::{Config, Span};
-use pullit::question_set::generator::{
+use question_maker::{
     GeneratedQuestion, GenerationError, GenerationRequest, OfflineGenerator, QuestionGenerator,
 };
 use tokio::sync::{Notify, Semaphore};

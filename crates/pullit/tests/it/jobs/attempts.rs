@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use pullit::question_set::generator::{
+use question_maker::{
     GeneratedQuestion, GenerationError, GenerationRequest, OfflineGenerator, QuestionGenerator,
 };
 use tokio::sync::{Notify, Semaphore};

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use ground::{FromRow, Row, Statements, time_text};
 use pullit::app::{App, Outside};
 use pullit::platform::config::Config;
-use pullit::question_set::generator::QuestionGenerator;
+use question_maker::QuestionGenerator;
 use scheduler::testkit::ManualClock;
 use scheduler::{Cause, Run, RunStatus};
 use sqlx::AssertSqlSafe;

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use pullit::question_set::generator::{
+use question_maker::{
     Answer, GeneratedQuestion, GenerationError, GenerationRequest, QuestionGenerator, QuestionKind,
 };
 use tokio::sync::watch;

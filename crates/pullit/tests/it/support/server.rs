@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use pullit::app::{App, Outside};
 use pullit::platform::config::{Config, Span};
-use pullit::question_set::generator::QuestionGenerator;
 use pullit::server::{Roles, Running};
+use question_maker::QuestionGenerator;
 use scheduler::{Clock, Run};
 use tempfile::TempDir;
 use testkit::Database;

@@ -1,5 +1,6 @@
 //! From a model's text to questions.
 
+use question_maker::{Answer, GeneratedQuestion, GenerationRequest, QuestionKind};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -7,7 +8,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
-use crate::question_set::generator::{Answer, GeneratedQuestion, GenerationRequest, QuestionKind};
 
 #[derive(Deserialize)]
 struct Sheet<Q> {
@@ -55,7 +55,7 @@ struct Short {
 
 /// The questions of an answer. Whether they are as many as were asked for, and distinct, is for [`validate`] to say.
 ///
-/// [`validate`]: crate::question_set::generator::validate
+/// [`validate`]: question_maker::validate
 pub(super) fn read(
     request: &GenerationRequest,
     answer: &str,
@@ -129,7 +129,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::question_set::generator::{Difficulty, validate};
+    use question_maker::{Difficulty, validate};
 
     fn request(kind: QuestionKind, count: usize) -> GenerationRequest {
         GenerationRequest {

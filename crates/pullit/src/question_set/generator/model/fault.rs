@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::question_set::generator::GenerationError;
+use question_maker::GenerationError;
 
 /// Why a model gave no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

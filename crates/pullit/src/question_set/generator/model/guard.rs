@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use question_maker::GenerationError;
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
 use super::fault::{Blame, Fault};
 use super::rate::RateLimit;
 use super::{Model, Prompt};
-use crate::question_set::generator::GenerationError;
 
 /// A slot of the rate limit, or a pause that the service asks for, is waited for this long; what takes longer is put off.
 const PATIENCE: Duration = Duration::from_secs(20);

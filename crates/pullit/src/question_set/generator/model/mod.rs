@@ -18,11 +18,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use question_maker::{GeneratedQuestion, GenerationError, GenerationRequest, QuestionGenerator};
 use reqwest::Url;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{GeneratedQuestion, GenerationError, GenerationRequest, QuestionGenerator};
 use guard::Guarded;
 
 pub use fault::{Fault, Reason};

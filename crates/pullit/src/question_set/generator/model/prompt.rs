@@ -1,9 +1,9 @@
 //! What a model is told.
 
+use question_maker::{Difficulty, GenerationRequest, QuestionKind};
 use serde_json::{Value, json};
 
 use super::{Part, Prompt};
-use crate::question_set::generator::{Difficulty, GenerationRequest, QuestionKind};
 
 const INSTRUCTIONS: &str = "\
 You write exam questions for students, most of them Korean, from their own learning material.
@@ -102,7 +102,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::question_set::generator::SourceFile;
+    use question_maker::SourceFile;
 
     fn request(kind: QuestionKind) -> GenerationRequest {
         GenerationRequest {
