@@ -1,6 +1,7 @@
 //! Question sets: how they are asked for, generated, kept and cleaned up.
 
 mod cleanup;
+mod error;
 pub mod events;
 pub mod generator;
 pub mod http;
@@ -14,6 +15,7 @@ mod turn;
 mod view;
 mod worker;
 
+pub use error::QuestionSetError;
 pub use model::{QuestionSet, SetStatus};
 pub use service::{MarkableQuestion, QuestionSets, SetLimits};
 pub use worker::{QuestionGenerationWorker, WorkerOptions};

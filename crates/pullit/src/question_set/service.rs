@@ -1,3 +1,5 @@
+//! What members can do with question sets: ask for one, look, rename, delete.
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -5,15 +7,18 @@ use ground::{Connection, Statements};
 use outbox::Signal;
 use serde::{Deserialize, Serialize};
 
+use super::error::QuestionSetError;
 use super::events::GenerationRequested;
 use super::generator::{Difficulty, QuestionKind};
-use super::model::{Question, QuestionSet};
+use super::model::{Question, QuestionSet, SetStatus};
 use super::store::{self, NewSet};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
-use crate::platform::http::{ApiError, codes};
 use crate::platform::idempotency::Once;
 use crate::source::Sources;
+
+/// How a remembered request was answered.
+const CREATED: u16 = 201;
 
 /// Bounds of the jobs that keep question sets healthy.
 #[derive(Clone, Copy, Debug)]
@@ -104,13 +109,13 @@ impl QuestionSets {
         member_id: i64,
         ask: Ask,
         once: Option<Once>,
-    ) -> Result<Asked, ApiError> {
+    ) -> Result<Asked, QuestionSetError> {
         let now = (self.now)();
         let mut tx = self.db.begin().await?;
         if let Some(once) = &once
             && let Some(before) = once.claim(&mut tx, now).await?
         {
-            return serde_json::from_value(before.body).map_err(|_| codes::INTERNAL.into());
+            return Ok(before.answer()?);
         }
         let title = self.title(&mut tx, member_id, &ask).await?;
         let set = NewSet {
@@ -123,18 +128,13 @@ impl QuestionSets {
             now,
         };
         let id = store::insert(&mut tx, set).await?;
-        let event =
-            GenerationRequested::event(id, 0).map_err(|_| ApiError::new(codes::INTERNAL))?;
-        outbox::publish(&mut tx, event, now)
-            .await
-            .map_err(unpublished)?;
+        outbox::publish(&mut tx, GenerationRequested::event(id, 0)?, now).await?;
         let asked = Asked {
             id,
             status: "PENDING".to_owned(),
         };
         if let Some(once) = &once {
-            once.remember(&mut tx, http::StatusCode::CREATED, &asked)
-                .await?;
+            once.remember(&mut tx, CREATED, &asked).await?;
         }
         tx.commit().await?;
         self.signal.notify();
@@ -152,17 +152,14 @@ impl QuestionSets {
         tx: &mut Connection<'_>,
         member_id: i64,
         ask: &Ask,
-    ) -> Result<String, ApiError> {
+    ) -> Result<String, QuestionSetError> {
         let usable = self.sources.usable(tx, member_id, &ask.source_ids).await?;
         for id in &ask.source_ids {
             let Some(source) = usable.iter().find(|source| source.id == *id) else {
-                return Err(ApiError::with(
-                    codes::SOURCE_NOT_FOUND,
-                    format!("학습 소스 {id}을(를) 찾을 수 없습니다"),
-                ));
+                return Err(QuestionSetError::SourceNotFound(*id));
             };
             if let Some(reason) = &source.failure_reason {
-                return Err(ApiError::with(codes::SOURCE_FAILED, reason.clone()));
+                return Err(QuestionSetError::SourceFailed(reason.clone()));
             }
         }
         if let Some(title) = &ask.title {
@@ -186,21 +183,21 @@ impl QuestionSets {
         store::page(self.db.read(), member_id, before, limit).await
     }
 
-    /// The set as its owner sees it, whole.
-    pub(super) async fn detail(
-        &self,
-        member_id: i64,
-        id: i64,
-    ) -> Result<Option<Detail>, sqlx::Error> {
+    /// A COMPLETE set as its owner sees it, whole.
+    pub(super) async fn detail(&self, member_id: i64, id: i64) -> Result<Detail, QuestionSetError> {
         let db = self.db.read();
-        let Some(set) = store::owned(db, id, member_id).await? else {
-            return Ok(None);
-        };
-        Ok(Some(Detail {
+        let set = store::owned(db, id, member_id).await?;
+        let set = set.ok_or(QuestionSetError::NotFound)?;
+        match set.status() {
+            SetStatus::Complete => {}
+            SetStatus::Pending => return Err(QuestionSetError::Pending),
+            SetStatus::Failed => return Err(QuestionSetError::Failed(set.failure_text())),
+        }
+        Ok(Detail {
             set,
             source_ids: store::source_ids(db, id).await?,
             questions: store::questions(db, id).await?,
-        }))
+        })
     }
 
     pub(super) async fn rename(
@@ -208,12 +205,12 @@ impl QuestionSets {
         member_id: i64,
         id: i64,
         title: &str,
-    ) -> Result<bool, sqlx::Error> {
-        store::rename(self.db.write(), id, member_id, title, (self.now)()).await
+    ) -> Result<(), QuestionSetError> {
+        found(store::rename(self.db.write(), id, member_id, title, (self.now)()).await?)
     }
 
-    pub(super) async fn delete(&self, member_id: i64, id: i64) -> Result<bool, sqlx::Error> {
-        store::delete(self.db.write(), id, member_id, (self.now)()).await
+    pub(super) async fn delete(&self, member_id: i64, id: i64) -> Result<(), QuestionSetError> {
+        found(store::delete(self.db.write(), id, member_id, (self.now)()).await?)
     }
 
     /// Those of the questions that this member can answer now: of own, living, COMPLETE sets.
@@ -230,12 +227,6 @@ impl QuestionSets {
     }
 }
 
-pub(super) fn unpublished(error: outbox::OutboxError) -> ApiError {
-    match error {
-        outbox::OutboxError::Database(error) => error.into(),
-        error => {
-            tracing::error!(%error, "an event could not be published: the request was undone");
-            codes::INTERNAL.into()
-        }
-    }
+fn found(found: bool) -> Result<(), QuestionSetError> {
+    found.then_some(()).ok_or(QuestionSetError::NotFound)
 }
