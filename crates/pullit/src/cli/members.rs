@@ -48,7 +48,9 @@ impl MembersCommand {
         }
         print::line(&format!(
             "Member {} ({}, {}) is made.",
-            member.id, member.email, member.role
+            member.id,
+            member.email,
+            member.role.name()
         ));
         Ok(())
     }

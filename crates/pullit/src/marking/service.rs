@@ -155,7 +155,7 @@ fn marks(answers: &[Answered], questions: &[MarkableQuestion]) -> Result<Marks, 
                 .ok_or(MarkingError::QuestionNotFound(answer.question_id))?;
             Ok(Marked {
                 question_id: question.id,
-                is_correct: is_right(&question.question_type, &question.answer, &answer.answer),
+                is_correct: is_right(question.kind, &question.answer, &answer.answer),
             })
         })
         .collect::<Result<Vec<_>, MarkingError>>()?;

@@ -16,6 +16,7 @@ mod view;
 mod worker;
 
 pub use error::QuestionSetError;
-pub use model::{QuestionSet, SetStatus};
-pub use service::{MarkableQuestion, QuestionSets, SetLimits};
+pub use generator::QuestionKind;
+pub use model::{MarkableQuestion, QuestionSet, SetStatus};
+pub use service::{QuestionSets, SetLimits};
 pub use worker::{QuestionGenerationWorker, WorkerOptions};

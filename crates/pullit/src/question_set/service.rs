@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::QuestionSetError;
 use super::events::GenerationRequested;
 use super::generator::{Difficulty, QuestionKind};
-use super::model::{Question, QuestionSet, SetStatus};
+use super::model::{MarkableQuestion, Question, QuestionSet, SetStatus};
 use super::store::{self, NewSet};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
@@ -51,28 +51,6 @@ pub(super) struct Asked {
     /// `PENDING`.
     pub(super) status: String,
 }
-
-/// A question that its reader may answer now.
-#[derive(Clone, Debug)]
-pub struct MarkableQuestion {
-    /// Question id.
-    pub id: i64,
-    /// Its set.
-    pub question_set_id: i64,
-    /// `MULTIPLE_CHOICE`, `TRUE_FALSE` or `SHORT_ANSWER`.
-    pub question_type: String,
-    /// The right answer; `true` or `false` for TRUE_FALSE.
-    pub answer: String,
-    /// How many questions the set has.
-    pub questions_in_set: i64,
-}
-ground::from_row!(MarkableQuestion {
-    id,
-    question_set_id,
-    question_type,
-    answer,
-    questions_in_set
-});
 
 /// A set with everything that its page shows.
 pub(super) struct Detail {
@@ -131,7 +109,7 @@ impl QuestionSets {
         outbox::publish(&mut tx, GenerationRequested::event(id, 0)?, now).await?;
         let asked = Asked {
             id,
-            status: "PENDING".to_owned(),
+            status: SetStatus::Pending.name().to_owned(),
         };
         if let Some(once) = &once {
             once.remember(&mut tx, CREATED, &asked).await?;
@@ -188,7 +166,7 @@ impl QuestionSets {
         let db = self.db.read();
         let set = store::owned(db, id, member_id).await?;
         let set = set.ok_or(QuestionSetError::NotFound)?;
-        match set.status() {
+        match set.status {
             SetStatus::Complete => {}
             SetStatus::Pending => return Err(QuestionSetError::Pending),
             SetStatus::Failed => return Err(QuestionSetError::Failed(set.failure_text())),

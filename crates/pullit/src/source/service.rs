@@ -97,18 +97,7 @@ impl Sources {
         member_id: i64,
         ids: &[i64],
     ) -> Result<Vec<SourceState>, sqlx::Error> {
-        store::sources::usable(connection, member_id, ids)
-            .await?
-            .into_iter()
-            .map(|row| {
-                Ok(SourceState {
-                    id: row.id,
-                    status: row.status.parse().map_err(ground::unexpected)?,
-                    original_name: row.original_name,
-                    failure_reason: row.failure_reason,
-                })
-            })
-            .collect()
+        store::sources::usable(connection, member_id, ids).await
     }
 
     /// The texts of those of these sources that were read, in the order of `ids`. A source that was deleted after a set was asked of it

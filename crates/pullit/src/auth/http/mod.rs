@@ -104,7 +104,7 @@ impl Identify for Auth {
         let (member, expires_at) = self.authenticate(access_token).await?;
         Ok(Identity {
             member_id: member.id,
-            role: member.role(),
+            role: member.role,
             expires_at,
         })
     }

@@ -143,8 +143,8 @@ impl QuestionGenerationWorker {
             Material::Unread => return Ok(None),
             Material::Read(material) => material,
         };
-        Ok(Some(match material.and_then(|texts| request(set, texts)) {
-            Ok(request) => self.ask(set, &request, stop).await,
+        Ok(Some(match material {
+            Ok(texts) => self.ask(set, &request(set, texts), stop).await,
             Err(error) => Err(error),
         }))
     }
