@@ -1,3 +1,5 @@
+//! What no single value of the configuration shows: bounds, and what does not go together.
+
 use std::time::Duration;
 
 use ground::postgres::Target;
@@ -5,18 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{BrokerConfig, Config, ConfigError, DATABASE_BROKER, GeneratorKind, PoolerKind, Span};
 use crate::platform::broker;
-
-/// The jobs that can be configured.
-pub(crate) const JOB_NAMES: &[&str] = &[
-    "cleanupStalePendingQuestionSets",
-    "retryFailedQuestionSetGeneration",
-    "runSourceCleanup",
-    "validateConsecutiveLearning",
-    "triggerWeeklyResetAndRecalibration",
-    "relayOutboxEvents",
-    "sendHeartbeat",
-    "pruneHistory",
-];
+use crate::schedulers;
 
 /// Leaves room for the tail of each acquisition in the lock table's `locked_by`.
 const LONGEST_NODE_ID: usize = 128;
@@ -31,13 +22,11 @@ const LONGEST_URL: Span = Span::days(7);
 pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     let refuse = |text: String| Err(ConfigError::Value(text));
     for name in config.jobs.keys() {
-        if !JOB_NAMES
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name))
-        {
+        if !schedulers::names().any(|known| known.eq_ignore_ascii_case(name)) {
+            let known: Vec<_> = schedulers::names().collect();
             return refuse(format!(
                 "there is no job `{name}`; the jobs are {}",
-                JOB_NAMES.join(", ")
+                known.join(", ")
             ));
         }
     }
