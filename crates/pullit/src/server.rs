@@ -183,7 +183,7 @@ impl Running {
                 move || keep_out(hub.clone(), members.clone(), stop.clone()),
             ));
             let options = ServeOptions {
-                connections: (app.config.limits.streams + OTHER_CONNECTIONS)
+                connections: (app.config.notification.streams + OTHER_CONNECTIONS)
                     .min(open_files::room_for_clients()),
                 ..ServeOptions::default()
             };

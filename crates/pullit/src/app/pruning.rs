@@ -19,7 +19,7 @@ use crate::source::Sources;
 /// Everything that is kept for a time, in the order in which it is pruned.
 pub(super) fn kept(base: &Foundation, rooms: &DomainRooms, runs: &Runs) -> Vec<Kept> {
     let keep = &base.config.retention;
-    let batch = base.config.limits.prune_batch;
+    let batch = base.config.retention.batch;
     let line = |name, keep: Span, what: Box<dyn Prune>| Kept {
         name,
         keep: keep.delta(),

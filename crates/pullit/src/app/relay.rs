@@ -36,7 +36,7 @@ pub(super) fn build(base: &Foundation, rooms: &DomainRooms) -> Result<Relay, Bui
 }
 
 fn routes(base: &Foundation, rooms: &DomainRooms) -> Result<Relay, outbox::RouteError> {
-    let (limits, stats) = (&base.config.limits, &rooms.learn_stats);
+    let (bounds, stats) = (&base.config.outbox, &rooms.learn_stats);
     let notifications = NotificationProjection::new(Arc::clone(&rooms.feed), Arc::clone(&base.now));
     let notifications = up_to_version(1, Destination::Projection(Arc::new(notifications)));
     let solved = Destination::Projection(Arc::new(SolvedProjection(LearnStats::clone(stats))));
@@ -44,8 +44,8 @@ fn routes(base: &Foundation, rooms: &DomainRooms) -> Result<Relay, outbox::Route
     let generation = Arc::clone(&base.broker).destination();
     Relay::builder(base.db.write())
         .now(Arc::clone(&base.now))
-        .batch_size(u64::from(limits.outbox_batch))
-        .max_attempts(i32::try_from(limits.outbox_attempts).unwrap_or(i32::MAX))
+        .batch_size(u64::from(bounds.batch))
+        .max_attempts(i32::try_from(bounds.attempts).unwrap_or(i32::MAX))
         .backoff(BACKOFF.0, BACKOFF.1)
         .delivery_timeout(DELIVERY_TIMEOUT)
         .route(QUESTION_GENERATION_REQUESTED, up_to_version(1, generation))

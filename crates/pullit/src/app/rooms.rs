@@ -83,8 +83,8 @@ fn auth(base: &Foundation, members: &Members) -> Auth {
 fn learn_stats(base: &Foundation) -> LearnStats {
     let options = StatsOptions {
         zone: base.config.zone,
-        member_batch: base.config.limits.member_batch,
-        streak_batch: base.config.limits.streak_batch,
+        member_batch: base.config.learn_stats.member_batch,
+        streak_batch: base.config.learn_stats.streak_batch,
     };
     LearnStats::new(
         base.db.clone(),
@@ -96,10 +96,10 @@ fn learn_stats(base: &Foundation) -> LearnStats {
 
 fn question_sets(base: &Foundation, sources: &Arc<Sources>) -> QuestionSets {
     let limits = SetLimits {
-        pending_timeout: base.config.limits.pending_timeout.delta(),
-        max_retries: base.config.limits.max_retries,
-        retries_per_run: base.config.limits.retries_per_run,
-        cleanup_batch: base.config.limits.cleanup_batch,
+        pending_timeout: base.config.question_set.pending_timeout.delta(),
+        max_retries: base.config.question_set.max_retries,
+        retries_per_run: base.config.question_set.retries_per_run,
+        cleanup_batch: base.config.question_set.cleanup_batch,
     };
     QuestionSets::new(
         base.db.clone(),
@@ -112,15 +112,15 @@ fn question_sets(base: &Foundation, sources: &Arc<Sources>) -> QuestionSets {
 
 fn hub(base: &Foundation) -> Hub<i64> {
     Hub::new(HubOptions {
-        per_key: base.config.limits.streams_per_member,
-        total: base.config.limits.streams,
+        per_key: base.config.notification.streams_per_member,
+        total: base.config.notification.streams,
         ..HubOptions::default()
     })
 }
 
 fn feed(base: &Foundation, hub: &Hub<i64>) -> Feed {
     let options = FeedOptions {
-        poll: base.config.limits.notification_poll.duration(),
+        poll: base.config.notification.poll.duration(),
         heartbeat: schedulers::heartbeat_interval(&base.config),
     };
     let stored = base.looks.signal(NOTIFICATION_CHANNEL);

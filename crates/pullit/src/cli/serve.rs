@@ -41,7 +41,8 @@ impl Serve {
             safe(&config, address)?;
             config.listen = address.to_string();
             let room = open_files::room_for_clients();
-            config.limits.streams = open_files::streams_within(room, config.limits.streams);
+            config.notification.streams =
+                open_files::streams_within(room, config.notification.streams);
         }
         // Asked for before the first wait, so that no signal of these is missed.
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::of)?;

@@ -29,7 +29,7 @@ impl From<&Config> for SourceLimits {
         Self {
             max_bytes: config.upload.max_bytes,
             url_ttl: config.upload.url_ttl.delta(),
-            removal_batch: config.limits.source_batch,
+            removal_batch: config.source.cleanup_batch,
         }
     }
 }

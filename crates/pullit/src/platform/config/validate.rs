@@ -106,8 +106,11 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
         ("worker.timeout", config.worker.timeout),
         ("worker.lease", config.worker.lease),
         ("generator.timeout", config.generator.timeout),
-        ("limits.pending_timeout", config.limits.pending_timeout),
-        ("limits.notification_poll", config.limits.notification_poll),
+        (
+            "question_set.pending_timeout",
+            config.question_set.pending_timeout,
+        ),
+        ("notification.poll", config.notification.poll),
     ] {
         if span.duration().is_zero() {
             return refuse(format!("{name} must be longer than 0"));
@@ -125,23 +128,29 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             config.upload.extraction_concurrency,
         ),
         (
-            "limits.streams_per_member",
-            config.limits.streams_per_member,
+            "notification.streams_per_member",
+            config.notification.streams_per_member,
         ),
         (
-            "limits.retries_per_run",
-            config.limits.retries_per_run as usize,
+            "question_set.retries_per_run",
+            config.question_set.retries_per_run as usize,
         ),
-        ("limits.cleanup_batch", config.limits.cleanup_batch as usize),
-        ("limits.source_batch", config.limits.source_batch as usize),
-        ("limits.member_batch", config.limits.member_batch as usize),
-        ("limits.streak_batch", config.limits.streak_batch as usize),
-        ("limits.outbox_batch", config.limits.outbox_batch as usize),
         (
-            "limits.outbox_attempts",
-            config.limits.outbox_attempts as usize,
+            "question_set.cleanup_batch",
+            config.question_set.cleanup_batch as usize,
         ),
-        ("limits.prune_batch", config.limits.prune_batch as usize),
+        ("source.cleanup_batch", config.source.cleanup_batch as usize),
+        (
+            "learn_stats.member_batch",
+            config.learn_stats.member_batch as usize,
+        ),
+        (
+            "learn_stats.streak_batch",
+            config.learn_stats.streak_batch as usize,
+        ),
+        ("outbox.batch", config.outbox.batch as usize),
+        ("outbox.attempts", config.outbox.attempts as usize),
+        ("retention.batch", config.retention.batch as usize),
         (
             "retention.notifications_per_member",
             config.retention.notifications_per_member as usize,
