@@ -137,7 +137,7 @@ impl App {
         if config.node_id.is_empty() {
             config.node_id = node_id();
         }
-        let base = Foundation::lay(config, &outside.clock).await?;
+        let base = Foundation::prepare(config, &outside.clock).await?;
         let rooms = rooms::build(&base);
         let relay = Arc::new(relay::build(&base, &rooms)?);
         let (scheduler, job_rooms) = scheduler::build(&base, &rooms, &relay, outside.clock)?;

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::notification::keep_out;
+use crate::notification::evict_banned;
 use crate::platform::broker::BrokerError;
 use crate::platform::{open_files, telemetry};
 use crate::{router, schedulers};
@@ -180,7 +180,7 @@ impl Running {
             workers.push(kept(
                 "end of banned members' streams",
                 cancel.clone(),
-                move || keep_out(hub.clone(), members.clone(), stop.clone()),
+                move || evict_banned(hub.clone(), members.clone(), stop.clone()),
             ));
             let options = ServeOptions {
                 connections: (app.config.notification.streams + OTHER_CONNECTIONS)

@@ -1,3 +1,5 @@
+//! What each job is for, in a sentence for the operator.
+
 /// What a job is for, in one line.
 pub(super) fn purpose(job: &str) -> Option<&'static str> {
     Some(match job {

@@ -40,7 +40,10 @@ pub(super) struct Foundation {
 
 impl Foundation {
     /// Connects, and brings the tables up to date.
-    pub(super) async fn lay(config: Config, clock: &Arc<dyn Clock>) -> Result<Self, BuildError> {
+    pub(super) async fn prepare(
+        config: Config,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, BuildError> {
         let config = Arc::new(config);
         let now: Now = {
             let clock = Arc::clone(clock);

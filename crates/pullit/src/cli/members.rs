@@ -1,3 +1,5 @@
+//! `pullit members`: makes accounts.
+
 use clap::Subcommand;
 
 use super::{Failure, Start, print};

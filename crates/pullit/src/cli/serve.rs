@@ -1,3 +1,5 @@
+//! `pullit serve`: a node, until it is asked to stop.
+
 use std::net::SocketAddr;
 
 use clap::Args;

@@ -5,13 +5,13 @@ mod error;
 pub mod events;
 pub mod generator;
 pub mod http;
+mod lease;
 mod material;
 mod model;
 mod result;
 mod retry;
 mod service;
 mod store;
-mod turn;
 mod view;
 mod worker;
 

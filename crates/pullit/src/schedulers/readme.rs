@@ -68,7 +68,7 @@ impl Words {
 }
 
 /// The first two columns of the table of jobs.
-fn told(file: &str) -> Vec<(String, String)> {
+fn jobs_in(file: &str) -> Vec<(String, String)> {
     let path = format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();
     text.lines()
@@ -86,10 +86,10 @@ fn told(file: &str) -> Vec<(String, String)> {
 #[test]
 fn the_readmes_tell_of_the_jobs_of_the_table_in_its_order() {
     for words in [ENGLISH, KOREAN] {
-        let told = told(words.file);
-        let names: Vec<_> = told.iter().map(|(name, _)| name.as_str()).collect();
+        let listed = jobs_in(words.file);
+        let names: Vec<_> = listed.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, super::names().collect::<Vec<_>>(), "{}", words.file);
-        for (row, (_, when)) in JOBS.iter().zip(&told) {
+        for (row, (_, when)) in JOBS.iter().zip(&listed) {
             let expected = words.when(row);
             assert!(
                 when.starts_with(&expected),

@@ -1,3 +1,5 @@
+//! What can be done with sources: list, delete, and what other rooms need of them.
+
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,3 +1,5 @@
+//! Reads the layers of the configuration and checks what they make together.
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 

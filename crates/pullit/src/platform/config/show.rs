@@ -1,3 +1,5 @@
+//! The effective settings, secrets masked, with where each came from.
+
 use serde::Serialize;
 use serde_json::Value;
 

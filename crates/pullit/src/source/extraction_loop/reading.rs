@@ -1,3 +1,5 @@
+//! One claimed document, from its object to an outcome.
+
 use tokio_util::sync::CancellationToken;
 
 use super::{Claim, ExtractionLoop, Outcome};

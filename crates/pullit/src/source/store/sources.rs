@@ -1,3 +1,5 @@
+//! The statements on `source` and `source_text`.
+
 use crate::source::model::{ListedSource, SourceState, SourceText};
 use chrono::{DateTime, Utc};
 use ground::{Dialects, Statements, Value};
