@@ -31,7 +31,7 @@ pub(crate) enum When {
 /// A job as the contract has it.
 pub(crate) struct JobRow {
     /// The guide's chapter.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for who reads the table"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "for who reads the table"))]
     pub(crate) guide: &'static str,
     /// Name of the job and of its lock.
     pub(crate) name: &'static str,
@@ -43,6 +43,8 @@ pub(crate) struct JobRow {
     /// Attempts at a run that meets a conflict, and the pause between them.
     retry: (u32, Duration),
     record: Record,
+    /// In a sentence for the operator.
+    pub(crate) purpose: &'static str,
     pub(crate) work: Work,
 }
 
@@ -58,6 +60,7 @@ pub(crate) const fn row(
     misfire: Misfire,
     retry: (u32, Duration),
     record: Record,
+    purpose: &'static str,
     work: Work,
 ) -> JobRow {
     JobRow {
@@ -70,6 +73,7 @@ pub(crate) const fn row(
         misfire,
         retry,
         record,
+        purpose,
         work,
     }
 }

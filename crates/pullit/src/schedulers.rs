@@ -58,35 +58,42 @@ pub struct Rooms {
 pub(crate) type Work =
     fn(JobContext, Rooms, LeaseFence) -> BoxFuture<'static, Result<u64, RunError>>;
 
-/// The jobs, one row each. Configuration, console and the README's table follow from it.
+/// The jobs, one row each, with what each is for and what it runs. Configuration, console and the README's table follow from it.
 #[rustfmt::skip]
 pub(crate) const JOBS: [JobRow; 8] = [
     //  guide                               lock and job                          trigger                   lease     at least  scope    missed   attempts, backoff  record
-    // What has been PENDING too long becomes FAILED.
     row("1.1 QuestionSetCleanupScheduler",  "cleanupStalePendingQuestionSets",    Cron("0 */10 * * * *"),   secs(120), secs(60),  Cluster, Skip,    (3, secs(1)), Always,
+        "Fails question sets that have been PENDING for an hour",
         |c, r, f| Box::pin(async move { r.question_sets.fail_stale(&f, c.cancellation()).await })),
-    // What failed and may succeed is tried again.
     row("1.2 QuestionSetRetryScheduler",    "retryFailedQuestionSetGeneration",   Cron("0 */5 * * * *"),    secs(120), secs(60),  Cluster, Skip,    (3, secs(1)), Always,
+        "Sends the FAILED question set that has waited longest back to generation",
         |c, r, f| Box::pin(async move { r.question_sets.retry_failed(&f, c.cancellation()).await })),
-    // Deleted sources leave the storage, then the database.
     row("2.1 SourceCleanupScheduler",       "runSourceCleanup",                   Cron("0 0 4 * * *"),      secs(120), secs(600), Cluster, RunOnce, (3, secs(1)), Always,
+        "Deletes the files and rows of deleted sources that no set uses",
         |c, r, f| Box::pin(async move { source_cleanup(&c, &r, &f).await })),
-    // Who did not learn yesterday loses the streak.
     row("3.1 LearnStatsScheduler",          "validateConsecutiveLearning",        Cron("0 0 0 * * *"),      secs(120), secs(600), Cluster, RunOnce, (3, secs(5)), Always,
+        "Ends the streaks of members who did not learn yesterday",
         |c, r, f| Box::pin(async move { r.learn_stats.check_streaks(slot(&c), &f, c.cancellation(), &|d, t| c.progress(d, t)).await })),
-    // A weekly reset for every member, then all stats anew from the ledgers.
     row("3.2 LearnStatsBatchScheduler",     "triggerWeeklyResetAndRecalibration", Cron("0 0 4 * * MON"),    secs(120), secs(600), Cluster, RunOnce, (3, secs(5)), Always,
+        "Starts the week for every member and recomputes all totals",
         |c, r, f| Box::pin(async move { r.learn_stats.reset_week(slot(&c), &f, c.cancellation(), &|d, t| c.progress(d, t)).await })),
-    // What happened reaches whom it concerns.
     row("4.1 OutboxEventRelay",             RELAY,                                Delay(secs(1)),           secs(5),   secs(0),   Cluster, Skip,    (3, secs(1)), FailuresAndManual,
+        "Delivers the events that wait in the outbox",
         |c, r, _| Box::pin(async move { relay(&c, &r).await })),
-    // A heartbeat to every open stream of this node.
     row("4.2 NotificationEventService",     HEARTBEAT,                            Rate(HEARTBEAT_RATE),     secs(3),   secs(0),   Node,    Skip,    (3, secs(1)), FailuresAndManual,
+        "Keeps this node's event streams alive",
         |_, r, _| Box::pin(async move { Ok(r.feed.heartbeat().await) })),
-    // Ours: history is kept for its time and not for ever.
     row("housekeeping",                     "pruneHistory",                       Cron("0 30 4 * * *"),     secs(120), secs(60),  Cluster, Skip,    (3, secs(1)), Always,
+        "Deletes history, tokens and uploads past their retention",
         |c, r, f| Box::pin(async move { r.housekeeping.prune(&f, c.cancellation()).await })),
 ];
+
+/// What a job is for, in a sentence for the operator.
+pub(crate) fn purpose(job: &str) -> Option<&'static str> {
+    JOBS.iter()
+        .find(|row| row.name == job)
+        .map(|row| row.purpose)
+}
 
 /// The names of all jobs, in the order of the table.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
