@@ -18,9 +18,27 @@ const SHORTEST_INBOX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// S3 signs no URL for longer.
 const LONGEST_URL: Span = Span::days(7);
 
+type Checked = Result<(), ConfigError>;
+
+fn refuse(text: impl Into<String>) -> Checked {
+    Err(ConfigError::Value(text.into()))
+}
+
 /// What no single value shows: values that are not offered, out of bounds, or do not go together.
-pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
-    let refuse = |text: String| Err(ConfigError::Value(text));
+pub(super) fn validate(config: &Config) -> Checked {
+    check_jobs(config)?;
+    if let Some(problem) = database_problem(config).or_else(|| broker_problem(config)) {
+        return refuse(problem);
+    }
+    check_storage(config)?;
+    check_generator(config)?;
+    check_node(config)?;
+    check_edge(config)?;
+    check_spans(config)?;
+    check_numbers(config)
+}
+
+fn check_jobs(config: &Config) -> Checked {
     for name in config.jobs.keys() {
         if !schedulers::names().any(|known| known.eq_ignore_ascii_case(name)) {
             let known: Vec<_> = schedulers::names().collect();
@@ -30,12 +48,10 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             ));
         }
     }
-    if let Some(problem) = database_problem(config) {
-        return refuse(problem);
-    }
-    if let Some(problem) = broker_problem(config) {
-        return refuse(problem);
-    }
+    Ok(())
+}
+
+fn check_storage(config: &Config) -> Checked {
     if config.is_s3() {
         config.s3().map_err(ConfigError::Value)?;
     } else if !config.storage_url().starts_with("file://") {
@@ -53,6 +69,10 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
                 .to_owned(),
         );
     }
+    Ok(())
+}
+
+fn check_generator(config: &Config) -> Checked {
     config.generator.check().map_err(ConfigError::Value)?;
     if config.generator.kind != GeneratorKind::Offline
         && config.generator.timeout >= config.worker.timeout
@@ -62,9 +82,10 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
                 .to_owned(),
         );
     }
-    if !config.auth.jwt_secret.is_empty() && config.auth.jwt_secret.len() < 32 {
-        return refuse("auth.jwt_secret must have 32 bytes or more".to_owned());
-    }
+    Ok(())
+}
+
+fn check_node(config: &Config) -> Checked {
     if config.node_id.chars().count() > LONGEST_NODE_ID || config.node_id.contains(char::is_control)
     {
         return refuse(format!(
@@ -80,6 +101,13 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             config.log.format
         ));
     }
+    Ok(())
+}
+
+fn check_edge(config: &Config) -> Checked {
+    if !config.auth.jwt_secret.is_empty() && config.auth.jwt_secret.len() < 32 {
+        return refuse("auth.jwt_secret must have 32 bytes or more".to_owned());
+    }
     for origin in &config.http.cors_origins {
         if !is_origin(origin) {
             return refuse(format!(
@@ -88,13 +116,17 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             ));
         }
     }
+    Ok(())
+}
+
+fn check_spans(config: &Config) -> Checked {
     if config.retention.inbox.duration() < SHORTEST_INBOX {
         return refuse(
             "retention.inbox must be `7d` or more: a message that is delivered again by hand must still be known"
                 .to_owned(),
         );
     }
-    for (name, span) in [
+    let spans = [
         ("auth.access_ttl", config.auth.access_ttl),
         ("auth.refresh_ttl", config.auth.refresh_ttl),
         ("http.request_timeout", config.http.request_timeout),
@@ -111,12 +143,15 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             config.question_set.pending_timeout,
         ),
         ("notification.poll", config.notification.poll),
-    ] {
-        if span.duration().is_zero() {
-            return refuse(format!("{name} must be longer than 0"));
-        }
+    ];
+    match spans.iter().find(|(_, span)| span.duration().is_zero()) {
+        Some((name, _)) => refuse(format!("{name} must be longer than 0")),
+        None => Ok(()),
     }
-    for (name, value) in [
+}
+
+fn check_numbers(config: &Config) -> Checked {
+    let numbers = [
         ("worker.concurrency", config.worker.concurrency),
         ("generator.max_chars", config.generator.max_chars),
         (
@@ -159,12 +194,11 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             "database.max_connections",
             config.database.max_connections as usize,
         ),
-    ] {
-        if value == 0 {
-            return refuse(format!("{name} must be at least 1"));
-        }
+    ];
+    match numbers.iter().find(|(_, number)| *number == 0) {
+        Some((name, _)) => refuse(format!("{name} must be at least 1")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn database_problem(config: &Config) -> Option<String> {
