@@ -1,13 +1,13 @@
-//! A job as it is defined, with what the configuration says otherwise.
+//! A row of the table of jobs, with what the configuration says otherwise.
 
 use std::time::Duration;
 
-use scheduler::{Job, JobBuilder, Misfire, Retry, Scope, Trigger};
+use chrono_tz::Tz;
+use scheduler::{Job, JobBuilder, Misfire, Record, Retry, Scope, Trigger};
 use thiserror::Error;
 
-pub use scheduler::Record;
-
 use crate::platform::config::{Config, JobConfig, MisfireConfig, Span};
+use crate::schedulers::Work;
 
 /// A setting of a job that cannot be used; the program ends with exit code 2.
 #[derive(Debug, Error)]
@@ -17,113 +17,115 @@ pub struct BadSetting {
     reason: String,
 }
 
-enum When {
+/// What triggers a job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum When {
+    /// At these times, in the configured zone.
     Cron(&'static str),
+    /// So long after the end of the run before.
     Delay(Duration),
+    /// So often.
     Rate(Duration),
 }
 
-/// The contract's row of a job.
-pub(crate) struct Defaults {
+/// A job as the contract has it.
+pub(crate) struct JobRow {
+    /// The guide's chapter.
+    #[cfg_attr(not(test), allow(dead_code, reason = "for who reads the table"))]
+    pub(crate) guide: &'static str,
+    /// Name of the job and of its lock.
+    pub(crate) name: &'static str,
+    pub(crate) when: When,
+    lease: Duration,
+    at_least: Duration,
+    pub(crate) scope: Scope,
+    misfire: Misfire,
+    /// Attempts at a run that meets a conflict, and the pause between them.
+    retry: (u32, Duration),
+    record: Record,
+    /// In a sentence for the operator.
+    pub(crate) purpose: &'static str,
+    pub(crate) work: Work,
+}
+
+/// A row of the table.
+#[allow(clippy::too_many_arguments, reason = "the columns of a table")]
+pub(crate) const fn row(
+    guide: &'static str,
+    name: &'static str,
     when: When,
     lease: Duration,
     at_least: Duration,
     scope: Scope,
     misfire: Misfire,
-    attempts: u32,
-    backoff: Duration,
+    retry: (u32, Duration),
     record: Record,
-}
-
-macro_rules! defaults {
-    ($name:ident, $when:ident, $of:ty) => {
-        #[allow(clippy::too_many_arguments, reason = "the columns of a table")]
-        pub(crate) fn $name(
-            when: $of,
-            lease: Duration,
-            at_least: Duration,
-            scope: Scope,
-            misfire: Misfire,
-            attempts: u32,
-            backoff: Duration,
-            record: Record,
-        ) -> Self {
-            Self {
-                when: When::$when(when),
-                lease,
-                at_least,
-                scope,
-                misfire,
-                attempts,
-                backoff,
-                record,
-            }
-        }
-    };
-}
-
-impl Defaults {
-    defaults!(cron, Cron, &'static str);
-    defaults!(delay, Delay, Duration);
-    defaults!(rate, Rate, Duration);
-}
-
-/// Reads the configuration of jobs.
-pub(crate) struct Settings<'a> {
-    config: &'a Config,
-}
-
-impl<'a> Settings<'a> {
-    pub(crate) fn of(config: &'a Config) -> Self {
-        Self { config }
+    purpose: &'static str,
+    work: Work,
+) -> JobRow {
+    JobRow {
+        guide,
+        name,
+        when,
+        lease,
+        at_least,
+        scope,
+        misfire,
+        retry,
+        record,
+        purpose,
+        work,
     }
+}
 
+impl JobRow {
     /// The job with its settings.
-    pub(crate) fn job(&self, name: &str, defaults: Defaults) -> Result<JobBuilder, BadSetting> {
-        let set = self.config.job(name);
+    pub(crate) fn builder(&self, config: &Config) -> Result<JobBuilder, BadSetting> {
+        let set = config.job(self.name);
         let refuse = |reason: String| BadSetting {
-            job: name.to_owned(),
+            job: self.name.to_owned(),
             reason,
         };
-        let trigger = self.trigger(&defaults.when, &set).map_err(refuse)?;
-        let lease = or(set.lease, defaults.lease);
+        let trigger = self.trigger(&set, config.zone).map_err(refuse)?;
+        let lease = or(set.lease, self.lease);
         if lease.is_zero() {
             return Err(refuse("lease must be longer than 0".to_owned()));
         }
         let misfire = match set.misfire {
-            None => defaults.misfire,
+            None => self.misfire,
             Some(MisfireConfig::Skip) => Misfire::Skip,
             Some(MisfireConfig::RunOnce) => Misfire::RunOnce,
         };
-        let attempts = set.attempts.unwrap_or(defaults.attempts);
+        let (attempts, backoff) = self.retry;
+        let attempts = set.attempts.unwrap_or(attempts);
         if attempts == 0 {
             return Err(refuse("attempts must be at least 1".to_owned()));
         }
-        Ok(Job::new(name, trigger)
+        Ok(Job::new(self.name, trigger)
             .lease(lease)
-            .at_least(or(set.at_least, defaults.at_least))
-            .scope(defaults.scope)
+            .at_least(or(set.at_least, self.at_least))
+            .scope(self.scope)
             .misfire(misfire)
-            .retry(Retry::fixed(attempts, or(set.backoff, defaults.backoff)))
-            .record(defaults.record)
+            .retry(Retry::fixed(attempts, or(set.backoff, backoff)))
+            .record(self.record)
             .enabled(set.enabled.unwrap_or(true)))
     }
 
-    fn trigger(&self, when: &When, set: &JobConfig) -> Result<Trigger, String> {
-        match when {
+    fn trigger(&self, set: &JobConfig, zone: Tz) -> Result<Trigger, String> {
+        match self.when {
             When::Cron(expression) => {
                 if set.every.is_some() {
                     return Err("this job runs by `cron`, not by `every`".to_owned());
                 }
-                let zone = set.zone.unwrap_or(self.config.zone);
                 let expression = set.cron.as_deref().unwrap_or(expression);
-                Trigger::cron(expression, zone).map_err(|error| error.to_string())
+                Trigger::cron(expression, set.zone.unwrap_or(zone))
+                    .map_err(|error| error.to_string())
             }
             When::Delay(every) => {
-                Trigger::fixed_delay(interval(set, *every)?).map_err(|error| error.to_string())
+                Trigger::fixed_delay(interval(set, every)?).map_err(|error| error.to_string())
             }
             When::Rate(every) => {
-                Trigger::fixed_rate(interval(set, *every)?).map_err(|error| error.to_string())
+                Trigger::fixed_rate(interval(set, every)?).map_err(|error| error.to_string())
             }
         }
     }

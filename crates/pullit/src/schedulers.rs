@@ -1,18 +1,20 @@
 //! The scheduled jobs on one screen: the owner's guide as a table in code.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use ground::{Fence, TraceParent, trace};
 use outbox::{Relay, RelayRun, Signal};
 use scheduler::Misfire::{RunOnce, Skip};
+use scheduler::Record::{Always, FailuresAndManual};
 use scheduler::Scope::{Cluster, Node};
 use scheduler::{Job, JobBuilder, JobContext, JobError, LeaseFence};
 use tracing::Instrument;
 
 use crate::housekeeping::Housekeeping;
-use crate::job_settings::{BadSetting, Defaults, Record, Settings};
+use crate::job_settings::When::{Cron, Delay, Rate};
+use crate::job_settings::{BadSetting, JobRow, row};
 use crate::learn_stats::{LearnStats, Slot};
 use crate::notification::Feed;
 use crate::platform::config::{Config, Span};
@@ -25,16 +27,13 @@ pub const RELAY: &str = "relayOutboxEvents";
 /// The one job that every node runs for itself.
 pub const HEARTBEAT: &str = "sendHeartbeat";
 
-const HEARTBEAT_RATE: Duration = Duration::from_secs(3);
+const HEARTBEAT_RATE: Duration = secs(3);
 
 /// From one heartbeat to the next, as configured.
 pub fn heartbeat_interval(config: &Config) -> Duration {
     let every = config.job(HEARTBEAT).every;
     every.map_or(HEARTBEAT_RATE, Span::duration)
 }
-
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// What the jobs work with.
 #[derive(Clone)]
@@ -55,66 +54,76 @@ pub struct Rooms {
     pub housekeeping: Arc<Housekeeping>,
 }
 
+/// What a job does: with its context, its rooms and its right to write.
+pub(crate) type Work =
+    fn(JobContext, Rooms, LeaseFence) -> BoxFuture<'static, Result<u64, RunError>>;
+
+/// The jobs, one row each, with what each is for and what it runs. Configuration, console and the README's table follow from it.
+#[rustfmt::skip]
+pub(crate) const JOBS: [JobRow; 8] = [
+    //  guide                               lock and job                          trigger                   lease     at least  scope    missed   attempts, backoff  record
+    row("1.1 QuestionSetCleanupScheduler",  "cleanupStalePendingQuestionSets",    Cron("0 */10 * * * *"),   secs(120), secs(60),  Cluster, Skip,    (3, secs(1)), Always,
+        "Fails question sets that have been PENDING for an hour",
+        |c, r, f| Box::pin(async move { r.question_sets.fail_stale(&f, c.cancellation()).await })),
+    row("1.2 QuestionSetRetryScheduler",    "retryFailedQuestionSetGeneration",   Cron("0 */5 * * * *"),    secs(120), secs(60),  Cluster, Skip,    (3, secs(1)), Always,
+        "Sends the FAILED question set that has waited longest back to generation",
+        |c, r, f| Box::pin(async move { r.question_sets.retry_failed(&f, c.cancellation()).await })),
+    row("2.1 SourceCleanupScheduler",       "runSourceCleanup",                   Cron("0 0 4 * * *"),      secs(120), secs(600), Cluster, RunOnce, (3, secs(1)), Always,
+        "Deletes the files and rows of deleted sources that no set uses",
+        |c, r, f| Box::pin(async move { source_cleanup(&c, &r, &f).await })),
+    row("3.1 LearnStatsScheduler",          "validateConsecutiveLearning",        Cron("0 0 0 * * *"),      secs(120), secs(600), Cluster, RunOnce, (3, secs(5)), Always,
+        "Ends the streaks of members who did not learn yesterday",
+        |c, r, f| Box::pin(async move { r.learn_stats.check_streaks(slot(&c), &f, c.cancellation(), &|d, t| c.progress(d, t)).await })),
+    row("3.2 LearnStatsBatchScheduler",     "triggerWeeklyResetAndRecalibration", Cron("0 0 4 * * MON"),    secs(120), secs(600), Cluster, RunOnce, (3, secs(5)), Always,
+        "Starts the week for every member and recomputes all totals",
+        |c, r, f| Box::pin(async move { r.learn_stats.reset_week(slot(&c), &f, c.cancellation(), &|d, t| c.progress(d, t)).await })),
+    row("4.1 OutboxEventRelay",             RELAY,                                Delay(secs(1)),           secs(5),   secs(0),   Cluster, Skip,    (3, secs(1)), FailuresAndManual,
+        "Delivers the events that wait in the outbox",
+        |c, r, _| Box::pin(async move { relay(&c, &r).await })),
+    row("4.2 NotificationEventService",     HEARTBEAT,                            Rate(HEARTBEAT_RATE),     secs(3),   secs(0),   Node,    Skip,    (3, secs(1)), FailuresAndManual,
+        "Keeps this node's event streams alive",
+        |_, r, _| Box::pin(async move { Ok(r.feed.heartbeat().await) })),
+    row("housekeeping",                     "pruneHistory",                       Cron("0 30 4 * * *"),     secs(120), secs(60),  Cluster, Skip,    (3, secs(1)), Always,
+        "Deletes history, tokens and uploads past their retention",
+        |c, r, f| Box::pin(async move { r.housekeeping.prune(&f, c.cancellation()).await })),
+];
+
+/// What a job is for, in a sentence for the operator.
+pub(crate) fn purpose(job: &str) -> Option<&'static str> {
+    JOBS.iter()
+        .find(|row| row.name == job)
+        .map(|row| row.purpose)
+}
+
+/// The names of all jobs, in the order of the table.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    JOBS.iter().map(|row| row.name)
+}
+
 /// All jobs, with what the configuration says of them.
 ///
 /// # Errors
 /// When a setting of a job cannot be used.
-#[rustfmt::skip]
 pub fn jobs(config: &Config, rooms: &Rooms) -> Result<Vec<Job>, BadSetting> {
-    let of = Settings::of(config);
-    use Record::{Always, FailuresAndManual};
-    Ok(vec![
-        //                                            trigger                      lease       at least     scope    missed   attempts, backoff  record
-        // 1.1 QuestionSetCleanupScheduler: what has been PENDING too long becomes FAILED.
-        of.job("cleanupStalePendingQuestionSets",    Defaults::cron("0 */10 * * * *", 2 * MINUTE, MINUTE,      Cluster, Skip,    3, SECOND,     Always))?
-            .does(rooms, |c, r, f| async move { r.question_sets.fail_stale(&f, c.cancellation()).await }),
-        // 1.2 QuestionSetRetryScheduler: what failed and may succeed is tried again.
-        of.job("retryFailedQuestionSetGeneration",   Defaults::cron("0 */5 * * * *",  2 * MINUTE, MINUTE,      Cluster, Skip,    3, SECOND,     Always))?
-            .does(rooms, |c, r, f| async move { r.question_sets.retry_failed(&f, c.cancellation()).await }),
-        // 2.1 SourceCleanupScheduler: deleted sources leave the storage, then the database.
-        of.job("runSourceCleanup",                   Defaults::cron("0 0 4 * * *",    2 * MINUTE, 10 * MINUTE, Cluster, RunOnce, 3, SECOND,     Always))?
-            .does(rooms, |c, r, f| async move { source_cleanup(&c, &r, &f).await }),
-        // 3.1 LearnStatsScheduler: who did not learn yesterday loses the streak.
-        of.job("validateConsecutiveLearning",        Defaults::cron("0 0 0 * * *",    2 * MINUTE, 10 * MINUTE, Cluster, RunOnce, 3, 5 * SECOND, Always))?
-            .does(rooms, |c, r, f| async move { r.learn_stats.check_streaks(slot(&c), &f, c.cancellation(), &|d, t| c.progress(d, t)).await }),
-        // 3.2 LearnStatsBatchScheduler: a weekly reset for every member, then all stats anew from the ledgers.
-        of.job("triggerWeeklyResetAndRecalibration", Defaults::cron("0 0 4 * * MON",  2 * MINUTE, 10 * MINUTE, Cluster, RunOnce, 3, 5 * SECOND, Always))?
-            .does(rooms, |c, r, f| async move { r.learn_stats.reset_week(slot(&c), &f, c.cancellation(), &|d, t| c.progress(d, t)).await }),
-        // 4.1 OutboxEventRelay: what happened reaches whom it concerns.
-        of.job(RELAY,                                Defaults::delay(SECOND,          5 * SECOND, Duration::ZERO, Cluster, Skip, 3, SECOND,     FailuresAndManual))?
-            .does(rooms, |c, r, _| async move { relay(&c, &r).await }),
-        // 4.2 NotificationEventService: a heartbeat to every open stream of this node.
-        of.job(HEARTBEAT,                            Defaults::rate(HEARTBEAT_RATE,   3 * SECOND, Duration::ZERO, Node,    Skip, 3, SECOND,     FailuresAndManual))?
-            .does(rooms, |_, r, _| async move { Ok(r.feed.heartbeat().await) }),
-        // Ours: history is kept for its time and not for ever.
-        of.job("pruneHistory",                       Defaults::cron("0 30 4 * * *",   2 * MINUTE, MINUTE,      Cluster, Skip,    3, SECOND,     Always))?
-            .does(rooms, |c, r, f| async move { r.housekeeping.prune(&f, c.cancellation()).await }),
-    ])
+    JOBS.iter()
+        .map(|row| Ok(start(row.builder(config)?, row.work, rooms)))
+        .collect()
 }
 
-/// The last column of the table: what a job does, with its right to write, as the start of a trace.
-trait Does {
-    fn does<W, F>(self, rooms: &Rooms, work: W) -> Job
-    where
-        W: Fn(JobContext, Rooms, LeaseFence) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<u64, RunError>> + Send + 'static;
+/// The job does its work as the start of a trace.
+fn start(job: JobBuilder, work: Work, rooms: &Rooms) -> Job {
+    let rooms = rooms.clone();
+    job.run(move |context| {
+        let fence = context.fence();
+        let trace = TraceParent::new();
+        let span = tracing::info_span!("work", trace_id = trace.trace_id());
+        let working = trace::scope(trace, work(context, rooms.clone(), fence));
+        async move { working.await.map_err(JobError::from) }.instrument(span)
+    })
 }
 
-impl Does for JobBuilder {
-    fn does<W, F>(self, rooms: &Rooms, work: W) -> Job
-    where
-        W: Fn(JobContext, Rooms, LeaseFence) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<u64, RunError>> + Send + 'static,
-    {
-        let rooms = rooms.clone();
-        self.run(move |context| {
-            let fence = context.fence();
-            let trace = TraceParent::new();
-            let span = tracing::info_span!("work", trace_id = trace.trace_id());
-            let working = trace::scope(trace, work(context, rooms.clone(), fence));
-            async move { working.await.map_err(JobError::from) }.instrument(span)
-        })
-    }
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 impl From<RunError> for JobError {
@@ -171,5 +180,7 @@ async fn relay(context: &JobContext, rooms: &Rooms) -> Result<u64, RunError> {
     Ok(report.delivered)
 }
 
+#[cfg(test)]
+mod readme;
 #[cfg(test)]
 mod tests;

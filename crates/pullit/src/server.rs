@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::notification::keep_out;
+use crate::notification::evict_banned;
 use crate::platform::broker::BrokerError;
 use crate::platform::{open_files, telemetry};
 use crate::{router, schedulers};
@@ -119,7 +119,7 @@ pub enum StartError {
 
 /// A task that runs as long as the node does. One that panics is told of and started anew: a node that looks healthy must not have stopped
 /// working.
-fn kept<F>(
+fn supervised<F>(
     what: &'static str,
     stop: CancellationToken,
     start: impl Fn() -> F + Send + 'static,
@@ -165,25 +165,25 @@ impl Running {
         let mut http = None;
         if roles.api {
             let (feed, stop) = (app.rooms.feed.clone(), cancel.clone());
-            workers.push(kept("notification feed", cancel.clone(), move || {
+            workers.push(supervised("notification feed", cancel.clone(), move || {
                 let (feed, stop) = (feed.clone(), stop.clone());
                 async move { feed.run(stop).await }
             }));
             let (feed, stop) = (app.rooms.feed.clone(), cancel.clone());
             let what = "notifications of other nodes";
-            workers.push(kept(what, cancel.clone(), move || {
+            workers.push(supervised(what, cancel.clone(), move || {
                 let (feed, stop) = (feed.clone(), stop.clone());
                 async move { feed.hear(stop).await }
             }));
             let (hub, members) = (app.hub.clone(), app.members.clone());
             let stop = cancel.clone();
-            workers.push(kept(
+            workers.push(supervised(
                 "end of banned members' streams",
                 cancel.clone(),
-                move || keep_out(hub.clone(), members.clone(), stop.clone()),
+                move || evict_banned(hub.clone(), members.clone(), stop.clone()),
             ));
             let options = ServeOptions {
-                connections: (app.config.limits.streams + OTHER_CONNECTIONS)
+                connections: (app.config.notification.streams + OTHER_CONNECTIONS)
                     .min(open_files::room_for_clients()),
                 ..ServeOptions::default()
             };
@@ -193,12 +193,12 @@ impl Running {
         }
         if roles.worker {
             let (worker, stop) = (app.worker.clone(), cancel.clone());
-            workers.push(kept("question worker", cancel.clone(), move || {
+            workers.push(supervised("question worker", cancel.clone(), move || {
                 let (worker, stop) = (worker.clone(), stop.clone());
                 async move { worker.run(stop).await }
             }));
             let (extraction, stop) = (app.extraction.clone(), cancel.clone());
-            workers.push(kept("document reader", cancel.clone(), move || {
+            workers.push(supervised("document reader", cancel.clone(), move || {
                 let (extraction, stop) = (extraction.clone(), stop.clone());
                 async move { extraction.run(stop).await }
             }));
@@ -206,19 +206,27 @@ impl Running {
         let scheduler = app.scheduler.start_only(|job| roles.run(job)).await?;
         if roles.relay {
             let (signal, stop, running) = (app.signal.clone(), cancel.clone(), scheduler.clone());
-            workers.push(kept("wake-ups of the relay", cancel.clone(), move || {
-                let (signal, stop, running) = (signal.clone(), stop.clone(), running.clone());
-                async move {
-                    while stop.run_until_cancelled(signal.notified()).await.is_some() {
-                        running.wake(schedulers::RELAY);
+            workers.push(supervised(
+                "wake-ups of the relay",
+                cancel.clone(),
+                move || {
+                    let (signal, stop, running) = (signal.clone(), stop.clone(), running.clone());
+                    async move {
+                        while stop.run_until_cancelled(signal.notified()).await.is_some() {
+                            running.wake(schedulers::RELAY);
+                        }
                     }
-                }
-            }));
+                },
+            ));
             let (signal, stop) = (app.signal.clone(), cancel.clone());
-            workers.push(kept("wake-ups of other nodes", cancel.clone(), move || {
-                let (signal, stop) = (signal.clone(), stop.clone());
-                async move { signal.hear(stop).await }
-            }));
+            workers.push(supervised(
+                "wake-ups of other nodes",
+                cancel.clone(),
+                move || {
+                    let (signal, stop) = (signal.clone(), stop.clone());
+                    async move { signal.hear(stop).await }
+                },
+            ));
         }
         Ok(Self {
             app,
@@ -303,7 +311,7 @@ mod tests {
     async fn a_background_task_that_panics_starts_anew() {
         let starts = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&starts);
-        let task = kept("test", CancellationToken::new(), move || {
+        let task = supervised("test", CancellationToken::new(), move || {
             let start = counted.fetch_add(1, Ordering::Relaxed);
             async move { assert!(start > 0, "the first start panics") }
         });

@@ -80,7 +80,7 @@ async fn unban(
 ) -> Result<StatusCode, ApiError> {
     let members = &admin.parts.members;
     let member = members.get(id).await?.ok_or(codes::MEMBER_NOT_FOUND)?;
-    if member.status == MemberStatus::Banned.name() {
+    if member.status == MemberStatus::Banned {
         members.set_status(id, MemberStatus::Active).await?;
         tracing::info!(
             operator = operator.id,

@@ -12,7 +12,6 @@ mod members;
 mod operator;
 mod outbox;
 mod overview;
-mod purpose;
 mod streams;
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+//! Extractor: the operator who calls.
+
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 

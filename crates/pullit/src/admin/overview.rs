@@ -11,10 +11,10 @@ use utoipa_axum::routes;
 use super::job_view::JobView;
 use super::operator::Operator;
 use super::outbox::OutboxSummary;
-use super::purpose::purpose;
 use super::streams::Streams;
 use super::{Admin, failure};
 use crate::platform::http::{ApiError, Json};
+use crate::schedulers;
 
 pub(super) fn routes() -> OpenApiRouter<Admin> {
     OpenApiRouter::new().routes(routes!(overview))
@@ -62,7 +62,7 @@ struct ProgressView {
 impl From<JobStatus> for ConsoleJob {
     fn from(job: JobStatus) -> Self {
         Self {
-            purpose: purpose(&job.name),
+            purpose: schedulers::purpose(&job.name),
             enabled: job.enabled,
             progress: job.progress.map(|progress| ProgressView {
                 done: progress.done,

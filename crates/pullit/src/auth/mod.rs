@@ -1,12 +1,13 @@
 //! Sign-in: access tokens, refresh tokens, the development sign-in.
 
+mod error;
 pub mod http;
-mod proxy;
 mod secret;
 mod service;
 mod sessions;
 mod tokens;
 
+pub use error::AuthError;
 pub(crate) use secret::hex;
 pub use secret::{SecretError, Secrets};
 pub use service::{Auth, AuthOptions};

@@ -1,3 +1,5 @@
+//! The secret behind signatures, kept in a file or given by the operator.
+
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;

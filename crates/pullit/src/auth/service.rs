@@ -1,13 +1,14 @@
-use async_trait::async_trait;
-use chrono::TimeDelta;
+//! Sign-in, refresh and sign-out, and who stands behind an access token.
+
+use chrono::{DateTime, TimeDelta, Utc};
 use ground::{Fence, FenceError};
 
+use super::error::AuthError;
 use super::sessions::{self, Rotation};
 use super::tokens::{AccessTokens, Verdict};
-use crate::member::{CreateMember, MemberError, Members};
+use crate::member::{CreateMember, Member, Members};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
-use crate::platform::http::{ApiError, Identify, Identity, codes};
 
 /// How sign-in is set up.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +62,7 @@ impl Auth {
         &self,
         email: String,
         name: Option<String>,
-    ) -> Result<SignedIn, ApiError> {
+    ) -> Result<SignedIn, AuthError> {
         let create = CreateMember {
             email,
             name,
@@ -69,10 +70,9 @@ impl Auth {
         };
         // In one transaction: a sign-in that is refused leaves no member behind.
         let mut tx = self.db.begin().await?;
-        let found = self.members.find_or_create(&mut tx, create).await;
-        let (member, made) = found.map_err(refused)?;
+        let (member, made) = self.members.find_or_create(&mut tx, create).await?;
         if !member.active() {
-            return Err(codes::MEMBER_OUT.into());
+            return Err(AuthError::MemberOut);
         }
         let (now, ttl) = ((self.now)(), self.options.refresh_ttl);
         let issued = sessions::open(&mut tx, member.id, now, ttl).await?;
@@ -83,7 +83,7 @@ impl Auth {
         self.sign(member.id, issued.token)
     }
 
-    pub(super) async fn refresh(&self, token: &str) -> Result<SignedIn, ApiError> {
+    pub(super) async fn refresh(&self, token: &str) -> Result<SignedIn, AuthError> {
         let now = (self.now)();
         let mut tx = self.db.begin().await?;
         let rotation = sessions::rotate(
@@ -97,7 +97,7 @@ impl Auth {
         tx.commit().await?;
         let issued = match rotation {
             Rotation::Issued(issued) => issued,
-            Rotation::Refused => return Err(codes::REFRESH_INVALID.into()),
+            Rotation::Refused => return Err(AuthError::RefreshInvalid),
             Rotation::Reused {
                 member_id,
                 family_id,
@@ -107,16 +107,16 @@ impl Auth {
                     family = family_id,
                     "a used refresh token came back: its session was ended"
                 );
-                return Err(codes::REFRESH_INVALID.into());
+                return Err(AuthError::RefreshInvalid);
             }
         };
         match self.members.get(issued.member_id).await? {
             Some(member) if member.active() => self.sign(member.id, issued.token),
-            _ => Err(codes::MEMBER_OUT.into()),
+            _ => Err(AuthError::MemberOut),
         }
     }
 
-    pub(super) async fn logout(&self, token: &str) -> Result<(), ApiError> {
+    pub(super) async fn logout(&self, token: &str) -> Result<(), AuthError> {
         let mut tx = self.db.begin().await?;
         sessions::close(&mut tx, token, (self.now)()).await?;
         Ok(tx.commit().await?)
@@ -150,54 +150,33 @@ impl Auth {
         Ok(pruned)
     }
 
-    fn sign(&self, member_id: i64, refresh_token: String) -> Result<SignedIn, ApiError> {
-        let access_token = self
-            .tokens
-            .issue(member_id, (self.now)())
-            .map_err(|error| {
-                tracing::error!(%error, "an access token could not be signed");
-                ApiError::new(codes::INTERNAL)
-            })?;
-        Ok(SignedIn {
-            access_token,
-            refresh_token,
-        })
-    }
-}
-
-#[async_trait]
-impl Identify for Auth {
-    async fn identify(&self, access_token: &str) -> Result<Identity, ApiError> {
+    /// The active member of this access token, and when the token ends.
+    pub(super) async fn authenticate(
+        &self,
+        access_token: &str,
+    ) -> Result<(Member, DateTime<Utc>), AuthError> {
         let (member_id, expires_at) = match self.tokens.read(access_token, (self.now)()) {
             Verdict::Valid {
                 member_id,
                 expires_at,
             } => (member_id, expires_at),
-            Verdict::Expired => return Err(codes::TOKEN_EXPIRED.into()),
-            Verdict::Invalid => return Err(codes::UNAUTHENTICATED.into()),
+            Verdict::Expired => return Err(AuthError::TokenExpired),
+            Verdict::Invalid => return Err(AuthError::TokenInvalid),
         };
         // Asked of the database each time, so that a ban counts at once.
-        let member = self
-            .members
-            .get(member_id)
-            .await?
-            .ok_or(codes::UNAUTHENTICATED)?;
+        let member = self.members.get(member_id).await?;
+        let member = member.ok_or(AuthError::TokenInvalid)?;
         if !member.active() {
-            return Err(codes::MEMBER_OUT.into());
+            return Err(AuthError::MemberOut);
         }
-        Ok(Identity {
-            member_id,
-            role: member.role(),
-            expires_at,
-        })
+        Ok((member, expires_at))
     }
-}
 
-fn refused(error: MemberError) -> ApiError {
-    match error {
-        MemberError::Email(_) => ApiError::field("email", "이메일 주소가 아닙니다"),
-        MemberError::Name => ApiError::field("name", "1자 이상 100자 이하여야 합니다"),
-        MemberError::Taken(_) => ApiError::field("email", "이미 사용 중인 이메일 주소입니다"),
-        MemberError::Database(error) => error.into(),
+    fn sign(&self, member_id: i64, refresh_token: String) -> Result<SignedIn, AuthError> {
+        let access_token = self.tokens.issue(member_id, (self.now)())?;
+        Ok(SignedIn {
+            access_token,
+            refresh_token,
+        })
     }
 }

@@ -1,3 +1,5 @@
+//! Refresh tokens: families, rotation, revocation.
+
 use chrono::{DateTime, TimeDelta, Utc};
 use ground::{Connection, Dialects, Statements};
 use sha2::{Digest, Sha256};

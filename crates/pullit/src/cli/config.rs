@@ -1,3 +1,5 @@
+//! `pullit config`: the effective settings.
+
 use clap::Subcommand;
 
 use super::{Failure, Start, print};

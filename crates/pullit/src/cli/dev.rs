@@ -1,3 +1,5 @@
+//! `pullit dev`: data for development.
+
 use chrono::NaiveDate;
 use clap::Subcommand;
 

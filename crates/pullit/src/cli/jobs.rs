@@ -1,3 +1,5 @@
+//! `pullit jobs`: list, run, pause, resume, history.
+
 use clap::Subcommand;
 use scheduler::{RunNowError, RunStatus, SchedulerError};
 

@@ -1,3 +1,5 @@
+//! `pullit locks`: who holds which lock.
+
 use clap::Subcommand;
 use serde::Serialize;
 

@@ -1,3 +1,5 @@
+//! `pullit members`: makes accounts.
+
 use clap::Subcommand;
 
 use super::{Failure, Start, print};
@@ -48,7 +50,9 @@ impl MembersCommand {
         }
         print::line(&format!(
             "Member {} ({}, {}) is made.",
-            member.id, member.email, member.role
+            member.id,
+            member.email,
+            member.role.name()
         ));
         Ok(())
     }

@@ -132,6 +132,9 @@ impl Start {
         };
         let (config, _) = load(&layers)?;
         telemetry::log(&config.log);
+        for outdated in &config.outdated {
+            tracing::warn!("{outdated}");
+        }
         Ok(config)
     }
 

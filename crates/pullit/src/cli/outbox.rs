@@ -1,3 +1,5 @@
+//! `pullit outbox`: pending and dead events, replay, discard, audit.
+
 use ::outbox::audit::{self, AuditEntry};
 use ::outbox::{StoredEvent, dead};
 use clap::{Args, Subcommand};

@@ -1,3 +1,5 @@
+//! `pullit serve`: a node, until it is asked to stop.
+
 use std::net::SocketAddr;
 
 use clap::Args;
@@ -41,7 +43,8 @@ impl Serve {
             safe(&config, address)?;
             config.listen = address.to_string();
             let room = open_files::room_for_clients();
-            config.limits.streams = open_files::streams_within(room, config.limits.streams);
+            config.notification.streams =
+                open_files::streams_within(room, config.notification.streams);
         }
         // Asked for before the first wait, so that no signal of these is missed.
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::of)?;

@@ -10,7 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::service::LearnStats;
-use crate::platform::http::{ApiError, Caller, Fields, Json, PathId, Query, Role, codes};
+use crate::member::Role;
+use crate::platform::http::{ApiError, Caller, Fields, Json, PathId, Query, codes};
 
 /// The longest span of days in one answer.
 const MOST_DAYS: u64 = 366;

@@ -1,3 +1,5 @@
+//! What events do to learn stats: a solved set recomputes its member, a weekly reset begins a week.
+
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;

@@ -67,7 +67,7 @@ macro_rules! truth_postgres {
         )
     };
 }
-macro_rules! astray {
+macro_rules! drifted {
     ($truth:ident) => {
         concat!(
             "SELECT x.member_id FROM (", $truth!(page), ") AS x \
@@ -136,8 +136,8 @@ const LOCK: Dialects = Dialects {
     ),
 };
 const ASTRAY: Dialects = Dialects {
-    sqlite: astray!(truth_sqlite),
-    postgres: astray!(truth_postgres),
+    sqlite: drifted!(truth_sqlite),
+    postgres: drifted!(truth_postgres),
 };
 const RECOMPUTE: Dialects = Dialects {
     sqlite: recompute!(truth_sqlite, list_sqlite),
@@ -182,7 +182,7 @@ fn days(today: NaiveDate) -> Vec<Value> {
 ///
 /// Who is found right needs nothing: what changes in the ledgers from now on brings an event of its own, and who is being recomputed at
 /// this moment shows the stats from before and is found, if these were wrong.
-pub(super) async fn astray(
+pub(super) async fn drifted(
     db: impl Statements<'_>,
     page: Page,
     today: NaiveDate,
@@ -214,7 +214,7 @@ pub(super) async fn week(
     today: NaiveDate,
 ) -> Result<u64, sqlx::Error> {
     let monday = monday(today);
-    let astray: Vec<i64> = match page_of(members) {
+    let drifted: Vec<i64> = match page_of(members) {
         Some(page) => {
             let values = vec![monday.into(), page.after.into(), page.to.into()];
             tx.scalars(WEEK_ASTRAY_IN_PAGE, values).await?
@@ -224,11 +224,11 @@ pub(super) async fn week(
             tx.scalars(WEEK_ASTRAY_IN_LIST, values).await?
         }
     };
-    if astray.is_empty() {
+    if drifted.is_empty() {
         return Ok(0);
     }
-    lock(tx, &astray).await?;
-    tx.run(RECOMPUTE_WEEK, vec![monday.into(), Value::ids(&astray)])
+    lock(tx, &drifted).await?;
+    tx.run(RECOMPUTE_WEEK, vec![monday.into(), Value::ids(&drifted)])
         .await
 }
 

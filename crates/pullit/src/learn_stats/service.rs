@@ -1,3 +1,5 @@
+//! What members and other rooms can do with learn stats: count up, look, recalibrate.
+
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use ground::{Connection, Statements};
@@ -117,8 +119,8 @@ impl LearnStats {
         to: i64,
         today: NaiveDate,
     ) -> Result<u64, sqlx::Error> {
-        let astray = recompute::astray(&mut *tx, Page { after, to }, today).await?;
-        recompute::all(tx, &astray, today).await
+        let drifted = recompute::drifted(&mut *tx, Page { after, to }, today).await?;
+        recompute::all(tx, &drifted, today).await
     }
 
     /// Solved sets / living COMPLETE sets, in whole percent, at most 100.

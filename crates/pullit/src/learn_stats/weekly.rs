@@ -65,16 +65,16 @@ impl Step for Recalibrate<'_> {
     }
 
     async fn look(&self, page: Page) -> Result<Vec<i64>, RunError> {
-        Ok(recompute::astray(self.0.db.read(), page, self.0.today()).await?)
+        Ok(recompute::drifted(self.0.db.read(), page, self.0.today()).await?)
     }
 
     async fn write(
         &self,
         tx: &mut Connection<'_>,
         _: Page,
-        astray: Vec<i64>,
+        drifted: Vec<i64>,
     ) -> Result<u64, RunError> {
-        Ok(recompute::all(tx, &astray, self.0.today()).await?)
+        Ok(recompute::all(tx, &drifted, self.0.today()).await?)
     }
 }
 
@@ -111,7 +111,7 @@ impl LearnStats {
         progress(published + members, published + members);
         tracing::info!(
             members,
-            astray = recalibrated.affected(),
+            drifted = recalibrated.affected(),
             week,
             "the week is reset and the stats are recalibrated"
         );

@@ -1,18 +1,22 @@
+//! Whether an answer is right.
+
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::question_set::QuestionKind;
+
 /// Whether an answer is right. `kind` and `right` are the question's; the answer is a string or a boolean, as it came.
-pub(super) fn is_right(kind: &str, right: &str, answer: &Value) -> bool {
+pub(super) fn is_right(kind: QuestionKind, right: &str, answer: &Value) -> bool {
     match kind {
-        "TRUE_FALSE" => match answer {
+        QuestionKind::TrueFalse => match answer {
             Value::Bool(answer) => (right == "true") == *answer,
             Value::String(answer) => right.eq_ignore_ascii_case(answer.trim()),
             _ => false,
         },
-        "MULTIPLE_CHOICE" => answer
+        QuestionKind::MultipleChoice => answer
             .as_str()
             .is_some_and(|answer| option(answer) == option(right)),
-        _ => answer
+        QuestionKind::ShortAnswer => answer
             .as_str()
             .is_some_and(|answer| !short(answer).is_empty() && short(answer) == short(right)),
     }
@@ -74,6 +78,7 @@ mod tests {
     use serde_json::json;
 
     use super::is_right;
+    use crate::question_set::QuestionKind::{MultipleChoice, ShortAnswer, TrueFalse};
 
     #[test]
     fn short_answers_compare_without_form_case_space_and_outer_punctuation() {
@@ -86,30 +91,30 @@ mod tests {
             decomposed,
         ] {
             assert!(
-                is_right("SHORT_ANSWER", "훈민정음", &json!(answer)),
+                is_right(ShortAnswer, "훈민정음", &json!(answer)),
                 "{answer}"
             );
         }
-        assert!(is_right("SHORT_ANSWER", "Page Table", &json!("page table")));
-        assert!(is_right("SHORT_ANSWER", "Straße", &json!("STRASSE")));
-        assert!(!is_right("SHORT_ANSWER", "C++", &json!("C")));
-        assert!(!is_right("SHORT_ANSWER", "30%", &json!("30")));
-        assert!(!is_right("SHORT_ANSWER", "…", &json!("")));
+        assert!(is_right(ShortAnswer, "Page Table", &json!("page table")));
+        assert!(is_right(ShortAnswer, "Straße", &json!("STRASSE")));
+        assert!(!is_right(ShortAnswer, "C++", &json!("C")));
+        assert!(!is_right(ShortAnswer, "30%", &json!("30")));
+        assert!(!is_right(ShortAnswer, "…", &json!("")));
     }
 
     #[test]
     fn true_and_false_come_as_booleans_or_as_words() {
-        assert!(is_right("TRUE_FALSE", "true", &json!(true)));
-        assert!(is_right("TRUE_FALSE", "false", &json!(false)));
-        assert!(is_right("TRUE_FALSE", "true", &json!("TRUE")));
-        assert!(!is_right("TRUE_FALSE", "true", &json!(false)));
-        assert!(!is_right("TRUE_FALSE", "false", &json!("no")));
+        assert!(is_right(TrueFalse, "true", &json!(true)));
+        assert!(is_right(TrueFalse, "false", &json!(false)));
+        assert!(is_right(TrueFalse, "true", &json!("TRUE")));
+        assert!(!is_right(TrueFalse, "true", &json!(false)));
+        assert!(!is_right(TrueFalse, "false", &json!("no")));
     }
 
     #[test]
     fn an_option_must_be_the_right_one_to_the_letter() {
-        assert!(is_right("MULTIPLE_CHOICE", "1446년", &json!("1446년")));
-        assert!(!is_right("MULTIPLE_CHOICE", "1446년", &json!("1443년")));
-        assert!(!is_right("MULTIPLE_CHOICE", "true", &json!(true)));
+        assert!(is_right(MultipleChoice, "1446년", &json!("1446년")));
+        assert!(!is_right(MultipleChoice, "1446년", &json!("1443년")));
+        assert!(!is_right(MultipleChoice, "true", &json!(true)));
     }
 }

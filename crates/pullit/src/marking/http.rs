@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::error::MarkingError;
 use super::service::{Answered, Marking, Marks};
-use crate::platform::http::{ApiError, Caller, Fields, Json};
-use crate::platform::idempotency::{IdempotencyKey, Once};
+use crate::platform::http::{ApiError, Caller, Fields, IdempotencyKey, Json, codes};
+use crate::platform::idempotency::Once;
 
 /// The most answers in one request.
 const MOST_ANSWERS: usize = 500;
@@ -44,12 +45,12 @@ struct AnswerBody {
 async fn mark(
     State(marking): State<Marking>,
     caller: Caller,
-    key: IdempotencyKey,
+    IdempotencyKey(key): IdempotencyKey,
     Json(body): Json<Vec<AnswerBody>>,
 ) -> Result<Json<Marks>, ApiError> {
     let answers = check(body)?;
-    let once = Once::of(caller.id(), "marking", &key, &answers)?;
-    marking.mark(caller.id(), answers, once).await.map(Json)
+    let once = Once::of(caller.id(), "marking", key, &answers)?;
+    Ok(Json(marking.mark(caller.id(), answers, once).await?))
 }
 
 fn check(body: Vec<AnswerBody>) -> Result<Vec<Answered>, ApiError> {
@@ -107,6 +108,25 @@ fn one(fields: &mut Fields, index: usize, body: AnswerBody) -> Option<Answered> 
         question_id: question_id?,
         answer,
     })
+}
+
+impl From<MarkingError> for ApiError {
+    fn from(error: MarkingError) -> Self {
+        match error {
+            MarkingError::QuestionNotFound(id) => Self::with(
+                codes::QUESTION_NOT_FOUND,
+                format!("문제 {id}을(를) 찾을 수 없습니다"),
+            ),
+            MarkingError::Once(error) => error.into(),
+            MarkingError::Database(error) => error.into(),
+            MarkingError::Incomplete { .. }
+            | MarkingError::Payload(_)
+            | MarkingError::Outbox(_) => {
+                tracing::error!(%error, "a marking was undone");
+                codes::INTERNAL.into()
+            }
+        }
+    }
 }
 
 #[cfg(test)]

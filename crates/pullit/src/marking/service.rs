@@ -1,17 +1,20 @@
+//! Marks answers, and stores what follows from them.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use ground::{Dialects, Statements};
+use chrono::{DateTime, Utc};
+use ground::{Connection, Dialects, Statements};
 use outbox::Signal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::answer::is_right;
+use super::error::MarkingError;
 use crate::learn_stats::{LearnStats, Solved};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
-use crate::platform::http::{ApiError, codes};
 use crate::platform::idempotency::Once;
 use crate::question_set::{MarkableQuestion, QuestionSets};
 
@@ -22,6 +25,9 @@ const INSERT_RESULTS: Dialects = Dialects {
          SELECT $1, (value ->> 'questionId')::bigint, (value ->> 'isCorrect')::boolean, $2 \
          FROM jsonb_array_elements($3::jsonb) WITH ORDINALITY AS item (value, place) ORDER BY place",
 };
+
+/// How a remembered request was answered.
+const OK: u16 = 200;
 
 /// One answer to mark.
 #[derive(Clone, Debug, Serialize)]
@@ -81,43 +87,23 @@ impl Marking {
         member_id: i64,
         answers: Vec<Answered>,
         once: Option<Once>,
-    ) -> Result<Marks, ApiError> {
+    ) -> Result<Marks, MarkingError> {
         let now = (self.now)();
         let day = self.stats.day(now);
         let mut tx = self.db.begin().await?;
         if let Some(once) = &once
             && let Some(before) = once.claim(&mut tx, now).await?
         {
-            return serde_json::from_value(before.body).map_err(|_| codes::INTERNAL.into());
+            return Ok(before.answer()?);
         }
         let ids: Vec<i64> = answers.iter().map(|answer| answer.question_id).collect();
         let questions = self.sets.markable(&mut tx, member_id, &ids).await?;
         let marks = marks(&answers, &questions)?;
-        let rows =
-            serde_json::to_string(&marks.results).map_err(|_| ApiError::new(codes::INTERNAL))?;
-        let inserted = tx
-            .run(
-                INSERT_RESULTS,
-                vec![member_id.into(), now.into(), rows.into()],
-            )
-            .await?;
-        if inserted != answers.len() as u64 {
-            tracing::error!(
-                member = member_id,
-                inserted,
-                "a marking stored too few results and was undone"
-            );
-            return Err(codes::INTERNAL.into());
-        }
+        store_results(&mut tx, member_id, &marks.results, now).await?;
         let solved = solved_sets(&questions);
+        let (asked, sets) = (marks.total_questions, solved.len() as i64);
         self.stats
-            .count_up(
-                &mut tx,
-                member_id,
-                day,
-                marks.total_questions,
-                solved.len() as i64,
-            )
+            .count_up(&mut tx, member_id, day, asked, sets)
             .await?;
         let event = Solved {
             version: 1,
@@ -127,14 +113,9 @@ impl Marking {
             correct_count: marks.correct_count,
             question_set_ids: solved,
         };
-        let event = event.event().map_err(|_| ApiError::new(codes::INTERNAL))?;
-        outbox::publish(&mut tx, event, now).await.map_err(|error| {
-            tracing::error!(%error, member = member_id, "an event could not be published: the marking was undone");
-            ApiError::new(codes::INTERNAL)
-        })?;
+        outbox::publish(&mut tx, event.event()?, now).await?;
         if let Some(once) = &once {
-            once.remember(&mut tx, ::http::StatusCode::OK, &marks)
-                .await?;
+            once.remember(&mut tx, OK, &marks).await?;
         }
         tx.commit().await?;
         self.signal.notify();
@@ -142,7 +123,26 @@ impl Marking {
     }
 }
 
-fn marks(answers: &[Answered], questions: &[MarkableQuestion]) -> Result<Marks, ApiError> {
+async fn store_results(
+    tx: &mut Connection<'_>,
+    member_id: i64,
+    results: &[Marked],
+    now: DateTime<Utc>,
+) -> Result<(), MarkingError> {
+    let rows = serde_json::to_string(results)?;
+    let values = vec![member_id.into(), now.into(), rows.into()];
+    let stored = tx.run(INSERT_RESULTS, values).await?;
+    if stored == results.len() as u64 {
+        Ok(())
+    } else {
+        Err(MarkingError::Incomplete {
+            stored,
+            answers: results.len(),
+        })
+    }
+}
+
+fn marks(answers: &[Answered], questions: &[MarkableQuestion]) -> Result<Marks, MarkingError> {
     let by_id: HashMap<i64, &MarkableQuestion> = questions
         .iter()
         .map(|question| (question.id, question))
@@ -150,16 +150,15 @@ fn marks(answers: &[Answered], questions: &[MarkableQuestion]) -> Result<Marks, 
     let results = answers
         .iter()
         .map(|answer| {
-            let question = by_id.get(&answer.question_id).ok_or_else(|| {
-                let detail = format!("문제 {}을(를) 찾을 수 없습니다", answer.question_id);
-                ApiError::with(codes::QUESTION_NOT_FOUND, detail)
-            })?;
+            let question = by_id
+                .get(&answer.question_id)
+                .ok_or(MarkingError::QuestionNotFound(answer.question_id))?;
             Ok(Marked {
                 question_id: question.id,
-                is_correct: is_right(&question.question_type, &question.answer, &answer.answer),
+                is_correct: is_right(question.kind, &question.answer, &answer.answer),
             })
         })
-        .collect::<Result<Vec<_>, ApiError>>()?;
+        .collect::<Result<Vec<_>, MarkingError>>()?;
     Ok(Marks {
         total_questions: results.len() as i64,
         correct_count: results.iter().filter(|result| result.is_correct).count() as i64,

@@ -5,5 +5,5 @@ mod model;
 mod service;
 mod store;
 
-pub use model::{Member, MemberStatus};
+pub use model::{Member, MemberStatus, Role};
 pub use service::{CreateMember, MemberError, Members};

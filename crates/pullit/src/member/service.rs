@@ -1,9 +1,11 @@
+//! What can be done with members: find, make, list, let in and keep out.
+
 use std::collections::HashSet;
 
 use ground::Connection;
 use thiserror::Error;
 
-use super::model::{Member, MemberStatus};
+use super::model::{Member, MemberStatus, Role};
 use super::store;
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
@@ -103,7 +105,11 @@ impl Members {
             Some(name) => self::name(&name)?,
             None => email.split('@').next().unwrap_or_default().to_owned(),
         };
-        let role = if create.admin { "ADMIN" } else { "MEMBER" };
+        let role = if create.admin {
+            Role::Admin
+        } else {
+            Role::Member
+        };
         let made = store::insert(&mut *tx, &name, &email, role, (self.now)()).await?;
         let member = store::by_email(tx, &email)
             .await?
@@ -116,7 +122,7 @@ impl Members {
     /// # Errors
     /// When the database does not answer.
     pub async fn set_status(&self, id: i64, status: MemberStatus) -> Result<bool, sqlx::Error> {
-        store::set_status(self.db.write(), id, status.name()).await
+        store::set_status(self.db.write(), id, status).await
     }
 }
 

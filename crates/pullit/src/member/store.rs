@@ -1,7 +1,9 @@
+//! The statements on `member`.
+
 use chrono::{DateTime, Utc};
 use ground::{Dialects, Statements, Value};
 
-use super::model::Member;
+use super::model::{Member, MemberStatus, Role};
 
 const BY_ID: &str = "SELECT id, name, email, role, status, created_at FROM member WHERE id = $1";
 const BY_EMAIL: &str =
@@ -35,10 +37,10 @@ pub(super) async fn insert(
     c: impl Statements<'_>,
     name: &str,
     email: &str,
-    role: &str,
+    role: Role,
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    let values = vec![name.into(), email.into(), role.into(), now.into()];
+    let values = vec![name.into(), email.into(), role.name().into(), now.into()];
     Ok(c.run(INSERT, values).await? == 1)
 }
 
@@ -46,9 +48,11 @@ pub(super) async fn insert(
 pub(super) async fn set_status(
     c: impl Statements<'_>,
     id: i64,
-    status: &str,
+    status: MemberStatus,
 ) -> Result<bool, sqlx::Error> {
-    Ok(c.run(SET_STATUS, vec![id.into(), status.into()]).await? == 1)
+    Ok(c.run(SET_STATUS, vec![id.into(), status.name().into()])
+        .await?
+        == 1)
 }
 
 pub(super) async fn page(

@@ -1,3 +1,5 @@
+//! How late notifications are when they reach their streams.
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 

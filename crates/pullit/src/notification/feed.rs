@@ -1,3 +1,5 @@
+//! Reads stored notifications in order and gives them to the hub.
+
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! `NotificationEventService` (guide 4.2): what members are told, stored first, then sent to every tab they have open.
 
 mod delay;
-mod door;
+mod eviction;
 mod feed;
 mod history;
 pub mod http;
@@ -13,7 +13,7 @@ mod store;
 mod watch;
 
 pub use delay::Delay;
-pub use door::keep_out;
+pub use eviction::evict_banned;
 pub use feed::{Feed, FeedOptions};
 pub use projection::NotificationProjection;
 pub use retention::Excess;

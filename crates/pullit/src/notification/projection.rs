@@ -1,3 +1,5 @@
+//! Events of question sets become notifications.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

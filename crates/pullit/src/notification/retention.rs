@@ -1,3 +1,5 @@
+//! Prunes notifications by age, and beyond the newest of each member.
+
 use chrono::TimeDelta;
 use ground::{Fence, FenceError, Transaction};
 

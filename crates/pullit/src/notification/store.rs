@@ -1,3 +1,5 @@
+//! The statements on `notification` and its horizon.
+
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};

@@ -1,3 +1,5 @@
+//! Looks for new notifications when it is woken, and unasked.
+
 use std::time::Duration;
 
 use tokio::time::Instant;

@@ -3,37 +3,30 @@
 //! The key is claimed in the transaction of the work itself, so that the work and its remembered answer exist together or not at all. Of two
 //! requests with one key at the same time the second waits for the first one's commit at the primary key, and then finds its answer.
 
-use axum::extract::FromRequestParts;
 use chrono::{DateTime, TimeDelta, Utc};
 use ground::{Connection, Dialects, Fence, FenceError, Statements};
-use http::request::Parts;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 
 use super::db::Db;
-use super::http::{ApiError, codes};
 
-/// Extractor: the `Idempotency-Key` header, if there is one.
-#[derive(Clone, Debug)]
-pub struct IdempotencyKey(pub Option<String>);
-
-impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let Some(value) = parts.headers.get("idempotency-key") else {
-            return Ok(Self(None));
-        };
-        match value.to_str() {
-            Ok(key) if !key.trim().is_empty() && key.len() <= 255 => {
-                Ok(Self(Some(key.trim().to_owned())))
-            }
-            _ => Err(ApiError::field(
-                "Idempotency-Key",
-                "1자 이상 255자 이하의 ASCII 문자열이어야 합니다",
-            )),
-        }
-    }
+/// Why a request cannot be answered once.
+#[derive(Debug, Error)]
+pub enum OnceError {
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    Reused,
+    /// The key was claimed and its answer is gone again: somebody else is at work on it.
+    #[error("the answer of an idempotency key vanished while it was read")]
+    Busy,
+    /// A request or an answer cannot be written as JSON, or read from it.
+    #[error("a remembered request or answer cannot be used: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The database did not do it.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
 }
 
 /// One request that must act once.
@@ -59,6 +52,16 @@ ground::from_row!(Remembered {
     status,
     body
 });
+
+impl Remembered {
+    /// The answer, as it was given.
+    ///
+    /// # Errors
+    /// When the row holds something else.
+    pub fn answer<T: DeserializeOwned>(self) -> Result<T, OnceError> {
+        Ok(serde_json::from_value(self.body)?)
+    }
+}
 
 const FORGET: &str = "DELETE FROM idempotency_key \
      WHERE member_id = $1 AND scope = $2 AND key = $3 AND created_at <= $4";
@@ -86,13 +89,13 @@ impl Once {
     pub fn of(
         member_id: i64,
         scope: &'static str,
-        key: &IdempotencyKey,
+        key: Option<String>,
         request: &impl Serialize,
-    ) -> Result<Option<Self>, ApiError> {
-        let Some(key) = key.0.clone() else {
+    ) -> Result<Option<Self>, OnceError> {
+        let Some(key) = key else {
             return Ok(None);
         };
-        let request = serde_json::to_vec(request).map_err(|_| ApiError::new(codes::INTERNAL))?;
+        let request = serde_json::to_vec(request)?;
         Ok(Some(Self {
             member_id,
             scope,
@@ -104,12 +107,12 @@ impl Once {
     /// Claims the key in the transaction of the work. The answer of before, when there is one: then there is nothing to do.
     ///
     /// # Errors
-    /// `C_009` when the key was used for another request.
+    /// [`OnceError::Reused`] when the key was used for another request.
     pub async fn claim(
         &self,
         tx: &mut Connection<'_>,
         now: DateTime<Utc>,
-    ) -> Result<Option<Remembered>, ApiError> {
+    ) -> Result<Option<Remembered>, OnceError> {
         let name = || {
             vec![
                 self.member_id.into(),
@@ -128,9 +131,9 @@ impl Once {
         let remembered = tx
             .row::<Remembered, _>(RECALL, name())
             .await?
-            .ok_or(codes::UNAVAILABLE)?;
+            .ok_or(OnceError::Busy)?;
         if remembered.request_hash != self.request_hash {
-            return Err(codes::IDEMPOTENCY_REUSED.into());
+            return Err(OnceError::Reused);
         }
         Ok(Some(remembered))
     }
@@ -142,15 +145,15 @@ impl Once {
     pub async fn remember(
         &self,
         tx: &mut Connection<'_>,
-        status: http::StatusCode,
+        status: u16,
         body: &impl Serialize,
-    ) -> Result<(), ApiError> {
-        let body = serde_json::to_string(body).map_err(|_| ApiError::new(codes::INTERNAL))?;
+    ) -> Result<(), OnceError> {
+        let body = serde_json::to_string(body)?;
         let values = vec![
             self.member_id.into(),
             self.scope.into(),
             self.key.clone().into(),
-            i32::from(status.as_u16()).into(),
+            i32::from(status).into(),
             body.into(),
         ];
         tx.run(REMEMBER, values).await?;

@@ -13,4 +13,5 @@ pub mod run;
 pub mod storage;
 pub mod telemetry;
 pub mod tls;
+pub(crate) mod word;
 pub mod write_probe;

@@ -31,7 +31,7 @@ pub fn streams_within(room: usize, wanted: usize) -> usize {
         tracing::warn!(
             wanted,
             streams,
-            "limits.streams is more than the limit of open files allows: further streams are refused, and their clients come back; raise it (ulimit -n, LimitNOFILE)"
+            "notification.streams is more than the limit of open files allows: further streams are refused, and their clients come back; raise it (ulimit -n, LimitNOFILE)"
         );
     }
     streams

@@ -11,12 +11,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::model::SetStatus;
+use super::error::QuestionSetError;
 use super::service::{Ask, Asked, QuestionSets};
 use super::view::{Summary, Whole};
 use crate::learn_stats::LearnStats;
-use crate::platform::http::{ApiError, Caller, Fields, Json, PathId, Query, codes};
-use crate::platform::idempotency::{IdempotencyKey, Once};
+use crate::platform::http::{ApiError, Caller, Fields, IdempotencyKey, Json, PathId, Query, codes};
+use crate::platform::idempotency::Once;
 
 const DEFAULT_PAGE: i64 = 20;
 const LARGEST_PAGE: i64 = 100;
@@ -114,11 +114,11 @@ impl AskBody {
 async fn ask(
     State(room): State<Room>,
     caller: Caller,
-    key: IdempotencyKey,
+    IdempotencyKey(key): IdempotencyKey,
     Json(body): Json<AskBody>,
 ) -> Result<Response, ApiError> {
     let ask = body.check()?;
-    let once = Once::of(caller.id(), "question-set", &key, &ask)?;
+    let once = Once::of(caller.id(), "question-set", key, &ask)?;
     let asked = room.sets.ask(caller.id(), ask, once).await?;
     let location = format!("/api/question-set/{}", asked.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(asked)).into_response())
@@ -197,19 +197,8 @@ async fn detail(
     caller: Caller,
     PathId(id): PathId,
 ) -> Result<Json<Whole>, ApiError> {
-    let detail = room
-        .sets
-        .detail(caller.id(), id)
-        .await?
-        .ok_or(codes::QUESTION_SET_NOT_FOUND)?;
-    match detail.set.status() {
-        SetStatus::Complete => Ok(Json(Whole::from(detail))),
-        SetStatus::Pending => Err(codes::QUESTION_SET_PENDING.into()),
-        SetStatus::Failed => Err(ApiError::with(
-            codes::QUESTION_SET_FAILED,
-            detail.set.failure_text(),
-        )),
-    }
+    let detail = room.sets.detail(caller.id(), id).await?;
+    Ok(Json(Whole::from(detail)))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -230,11 +219,9 @@ async fn rename(
     let mut fields = Fields::new();
     let title = fields.text("title", body.title, LONGEST_TITLE);
     fields.check()?;
-    found(
-        room.sets
-            .rename(caller.id(), id, &title.unwrap_or_default())
-            .await?,
-    )
+    let title = title.unwrap_or_default();
+    room.sets.rename(caller.id(), id, &title).await?;
+    Ok(StatusCode::OK)
 }
 
 /// Deletes a set (softly: what was solved stays solved).
@@ -245,13 +232,27 @@ async fn delete(
     caller: Caller,
     PathId(id): PathId,
 ) -> Result<StatusCode, ApiError> {
-    found(room.sets.delete(caller.id(), id).await?)
+    room.sets.delete(caller.id(), id).await?;
+    Ok(StatusCode::OK)
 }
 
-fn found(found: bool) -> Result<StatusCode, ApiError> {
-    if found {
-        Ok(StatusCode::OK)
-    } else {
-        Err(codes::QUESTION_SET_NOT_FOUND.into())
+impl From<QuestionSetError> for ApiError {
+    fn from(error: QuestionSetError) -> Self {
+        match error {
+            QuestionSetError::NotFound => codes::QUESTION_SET_NOT_FOUND.into(),
+            QuestionSetError::SourceNotFound(id) => Self::with(
+                codes::SOURCE_NOT_FOUND,
+                format!("학습 소스 {id}을(를) 찾을 수 없습니다"),
+            ),
+            QuestionSetError::SourceFailed(reason) => Self::with(codes::SOURCE_FAILED, reason),
+            QuestionSetError::Pending => codes::QUESTION_SET_PENDING.into(),
+            QuestionSetError::Failed(reason) => Self::with(codes::QUESTION_SET_FAILED, reason),
+            QuestionSetError::Once(error) => error.into(),
+            QuestionSetError::Database(error) => error.into(),
+            QuestionSetError::Payload(_) | QuestionSetError::Outbox(_) => {
+                tracing::error!(%error, "a request for a question set was undone");
+                codes::INTERNAL.into()
+            }
+        }
     }
 }

@@ -83,20 +83,16 @@ impl QuestionSets {
 }
 
 /// What the generator is asked.
-pub(super) fn request(
-    set: &QuestionSet,
-    texts: Texts,
-) -> Result<GenerationRequest, GenerationError> {
-    let unknown = || permanent("SET_UNREADABLE", "문제집의 설정을 읽을 수 없습니다.");
-    Ok(GenerationRequest {
+pub(super) fn request(set: &QuestionSet, texts: Texts) -> GenerationRequest {
+    GenerationRequest {
         text: texts.text,
         files: texts.files,
-        kind: set.kind.parse().map_err(|_| unknown())?,
-        difficulty: set.difficulty.parse().map_err(|_| unknown())?,
+        kind: set.kind,
+        difficulty: set.difficulty,
         count: usize::try_from(set.question_length).unwrap_or_default(),
         // One set, one seed: a repeat makes the same questions.
         seed: set.id.unsigned_abs(),
-    })
+    }
 }
 
 /// A failure that another attempt cannot mend.

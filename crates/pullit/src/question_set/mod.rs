@@ -1,19 +1,22 @@
 //! Question sets: how they are asked for, generated, kept and cleaned up.
 
 mod cleanup;
+mod error;
 pub mod events;
 pub mod generator;
 pub mod http;
+mod lease;
 mod material;
 mod model;
 mod result;
 mod retry;
 mod service;
 mod store;
-mod turn;
 mod view;
 mod worker;
 
-pub use model::{QuestionSet, SetStatus};
-pub use service::{MarkableQuestion, QuestionSets, SetLimits};
+pub use error::QuestionSetError;
+pub use question_maker::QuestionKind;
+pub use model::{MarkableQuestion, QuestionSet, SetStatus};
+pub use service::{QuestionSets, SetLimits};
 pub use worker::{QuestionGenerationWorker, WorkerOptions};

@@ -9,7 +9,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::events::{SetCompleted, SetFailed};
-use super::model::QuestionSet;
+use super::model::{QuestionSet, SetStatus};
 use super::service::QuestionSets;
 use super::store::{self, Failure};
 
@@ -43,7 +43,9 @@ impl QuestionSets {
     ) -> Result<Option<QuestionSet>, sqlx::Error> {
         let set = store::by_id(self.db.read(), attempt.question_set_id).await?;
         Ok(set.filter(|set| {
-            set.status == "PENDING" && set.retry_count == attempt.number && set.deleted_at.is_none()
+            set.status == SetStatus::Pending
+                && set.retry_count == attempt.number
+                && set.deleted_at.is_none()
         }))
     }
 
@@ -71,7 +73,7 @@ impl QuestionSets {
             return Ok(false);
         }
         let kept =
-            store::complete(&mut tx, set.id, attempt.number, &set.kind, questions, now).await?;
+            store::complete(&mut tx, set.id, attempt.number, set.kind, questions, now).await?;
         if kept {
             let event = SetCompleted {
                 version: 1,

@@ -1,3 +1,5 @@
+//! What members can do with question sets: ask for one, look, rename, delete.
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -6,14 +8,17 @@ use outbox::Signal;
 use question_maker::{Difficulty, QuestionKind};
 use serde::{Deserialize, Serialize};
 
+use super::error::QuestionSetError;
 use super::events::GenerationRequested;
-use super::model::{Question, QuestionSet};
+use super::model::{MarkableQuestion, Question, QuestionSet, SetStatus};
 use super::store::{self, NewSet};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
-use crate::platform::http::{ApiError, codes};
 use crate::platform::idempotency::Once;
 use crate::source::Sources;
+
+/// How a remembered request was answered.
+const CREATED: u16 = 201;
 
 /// Bounds of the jobs that keep question sets healthy.
 #[derive(Clone, Copy, Debug)]
@@ -46,28 +51,6 @@ pub(super) struct Asked {
     /// `PENDING`.
     pub(super) status: String,
 }
-
-/// A question that its reader may answer now.
-#[derive(Clone, Debug)]
-pub struct MarkableQuestion {
-    /// Question id.
-    pub id: i64,
-    /// Its set.
-    pub question_set_id: i64,
-    /// `MULTIPLE_CHOICE`, `TRUE_FALSE` or `SHORT_ANSWER`.
-    pub question_type: String,
-    /// The right answer; `true` or `false` for TRUE_FALSE.
-    pub answer: String,
-    /// How many questions the set has.
-    pub questions_in_set: i64,
-}
-ground::from_row!(MarkableQuestion {
-    id,
-    question_set_id,
-    question_type,
-    answer,
-    questions_in_set
-});
 
 /// A set with everything that its page shows.
 pub(super) struct Detail {
@@ -104,13 +87,13 @@ impl QuestionSets {
         member_id: i64,
         ask: Ask,
         once: Option<Once>,
-    ) -> Result<Asked, ApiError> {
+    ) -> Result<Asked, QuestionSetError> {
         let now = (self.now)();
         let mut tx = self.db.begin().await?;
         if let Some(once) = &once
             && let Some(before) = once.claim(&mut tx, now).await?
         {
-            return serde_json::from_value(before.body).map_err(|_| codes::INTERNAL.into());
+            return Ok(before.answer()?);
         }
         let title = self.title(&mut tx, member_id, &ask).await?;
         let set = NewSet {
@@ -123,18 +106,13 @@ impl QuestionSets {
             now,
         };
         let id = store::insert(&mut tx, set).await?;
-        let event =
-            GenerationRequested::event(id, 0).map_err(|_| ApiError::new(codes::INTERNAL))?;
-        outbox::publish(&mut tx, event, now)
-            .await
-            .map_err(unpublished)?;
+        outbox::publish(&mut tx, GenerationRequested::event(id, 0)?, now).await?;
         let asked = Asked {
             id,
-            status: "PENDING".to_owned(),
+            status: SetStatus::Pending.name().to_owned(),
         };
         if let Some(once) = &once {
-            once.remember(&mut tx, http::StatusCode::CREATED, &asked)
-                .await?;
+            once.remember(&mut tx, CREATED, &asked).await?;
         }
         tx.commit().await?;
         self.signal.notify();
@@ -152,17 +130,14 @@ impl QuestionSets {
         tx: &mut Connection<'_>,
         member_id: i64,
         ask: &Ask,
-    ) -> Result<String, ApiError> {
+    ) -> Result<String, QuestionSetError> {
         let usable = self.sources.usable(tx, member_id, &ask.source_ids).await?;
         for id in &ask.source_ids {
             let Some(source) = usable.iter().find(|source| source.id == *id) else {
-                return Err(ApiError::with(
-                    codes::SOURCE_NOT_FOUND,
-                    format!("학습 소스 {id}을(를) 찾을 수 없습니다"),
-                ));
+                return Err(QuestionSetError::SourceNotFound(*id));
             };
             if let Some(reason) = &source.failure_reason {
-                return Err(ApiError::with(codes::SOURCE_FAILED, reason.clone()));
+                return Err(QuestionSetError::SourceFailed(reason.clone()));
             }
         }
         if let Some(title) = &ask.title {
@@ -186,21 +161,21 @@ impl QuestionSets {
         store::page(self.db.read(), member_id, before, limit).await
     }
 
-    /// The set as its owner sees it, whole.
-    pub(super) async fn detail(
-        &self,
-        member_id: i64,
-        id: i64,
-    ) -> Result<Option<Detail>, sqlx::Error> {
+    /// A COMPLETE set as its owner sees it, whole.
+    pub(super) async fn detail(&self, member_id: i64, id: i64) -> Result<Detail, QuestionSetError> {
         let db = self.db.read();
-        let Some(set) = store::owned(db, id, member_id).await? else {
-            return Ok(None);
-        };
-        Ok(Some(Detail {
+        let set = store::owned(db, id, member_id).await?;
+        let set = set.ok_or(QuestionSetError::NotFound)?;
+        match set.status {
+            SetStatus::Complete => {}
+            SetStatus::Pending => return Err(QuestionSetError::Pending),
+            SetStatus::Failed => return Err(QuestionSetError::Failed(set.failure_text())),
+        }
+        Ok(Detail {
             set,
             source_ids: store::source_ids(db, id).await?,
             questions: store::questions(db, id).await?,
-        }))
+        })
     }
 
     pub(super) async fn rename(
@@ -208,12 +183,12 @@ impl QuestionSets {
         member_id: i64,
         id: i64,
         title: &str,
-    ) -> Result<bool, sqlx::Error> {
-        store::rename(self.db.write(), id, member_id, title, (self.now)()).await
+    ) -> Result<(), QuestionSetError> {
+        found(store::rename(self.db.write(), id, member_id, title, (self.now)()).await?)
     }
 
-    pub(super) async fn delete(&self, member_id: i64, id: i64) -> Result<bool, sqlx::Error> {
-        store::delete(self.db.write(), id, member_id, (self.now)()).await
+    pub(super) async fn delete(&self, member_id: i64, id: i64) -> Result<(), QuestionSetError> {
+        found(store::delete(self.db.write(), id, member_id, (self.now)()).await?)
     }
 
     /// Those of the questions that this member can answer now: of own, living, COMPLETE sets.
@@ -230,12 +205,6 @@ impl QuestionSets {
     }
 }
 
-pub(super) fn unpublished(error: outbox::OutboxError) -> ApiError {
-    match error {
-        outbox::OutboxError::Database(error) => error.into(),
-        error => {
-            tracing::error!(%error, "an event could not be published: the request was undone");
-            codes::INTERNAL.into()
-        }
-    }
+fn found(found: bool) -> Result<(), QuestionSetError> {
+    found.then_some(()).ok_or(QuestionSetError::NotFound)
 }

@@ -1,13 +1,14 @@
+//! The statements on `question_set`, its sources and its questions.
+
 use chrono::{DateTime, Utc};
 use ground::{Connection, Dialects, Statements, Value};
 use question_maker::{Answer, Difficulty, GeneratedQuestion, QuestionKind};
 
-use super::model::{Question, QuestionSet};
-use super::service::MarkableQuestion;
+use super::model::{MarkableQuestion, Question, QuestionSet};
 
 macro_rules! set_columns {
     () => {
-        "id, owner_id, title, difficulty, type AS kind, question_length, status, retry_count, retryable, \
+        "id, owner_id, title, difficulty, type, question_length, status, retry_count, retryable, \
          failure_reason, failure_message, version, pending_since, created_at, updated_at, deleted_at"
     };
 }
@@ -166,7 +167,7 @@ pub(super) async fn complete(
     tx: &mut Connection<'_>,
     id: i64,
     attempt: i32,
-    kind: &str,
+    kind: QuestionKind,
     questions: &[GeneratedQuestion],
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
@@ -191,7 +192,7 @@ pub(super) async fn complete(
         })
         .collect();
     let rows = serde_json::Value::Array(rows).to_string();
-    let values = vec![id.into(), kind.into(), rows.into()];
+    let values = vec![id.into(), kind.as_str().into(), rows.into()];
     let inserted = tx.run(INSERT_QUESTIONS, values).await?;
     if inserted != questions.len() as u64 {
         return Err(ground::unexpected(format!(

@@ -4,6 +4,7 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use question_maker::QuestionKind;
 use super::model::{Question, QuestionSet, SetStatus};
 use super::service::Detail;
 
@@ -12,11 +13,11 @@ use super::service::Detail;
 pub(super) struct Summary {
     id: i64,
     title: String,
-    status: String,
+    status: &'static str,
     question_length: i32,
     #[serde(rename = "type")]
-    kind: String,
-    difficulty: String,
+    kind: &'static str,
+    difficulty: &'static str,
     /// ISO 8601.
     create_time: String,
     /// ISO 8601.
@@ -28,16 +29,16 @@ pub(super) struct Summary {
 
 impl From<QuestionSet> for Summary {
     fn from(set: QuestionSet) -> Self {
-        let failure_reason = (set.status() == SetStatus::Failed).then(|| set.failure_text());
+        let failure_reason = (set.status == SetStatus::Failed).then(|| set.failure_text());
         Self {
             create_time: time(set.created_at),
             update_time: time(set.updated_at),
             id: set.id,
             title: set.title,
-            status: set.status,
+            status: set.status.name(),
             question_length: set.question_length,
-            kind: set.kind,
-            difficulty: set.difficulty,
+            kind: set.kind.as_str(),
+            difficulty: set.difficulty.as_str(),
             failure_reason,
         }
     }
@@ -52,20 +53,20 @@ pub(super) struct Whole {
     owner_id: i64,
     title: String,
     questions: Vec<QuestionView>,
-    difficulty: String,
+    difficulty: &'static str,
     #[serde(rename = "type")]
-    kind: String,
+    kind: &'static str,
     question_length: i32,
     create_time: String,
     update_time: String,
-    status: String,
+    status: &'static str,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct QuestionView {
     id: i64,
-    question_type: String,
+    question_type: &'static str,
     question_text: String,
     /// Four options, for MULTIPLE_CHOICE.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,14 +79,14 @@ pub(super) struct QuestionView {
 
 impl From<Question> for QuestionView {
     fn from(question: Question) -> Self {
-        let answer = match (question.question_type.as_str(), question.answer.as_str()) {
-            ("TRUE_FALSE", "true") => true.into(),
-            ("TRUE_FALSE", "false") => false.into(),
+        let answer = match (question.kind, question.answer.as_str()) {
+            (QuestionKind::TrueFalse, "true") => true.into(),
+            (QuestionKind::TrueFalse, "false") => false.into(),
             (_, answer) => answer.into(),
         };
         Self {
             id: question.id,
-            question_type: question.question_type,
+            question_type: question.kind.as_str(),
             question_text: question.question_text,
             options: question.options.filter(|options| !options.is_null()),
             answer,
@@ -109,10 +110,10 @@ impl From<Detail> for Whole {
             owner_id: set.owner_id,
             title: set.title,
             questions: questions.into_iter().map(QuestionView::from).collect(),
-            difficulty: set.difficulty,
-            kind: set.kind,
+            difficulty: set.difficulty.as_str(),
+            kind: set.kind.as_str(),
             question_length: set.question_length,
-            status: set.status,
+            status: set.status.name(),
         }
     }
 }

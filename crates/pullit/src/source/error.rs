@@ -1,3 +1,5 @@
+//! Why something cannot be done with a source or an upload.
+
 use thiserror::Error;
 
 use crate::platform::storage::StorageError;

@@ -1,8 +1,10 @@
-use std::str::FromStr;
+//! Sources and uploads as the database has them.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::platform::word::words;
 
 /// Where a source is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
@@ -20,35 +22,13 @@ pub enum SourceStatus {
     Deleted,
 }
 
-impl SourceStatus {
-    /// The word in the database.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Uploaded => "UPLOADED",
-            Self::Processing => "PROCESSING",
-            Self::Ready => "READY",
-            Self::Failed => "FAILED",
-            Self::Deleted => "DELETED",
-        }
-    }
-}
-
-impl FromStr for SourceStatus {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [
-            Self::Uploaded,
-            Self::Processing,
-            Self::Ready,
-            Self::Failed,
-            Self::Deleted,
-        ]
-        .into_iter()
-        .find(|status| status.name() == text)
-        .ok_or_else(|| format!("`{text}` is no status of a source"))
-    }
-}
+words!(SourceStatus in "source" {
+    Uploaded = "UPLOADED",
+    Processing = "PROCESSING",
+    Ready = "READY",
+    Failed = "FAILED",
+    Deleted = "DELETED",
+});
 
 /// A file that a member would like to upload.
 #[derive(Clone, Debug)]
@@ -114,8 +94,8 @@ pub struct ListedSource {
     pub id: i64,
     /// The file's name on the member's machine.
     pub original_name: String,
-    /// See [`SourceStatus`].
-    pub status: String,
+    /// Where it is in its life.
+    pub status: SourceStatus,
     /// Pages of a PDF.
     pub page_count: Option<i32>,
     /// Size in bytes.
@@ -153,6 +133,12 @@ pub struct SourceState {
     /// Why it FAILED.
     pub failure_reason: Option<String>,
 }
+ground::from_row!(SourceState {
+    id,
+    status,
+    original_name,
+    failure_reason
+});
 
 /// The text of a READY source.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,3 +1,5 @@
+//! What can be done with sources: list, delete, and what other rooms need of them.
+
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -29,7 +31,7 @@ impl From<&Config> for SourceLimits {
         Self {
             max_bytes: config.upload.max_bytes,
             url_ttl: config.upload.url_ttl.delta(),
-            removal_batch: config.limits.source_batch,
+            removal_batch: config.source.cleanup_batch,
         }
     }
 }
@@ -97,18 +99,7 @@ impl Sources {
         member_id: i64,
         ids: &[i64],
     ) -> Result<Vec<SourceState>, sqlx::Error> {
-        store::sources::usable(connection, member_id, ids)
-            .await?
-            .into_iter()
-            .map(|row| {
-                Ok(SourceState {
-                    id: row.id,
-                    status: row.status.parse().map_err(ground::unexpected)?,
-                    original_name: row.original_name,
-                    failure_reason: row.failure_reason,
-                })
-            })
-            .collect()
+        store::sources::usable(connection, member_id, ids).await
     }
 
     /// The texts of those of these sources that were read, in the order of `ids`. A source that was deleted after a set was asked of it

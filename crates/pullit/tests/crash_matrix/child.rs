@@ -86,7 +86,7 @@ fn config(plan: &Plan) -> Config {
     config.data_dir.clone_from(&plan.folder);
     config.database.url.clone_from(&plan.database);
     config.broker.url.clone_from(&plan.broker);
-    config.limits.outbox_batch = BATCH;
+    config.outbox.batch = BATCH;
     config.worker.concurrency = 3;
     config.worker.lease = Span::seconds(3);
     config

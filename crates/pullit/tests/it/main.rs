@@ -6,6 +6,7 @@
 )]
 
 mod api;
+mod architecture;
 mod brokers;
 mod database;
 mod demo;

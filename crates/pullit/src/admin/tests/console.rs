@@ -1,3 +1,5 @@
+//! The console's files, as a browser gets them.
+
 use super::*;
 
 async fn file(path: &str) -> Answer {

@@ -1,3 +1,5 @@
+//! Every path of the console asks for an operator.
+
 use super::*;
 
 /// Every method and path that the room documents, with names that exist filled in.

@@ -1,3 +1,5 @@
+//! The console's jobs: list, run, pause, resume.
+
 use scheduler::testkit::Signals;
 use shedlock::LockConfiguration;
 

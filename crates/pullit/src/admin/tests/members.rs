@@ -1,3 +1,5 @@
+//! The console's members: ban and unban.
+
 use futures::StreamExt;
 
 use super::*;

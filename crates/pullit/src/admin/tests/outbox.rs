@@ -1,3 +1,5 @@
+//! The console's outbox: dead events, replay, discard, audit.
+
 use ::outbox::NewEvent;
 use futures::FutureExt;
 

@@ -1,3 +1,5 @@
+//! The broker that is a table: work is claimed with a lease.
+
 use std::sync::Arc;
 use std::time::Duration;
 

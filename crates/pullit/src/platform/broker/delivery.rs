@@ -1,3 +1,5 @@
+//! A piece of work that was handed out.
+
 use std::sync::Arc;
 
 use ground::TraceParent;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use super::{
     AuthConfig, BrokerConfig, Config, DATABASE_BROKER, DatabaseConfig, GeneratorConfig,
-    GeneratorKind, HttpConfig, LimitsConfig, LogConfig, PoolerKind, RetentionConfig, Span,
-    StorageConfig, UploadConfig, WorkerConfig,
+    GeneratorKind, HttpConfig, LearnStatsConfig, LogConfig, NotificationConfig, OutboxConfig,
+    PoolerKind, QuestionSetConfig, RetentionConfig, SourceConfig, Span, StorageConfig,
+    UploadConfig, WorkerConfig,
 };
 
 impl Default for Config {
@@ -24,10 +25,15 @@ impl Default for Config {
             http: HttpConfig::default(),
             upload: UploadConfig::default(),
             worker: WorkerConfig::default(),
-            limits: LimitsConfig::default(),
+            question_set: QuestionSetConfig::default(),
+            source: SourceConfig::default(),
+            learn_stats: LearnStatsConfig::default(),
+            outbox: OutboxConfig::default(),
+            notification: NotificationConfig::default(),
             retention: RetentionConfig::default(),
             log: LogConfig::default(),
             jobs: BTreeMap::new(),
+            outdated: Vec::new(),
         }
     }
 }
@@ -132,22 +138,49 @@ impl Default for WorkerConfig {
     }
 }
 
-impl Default for LimitsConfig {
+impl Default for QuestionSetConfig {
     fn default() -> Self {
         Self {
             pending_timeout: Span::minutes(60),
             max_retries: 3,
             retries_per_run: 1,
             cleanup_batch: 500,
-            source_batch: 1_000,
+        }
+    }
+}
+
+impl Default for SourceConfig {
+    fn default() -> Self {
+        Self {
+            cleanup_batch: 1_000,
+        }
+    }
+}
+
+impl Default for LearnStatsConfig {
+    fn default() -> Self {
+        Self {
             member_batch: 5_000,
             streak_batch: 100_000,
-            outbox_batch: 1_000,
-            outbox_attempts: 10,
-            prune_batch: 5_000,
+        }
+    }
+}
+
+impl Default for OutboxConfig {
+    fn default() -> Self {
+        Self {
+            batch: 1_000,
+            attempts: 10,
+        }
+    }
+}
+
+impl Default for NotificationConfig {
+    fn default() -> Self {
+        Self {
             streams_per_member: 8,
             streams: 20_000,
-            notification_poll: Span::seconds(5),
+            poll: Span::seconds(5),
         }
     }
 }
@@ -163,6 +196,7 @@ impl Default for RetentionConfig {
             tokens: Span::days(7),
             idempotency: Span::hours(24),
             uploads: Span::hours(24),
+            batch: 5_000,
         }
     }
 }

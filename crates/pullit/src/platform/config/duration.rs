@@ -1,3 +1,5 @@
+//! Spans of time as people write them: `250ms`, `5s`, `30d`.
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

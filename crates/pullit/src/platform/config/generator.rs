@@ -1,3 +1,5 @@
+//! `[generator]`: who writes the questions.
+
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 

@@ -1,3 +1,5 @@
+//! `[jobs.NAME]`: settings of one job.
+
 use serde::{Deserialize, Serialize};
 
 use super::Span;

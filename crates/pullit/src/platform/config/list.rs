@@ -1,3 +1,5 @@
+//! Lists, which the environment writes with commas.
+
 use serde::{Deserialize, Deserializer};
 
 #[derive(Deserialize)]

@@ -1,3 +1,5 @@
+//! Reads the layers of the configuration and checks what they make together.
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +49,12 @@ const TOP_LEVEL: &[&str] = &[
     "http",
     "upload",
     "worker",
+    "question_set",
+    "source",
+    "learn_stats",
+    "outbox",
+    "notification",
+    // Its keys have moved to their rooms.
     "limits",
     "retention",
     "log",
@@ -80,13 +88,15 @@ pub fn load(layers: &Layers) -> Result<(Config, config::Config), ConfigError> {
             .set_override(key, value.as_str())
             .map_err(|error| ConfigError::Value(error.to_string()))?;
     }
-    let raw = builder
+    let mut raw = builder
         .build()
         .map_err(|error| ConfigError::Value(without_source(&error.to_string())))?;
+    let outdated = super::moved::adopt(&mut raw)?;
     let mut config: Config = raw
         .clone()
         .try_deserialize()
         .map_err(|error| ConfigError::Value(error.to_string()))?;
+    config.outdated = outdated;
     config.storage.chain = super::s3::chain(&layers.environment);
     super::validate::validate(&config)?;
     Ok((config, raw))
@@ -177,7 +187,7 @@ mod tests {
                 "PULLIT_AUTH__JWT_SECRET",
                 "12345678901234567890123456789012",
             ),
-            ("PULLIT_LIMITS__STREAMS", "7"),
+            ("PULLIT_NOTIFICATION__STREAMS", "7"),
             ("PULLIT_JOBS__RELAYOUTBOXEVENTS__EVERY", "250ms"),
             ("PULLIT_TEST_POSTGRES_URL", "not ours"),
         ]);
@@ -189,7 +199,7 @@ mod tests {
         );
         assert!(!config.auth.dev_login);
         assert_eq!(config.auth.jwt_secret, "12345678901234567890123456789012");
-        assert_eq!(config.limits.streams, 7);
+        assert_eq!(config.notification.streams, 7);
         let relay = config.job("relayOutboxEvents");
         assert_eq!(relay.every.unwrap().to_string(), "250ms");
     }

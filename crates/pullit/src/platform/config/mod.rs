@@ -6,6 +6,7 @@ mod generator;
 mod jobs;
 mod list;
 mod load;
+mod moved;
 mod s3;
 mod show;
 mod validate;
@@ -55,14 +56,25 @@ pub struct Config {
     pub upload: UploadConfig,
     /// Bounds of the workers.
     pub worker: WorkerConfig,
-    /// Batch sizes and the like of the jobs.
-    pub limits: LimitsConfig,
+    /// Bounds of the jobs at question sets.
+    pub question_set: QuestionSetConfig,
+    /// Bounds of the cleanup of sources.
+    pub source: SourceConfig,
+    /// Batch sizes of the jobs at learn stats.
+    pub learn_stats: LearnStatsConfig,
+    /// Bounds of the relay.
+    pub outbox: OutboxConfig,
+    /// Bounds of event streams, and how notifications are looked for.
+    pub notification: NotificationConfig,
     /// How long history is kept.
     pub retention: RetentionConfig,
     /// Log lines.
     pub log: LogConfig,
     /// Settings of single jobs, by job name.
     pub jobs: BTreeMap<String, JobConfig>,
+    /// One sentence for each key that was given by its former name.
+    #[serde(skip)]
+    pub outdated: Vec<String>,
 }
 
 /// `[database]`
@@ -185,10 +197,10 @@ pub struct WorkerConfig {
     pub lease: Span,
 }
 
-/// `[limits]`
+/// `[question_set]`
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct LimitsConfig {
+pub struct QuestionSetConfig {
     /// A question set that has been PENDING for this long has failed.
     pub pending_timeout: Span,
     /// Most automatic retries of a failed question set.
@@ -197,25 +209,47 @@ pub struct LimitsConfig {
     pub retries_per_run: u32,
     /// Question sets failed in one transaction.
     pub cleanup_batch: u32,
+}
+
+/// `[source]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SourceConfig {
     /// Sources deleted in one step.
-    pub source_batch: u32,
+    pub cleanup_batch: u32,
+}
+
+/// `[learn_stats]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LearnStatsConfig {
     /// Members handled in one transaction of the weekly job.
     pub member_batch: u32,
     /// Members whose streaks are checked in one transaction: more, because it writes only who loses one.
     pub streak_batch: u32,
+}
+
+/// `[outbox]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OutboxConfig {
     /// Events relayed in one transaction.
-    pub outbox_batch: u32,
+    pub batch: u32,
     /// Deliveries of one event before it is dead.
-    pub outbox_attempts: u32,
-    /// Rows pruned in one transaction.
-    pub prune_batch: u32,
+    pub attempts: u32,
+}
+
+/// `[notification]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotificationConfig {
     /// Event streams of one member; the oldest gives way.
     pub streams_per_member: usize,
     /// Event streams of this node.
     pub streams: usize,
     /// How often a node looks for new notifications unasked (PostgreSQL). It is woken when there are any, so this is for what a script stored,
     /// and for poolers that let no wake-up through.
-    pub notification_poll: Span,
+    pub poll: Span,
 }
 
 /// `[retention]`
@@ -238,6 +272,8 @@ pub struct RetentionConfig {
     pub idempotency: Span,
     /// Uploads that nobody completed.
     pub uploads: Span,
+    /// Rows pruned in one transaction.
+    pub batch: u32,
 }
 
 /// `[log]`

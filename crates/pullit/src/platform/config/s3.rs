@@ -1,3 +1,5 @@
+//! What an S3 storage needs to know, from the configuration and the chain of AWS credentials.
+
 use std::collections::{BTreeMap, HashMap};
 
 use super::Config;

@@ -1,3 +1,5 @@
+//! The effective settings, secrets masked, with where each came from.
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -127,7 +129,7 @@ mod tests {
     fn every_setting_tells_where_its_value_came_from() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pullit.toml");
-        std::fs::write(&path, "zone = \"UTC\"\n[limits]\nstreams = 5\n").unwrap();
+        std::fs::write(&path, "zone = \"UTC\"\n[notification]\nstreams = 5\n").unwrap();
         let layers = super::super::Layers {
             file: Some(path.clone()),
             environment: [("PULLIT_DATA_DIR".to_owned(), "/data".to_owned())].into(),
@@ -142,8 +144,8 @@ mod tests {
         assert_eq!(origin("listen"), "flag");
         assert_eq!(origin("data_dir"), "environment");
         assert!(origin("zone").ends_with("pullit.toml"));
-        assert!(origin("limits.streams").ends_with("pullit.toml"));
-        assert_eq!(origin("limits.max_retries"), "default");
+        assert!(origin("notification.streams").ends_with("pullit.toml"));
+        assert_eq!(origin("question_set.max_retries"), "default");
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! What no single value of the configuration shows: bounds, and what does not go together.
+
 use std::time::Duration;
 
 use ground::postgres::Target;
@@ -5,18 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{BrokerConfig, Config, ConfigError, DATABASE_BROKER, GeneratorKind, PoolerKind, Span};
 use crate::platform::broker;
-
-/// The jobs that can be configured.
-pub(crate) const JOB_NAMES: &[&str] = &[
-    "cleanupStalePendingQuestionSets",
-    "retryFailedQuestionSetGeneration",
-    "runSourceCleanup",
-    "validateConsecutiveLearning",
-    "triggerWeeklyResetAndRecalibration",
-    "relayOutboxEvents",
-    "sendHeartbeat",
-    "pruneHistory",
-];
+use crate::schedulers;
 
 /// Leaves room for the tail of each acquisition in the lock table's `locked_by`.
 const LONGEST_NODE_ID: usize = 128;
@@ -27,26 +18,40 @@ const SHORTEST_INBOX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// S3 signs no URL for longer.
 const LONGEST_URL: Span = Span::days(7);
 
+type Checked = Result<(), ConfigError>;
+
+fn refuse(text: impl Into<String>) -> Checked {
+    Err(ConfigError::Value(text.into()))
+}
+
 /// What no single value shows: values that are not offered, out of bounds, or do not go together.
-pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
-    let refuse = |text: String| Err(ConfigError::Value(text));
+pub(super) fn validate(config: &Config) -> Checked {
+    check_jobs(config)?;
+    if let Some(problem) = database_problem(config).or_else(|| broker_problem(config)) {
+        return refuse(problem);
+    }
+    check_storage(config)?;
+    check_generator(config)?;
+    check_node(config)?;
+    check_edge(config)?;
+    check_spans(config)?;
+    check_numbers(config)
+}
+
+fn check_jobs(config: &Config) -> Checked {
     for name in config.jobs.keys() {
-        if !JOB_NAMES
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name))
-        {
+        if !schedulers::names().any(|known| known.eq_ignore_ascii_case(name)) {
+            let known: Vec<_> = schedulers::names().collect();
             return refuse(format!(
                 "there is no job `{name}`; the jobs are {}",
-                JOB_NAMES.join(", ")
+                known.join(", ")
             ));
         }
     }
-    if let Some(problem) = database_problem(config) {
-        return refuse(problem);
-    }
-    if let Some(problem) = broker_problem(config) {
-        return refuse(problem);
-    }
+    Ok(())
+}
+
+fn check_storage(config: &Config) -> Checked {
     if config.is_s3() {
         config.s3().map_err(ConfigError::Value)?;
     } else if !config.storage_url().starts_with("file://") {
@@ -64,6 +69,10 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
                 .to_owned(),
         );
     }
+    Ok(())
+}
+
+fn check_generator(config: &Config) -> Checked {
     config.generator.check().map_err(ConfigError::Value)?;
     if config.generator.kind != GeneratorKind::Offline
         && config.generator.timeout >= config.worker.timeout
@@ -73,9 +82,10 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
                 .to_owned(),
         );
     }
-    if !config.auth.jwt_secret.is_empty() && config.auth.jwt_secret.len() < 32 {
-        return refuse("auth.jwt_secret must have 32 bytes or more".to_owned());
-    }
+    Ok(())
+}
+
+fn check_node(config: &Config) -> Checked {
     if config.node_id.chars().count() > LONGEST_NODE_ID || config.node_id.contains(char::is_control)
     {
         return refuse(format!(
@@ -91,6 +101,13 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             config.log.format
         ));
     }
+    Ok(())
+}
+
+fn check_edge(config: &Config) -> Checked {
+    if !config.auth.jwt_secret.is_empty() && config.auth.jwt_secret.len() < 32 {
+        return refuse("auth.jwt_secret must have 32 bytes or more".to_owned());
+    }
     for origin in &config.http.cors_origins {
         if !is_origin(origin) {
             return refuse(format!(
@@ -99,13 +116,17 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             ));
         }
     }
+    Ok(())
+}
+
+fn check_spans(config: &Config) -> Checked {
     if config.retention.inbox.duration() < SHORTEST_INBOX {
         return refuse(
             "retention.inbox must be `7d` or more: a message that is delivered again by hand must still be known"
                 .to_owned(),
         );
     }
-    for (name, span) in [
+    let spans = [
         ("auth.access_ttl", config.auth.access_ttl),
         ("auth.refresh_ttl", config.auth.refresh_ttl),
         ("http.request_timeout", config.http.request_timeout),
@@ -117,14 +138,20 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
         ("worker.timeout", config.worker.timeout),
         ("worker.lease", config.worker.lease),
         ("generator.timeout", config.generator.timeout),
-        ("limits.pending_timeout", config.limits.pending_timeout),
-        ("limits.notification_poll", config.limits.notification_poll),
-    ] {
-        if span.duration().is_zero() {
-            return refuse(format!("{name} must be longer than 0"));
-        }
+        (
+            "question_set.pending_timeout",
+            config.question_set.pending_timeout,
+        ),
+        ("notification.poll", config.notification.poll),
+    ];
+    match spans.iter().find(|(_, span)| span.duration().is_zero()) {
+        Some((name, _)) => refuse(format!("{name} must be longer than 0")),
+        None => Ok(()),
     }
-    for (name, value) in [
+}
+
+fn check_numbers(config: &Config) -> Checked {
+    let numbers = [
         ("worker.concurrency", config.worker.concurrency),
         ("generator.max_chars", config.generator.max_chars),
         (
@@ -136,23 +163,29 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             config.upload.extraction_concurrency,
         ),
         (
-            "limits.streams_per_member",
-            config.limits.streams_per_member,
+            "notification.streams_per_member",
+            config.notification.streams_per_member,
         ),
         (
-            "limits.retries_per_run",
-            config.limits.retries_per_run as usize,
+            "question_set.retries_per_run",
+            config.question_set.retries_per_run as usize,
         ),
-        ("limits.cleanup_batch", config.limits.cleanup_batch as usize),
-        ("limits.source_batch", config.limits.source_batch as usize),
-        ("limits.member_batch", config.limits.member_batch as usize),
-        ("limits.streak_batch", config.limits.streak_batch as usize),
-        ("limits.outbox_batch", config.limits.outbox_batch as usize),
         (
-            "limits.outbox_attempts",
-            config.limits.outbox_attempts as usize,
+            "question_set.cleanup_batch",
+            config.question_set.cleanup_batch as usize,
         ),
-        ("limits.prune_batch", config.limits.prune_batch as usize),
+        ("source.cleanup_batch", config.source.cleanup_batch as usize),
+        (
+            "learn_stats.member_batch",
+            config.learn_stats.member_batch as usize,
+        ),
+        (
+            "learn_stats.streak_batch",
+            config.learn_stats.streak_batch as usize,
+        ),
+        ("outbox.batch", config.outbox.batch as usize),
+        ("outbox.attempts", config.outbox.attempts as usize),
+        ("retention.batch", config.retention.batch as usize),
         (
             "retention.notifications_per_member",
             config.retention.notifications_per_member as usize,
@@ -161,12 +194,11 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             "database.max_connections",
             config.database.max_connections as usize,
         ),
-    ] {
-        if value == 0 {
-            return refuse(format!("{name} must be at least 1"));
-        }
+    ];
+    match numbers.iter().find(|(_, number)| *number == 0) {
+        Some((name, _)) => refuse(format!("{name} must be at least 1")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn database_problem(config: &Config) -> Option<String> {

@@ -1,3 +1,5 @@
+//! Error answers: stable codes and RFC 9457 problems.
+
 use axum::response::{IntoResponse, Response};
 use ground::Fault;
 use http::{HeaderValue, StatusCode, header};

@@ -1,3 +1,5 @@
+//! What a request carries: the caller, a JSON body, identifiers, a query.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,15 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{ApiError, MAX_BODY, codes};
-
-/// What a member may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Own things.
-    Member,
-    /// The operator's console as well.
-    Admin,
-}
+use crate::member::Role;
 
 /// Who calls: an active member with a valid access token.
 #[derive(Clone, Copy, Debug)]

@@ -2,11 +2,13 @@
 
 mod error;
 mod extract;
+mod idempotency_key;
 mod openapi;
 mod validation;
 
 pub use error::{ApiError, Code, FieldError, codes};
-pub use extract::{Caller, Identify, Identity, Json, PathId, Query, Role};
+pub use extract::{Caller, Identify, Identity, Json, PathId, Query};
+pub use idempotency_key::IdempotencyKey;
 pub use openapi::describe_problems;
 pub use validation::Fields;
 

@@ -1,3 +1,5 @@
+//! Describes error answers in the OpenAPI document.
+
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 

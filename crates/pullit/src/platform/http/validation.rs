@@ -1,3 +1,5 @@
+//! Collects every field of a request that cannot be used.
+
 use super::{ApiError, FieldError};
 
 /// Collects what is wrong with a request, so that one answer names every field.

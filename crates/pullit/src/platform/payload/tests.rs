@@ -1,3 +1,5 @@
+//! Payloads of versions that are known, and of those that are not.
+
 use std::sync::Mutex;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The names of objects.
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,3 +1,5 @@
+//! Clears what an upload left behind that never ended.
+
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};

@@ -1,3 +1,5 @@
+//! Upload URLs of a folder, signed by this service.
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Outcome, PUT_OFF_AT_MOST, QuestionGenerationWorker, measure};
 use crate::platform::broker::{BrokerError, Delivery};
 use crate::question_set::events::GenerationRequested;
+use crate::question_set::lease::GenerationLease;
 use crate::question_set::material::{Material, permanent, request};
 use crate::question_set::model::QuestionSet;
 use crate::question_set::result::{Attempt, StoreError};
-use crate::question_set::turn::Turn;
 
 /// A set whose sources are still being read is looked at again after this.
 const SOURCES_NOT_READY: Duration = Duration::from_millis(500);
@@ -47,7 +47,8 @@ impl QuestionGenerationWorker {
             );
             return Ok(Outcome::Done("out_of_date"));
         };
-        let Some(turn) = self.sets.take_turn(&attempt, self.options.lease).await? else {
+        let claimed = self.sets.claim_generation(&attempt, self.options.lease);
+        let Some(lease) = claimed.await? else {
             tracing::info!(
                 question_set = attempt.question_set_id,
                 attempt = attempt.number,
@@ -55,20 +56,20 @@ impl QuestionGenerationWorker {
             );
             return Ok(Outcome::Later("made_elsewhere", self.options.lease / 3));
         };
-        let outcome = self.in_turn(delivery, &attempt, &set, &turn, cancel).await;
-        if let Err(error) = self.sets.leave_turn(&turn).await {
-            tracing::warn!(%error, question_set = attempt.question_set_id, "the turn at this set could not be given up; it ends with its lease");
+        let outcome = self.work_on(delivery, &attempt, &set, &lease, cancel).await;
+        if let Err(error) = self.sets.release_generation(&lease).await {
+            tracing::warn!(%error, question_set = attempt.question_set_id, "the generation lease of this set could not be released; it runs out");
         }
         outcome
     }
 
-    /// What is done by the one who has the turn.
-    async fn in_turn(
+    /// What is done by the one who has the generation lease.
+    async fn work_on(
         &self,
         delivery: &Delivery,
         attempt: &Attempt,
         set: &QuestionSet,
-        turn: &Turn,
+        lease: &GenerationLease,
         cancel: &CancellationToken,
     ) -> Result<Outcome, StoreError> {
         let generated = if delivery.deliveries > MAX_DELIVERIES {
@@ -84,7 +85,7 @@ impl QuestionGenerationWorker {
                 () = cancel.cancelled() => {
                     return Ok(Outcome::Later("given_back", Duration::ZERO));
                 }
-                () = self.keep_lease(delivery, turn) => return Ok(Outcome::Lost),
+                () = self.extend_leases(delivery, lease) => return Ok(Outcome::Lost),
             };
             match generated {
                 Some(generated) => generated,
@@ -103,7 +104,7 @@ impl QuestionGenerationWorker {
         }
         let kept = tokio::select! {
             kept = self.store(attempt, set, &generated, cancel) => kept?,
-            () = self.keep_lease(delivery, turn) => return Ok(Outcome::Lost),
+            () = self.extend_leases(delivery, lease) => return Ok(Outcome::Lost),
         };
         tell(attempt, &generated, kept);
         let word = measure::attempt(&generated, kept, self.sets.waited(set));
@@ -141,8 +142,8 @@ impl QuestionGenerationWorker {
             Material::Unread => return Ok(None),
             Material::Read(material) => material,
         };
-        Ok(Some(match material.and_then(|texts| request(set, texts)) {
-            Ok(request) => self.ask(set, &request, stop).await,
+        Ok(Some(match material {
+            Ok(texts) => self.ask(set, &request(set, texts), stop).await,
             Err(error) => Err(error),
         }))
     }
@@ -195,21 +196,21 @@ impl QuestionGenerationWorker {
         }
     }
 
-    /// Ends when the work or the turn at it is lost.
-    async fn keep_lease(&self, delivery: &Delivery, turn: &Turn) {
+    /// Ends when the work or the generation lease is lost.
+    async fn extend_leases(&self, delivery: &Delivery, lease: &GenerationLease) {
         let third = self.options.lease / 3;
         let mut ticks = tokio::time::interval_at(Instant::now() + third, third);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            match self.sets.keep_turn(turn, self.options.lease).await {
+            match self.sets.extend_generation(lease, self.options.lease).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    tracing::warn!(event = %delivery.event_id, "somebody else has the turn at this set: its generation stops here");
+                    tracing::warn!(event = %delivery.event_id, "somebody else has the generation lease of this set: its generation stops here");
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, event = %delivery.event_id, "the turn at this set could not be kept; trying again");
+                    tracing::warn!(%error, event = %delivery.event_id, "the generation lease of this set could not be extended; trying again");
                 }
             }
             match self.broker.extend(delivery).await {

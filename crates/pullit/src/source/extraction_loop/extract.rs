@@ -1,3 +1,5 @@
+//! The seam to whatever takes the text out of a document.
+
 use std::path::Path;
 
 use async_trait::async_trait;

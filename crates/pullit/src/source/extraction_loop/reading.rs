@@ -1,3 +1,5 @@
+//! One claimed document, from its object to an outcome.
+
 use document_text::{DocumentKind, ExtractionError};
 use tokio_util::sync::CancellationToken;
 

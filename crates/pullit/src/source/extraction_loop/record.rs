@@ -1,3 +1,5 @@
+//! Records the outcome of a reading, while the claim holds.
+
 use std::time::Duration;
 
 use document_text::Extracted;

@@ -146,7 +146,7 @@ async fn list(
 ) -> Result<Json<Vec<SourceItem>>, ApiError> {
     let listed = sources.list(caller.id()).await?;
     let items = listed.into_iter().map(|source| item(&sources, source));
-    items.collect::<Result<_, _>>().map(Json)
+    Ok(Json(items.collect()))
 }
 
 /// Deletes a source: it is listed no more at once; its file goes when no question set needs it.
@@ -203,16 +203,12 @@ fn read_complete(request: CompleteRequest) -> Result<CompleteUpload, ApiError> {
     })
 }
 
-fn item(sources: &Sources, source: ListedSource) -> Result<SourceItem, ApiError> {
-    let status = source.status.parse().map_err(|error| {
-        tracing::error!(source_id = source.id, %error, "a source has a status that nobody knows");
-        codes::INTERNAL
-    })?;
-    Ok(SourceItem {
+fn item(sources: &Sources, source: ListedSource) -> SourceItem {
+    SourceItem {
         id: source.id,
         original_name: source.original_name,
         source_folder_name: None,
-        status,
+        status: source.status,
         question_set_count: source.question_set_count,
         page_count: source.page_count,
         file_size_bytes: source.file_size_bytes,
@@ -220,8 +216,8 @@ fn item(sources: &Sources, source: ListedSource) -> Result<SourceItem, ApiError>
         recent_question_generated_at: source.recent_question_generated_at,
         failure_reason: source
             .failure_reason
-            .filter(|_| status == SourceStatus::Failed),
-    })
+            .filter(|_| source.status == SourceStatus::Failed),
+    }
 }
 
 impl From<SourceError> for ApiError {

@@ -1,3 +1,5 @@
+//! `PUT` to an upload URL of a folder.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
-use crate::source::model::{ListedSource, SourceText};
+//! The statements on `source` and `source_text`.
+
+use crate::source::model::{ListedSource, SourceState, SourceText};
 use chrono::{DateTime, Utc};
 use ground::{Dialects, Statements, Value};
 
@@ -56,19 +58,6 @@ ground::from_row!(Document {
     file_size_bytes
 });
 
-pub(in crate::source) struct StateRow {
-    pub(in crate::source) id: i64,
-    pub(in crate::source) status: String,
-    pub(in crate::source) original_name: String,
-    pub(in crate::source) failure_reason: Option<String>,
-}
-ground::from_row!(StateRow {
-    id,
-    status,
-    original_name,
-    failure_reason
-});
-
 pub(in crate::source) async fn of_member(
     db: impl Statements<'_>,
     member_id: i64,
@@ -99,7 +88,7 @@ pub(in crate::source) async fn usable(
     db: impl Statements<'_>,
     member_id: i64,
     ids: &[i64],
-) -> Result<Vec<StateRow>, sqlx::Error> {
+) -> Result<Vec<SourceState>, sqlx::Error> {
     db.rows(USABLE, vec![member_id.into(), Value::ids(ids)])
         .await
 }

@@ -1,3 +1,5 @@
+//! The statements on `upload`.
+
 use crate::platform::storage::{ObjectMeta, UploadTicket};
 use crate::source::model::{SourceStatus, Upload};
 use chrono::{DateTime, Utc};

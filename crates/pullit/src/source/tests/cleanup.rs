@@ -1,3 +1,5 @@
+//! The cleanup of deleted sources and old uploads.
+
 use ground::{Connection, Fence, FenceError, NoFence};
 
 use super::*;

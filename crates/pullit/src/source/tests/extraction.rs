@@ -1,3 +1,5 @@
+//! The extraction loop: leases, retries, ends.
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

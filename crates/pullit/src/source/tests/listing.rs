@@ -1,3 +1,5 @@
+//! A member's list of sources, and what other rooms see.
+
 use super::*;
 
 testkit::on_each_database! {

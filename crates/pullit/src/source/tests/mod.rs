@@ -24,10 +24,11 @@ use tower::ServiceExt;
 use super::{
     Extract, ExtractionLoop, ExtractionOptions, SourceLimits, Sources, routes, upload_routes,
 };
+use crate::member::Role;
 use crate::platform::clock::Now;
 use crate::platform::config::Config;
 use crate::platform::db::Db;
-use crate::platform::http::{ApiError, Identify, Identity, Role, codes};
+use crate::platform::http::{ApiError, Identify, Identity, codes};
 use crate::platform::migrations::migrate;
 use crate::platform::storage::{FolderStorage, UrlSigner};
 

@@ -1,3 +1,5 @@
+//! Bytes that are put to an upload URL.
+
 use bytes::Bytes;
 use futures::stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

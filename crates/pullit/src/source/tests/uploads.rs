@@ -1,3 +1,5 @@
+//! Uploads, from the announcement to the source.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -97,7 +97,7 @@ testkit::on_each_database! {
     }
 
     async fn more_sets_than_one_batch_holds_fail_in_one_run(db: testkit::Database) {
-        let bench = Bench::with(db, "2026-11-22T10:00:00Z", |config| config.limits.cleanup_batch = 3).await;
+        let bench = Bench::with(db, "2026-11-22T10:00:00Z", |config| config.question_set.cleanup_batch = 3).await;
         bench.members(1..=1).await;
         for id in 1..=8 {
             bench.set(id, Set::default()).await;

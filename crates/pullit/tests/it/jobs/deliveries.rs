@@ -57,7 +57,7 @@ testkit::on_each_database! {
     }
 
     async fn an_event_of_a_version_that_is_not_known_is_kept_and_has_no_effect(db: testkit::Database) {
-        let bench = Bench::with(db, "2026-11-22T10:00:00Z", |config| config.limits.outbox_attempts = 1).await;
+        let bench = Bench::with(db, "2026-11-22T10:00:00Z", |config| config.outbox.attempts = 1).await;
         bench.members(1..=1).await;
         let types = ["QUESTION_GENERATION_REQUESTED", "QUESTION_SET_COMPLETED", "QUESTION_SET_FAILED", "QUESTION_SET_SOLVED", "WEEKLY_RESET"];
         for (n, event_type) in (1..).zip(types) {

@@ -156,8 +156,8 @@ impl History {
 
 async fn live(db: testkit::Database, seed: u64) {
     let bench = Bench::with(db, "2026-12-20T01:00:00Z", |config| {
-        config.limits.member_batch = 2;
-        config.limits.outbox_batch = 3;
+        config.learn_stats.member_batch = 2;
+        config.outbox.batch = 3;
     })
     .await;
     prepare(&bench).await;

@@ -309,9 +309,9 @@ async fn live_in(db: testkit::Database, zone: Tz, first_seed: u64) {
     let start = starts.choose(&mut StdRng::seed_from_u64(first_seed));
     let mut bench = Bench::with(db, start.unwrap(), |config| {
         config.zone = zone;
-        config.limits.member_batch = 2;
-        config.limits.streak_batch = 2;
-        config.limits.outbox_batch = 3;
+        config.learn_stats.member_batch = 2;
+        config.learn_stats.streak_batch = 2;
+        config.outbox.batch = 3;
     })
     .await;
     for seed in first_seed..first_seed + HISTORIES {

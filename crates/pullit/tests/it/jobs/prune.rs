@@ -3,7 +3,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 testkit::on_each_database! {
     async fn each_kind_of_history_is_kept_for_its_time_and_pruned_in_batches(db: testkit::Database) {
-        let bench = Bench::with(db, "2026-11-22T19:30:00Z", |config| config.limits.prune_batch = 2).await;
+        let bench = Bench::with(db, "2026-11-22T19:30:00Z", |config| config.retention.batch = 2).await;
         bench.members(1..=1).await;
         bench.run(CLEANUP).await;
         let now: DateTime<Utc> = (bench.app.now)();
@@ -68,7 +68,7 @@ testkit::on_each_database! {
 
     async fn a_member_keeps_so_many_notifications_and_no_more(db: testkit::Database) {
         let bench = Bench::with(db, "2026-11-22T19:30:00Z", |config| {
-            config.limits.prune_batch = 2;
+            config.retention.batch = 2;
             config.retention.notifications_per_member = 3;
         })
         .await;

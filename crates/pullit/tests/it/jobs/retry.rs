@@ -117,7 +117,7 @@ testkit::on_each_database! {
     }
 
     async fn as_many_sets_a_run_as_the_configuration_says(db: testkit::Database) {
-        let bench = Bench::with(db, "2026-11-22T10:00:00Z", |config| config.limits.retries_per_run = 2).await;
+        let bench = Bench::with(db, "2026-11-22T10:00:00Z", |config| config.question_set.retries_per_run = 2).await;
         bench.members(1..=1).await;
         for id in 10..13 {
             bench.set(id, failed("2026-11-22T09:00:00Z")).await;

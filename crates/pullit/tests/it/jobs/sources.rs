@@ -77,7 +77,7 @@ testkit::on_each_database! {
     }
 
     async fn an_object_that_cannot_be_deleted_stops_no_other_and_is_tried_again(db: testkit::Database) {
-        let bench = Bench::with(db, "2026-11-22T19:00:00Z", |config| config.limits.source_batch = 2).await;
+        let bench = Bench::with(db, "2026-11-22T19:00:00Z", |config| config.source.cleanup_batch = 2).await;
         bench.members(1..=1).await;
         let mut objects = Vec::new();
         for id in 1..=5 {

@@ -39,7 +39,7 @@ testkit::on_each_database! {
     }
 
     async fn every_member_is_checked_whatever_the_size_of_a_page(db: testkit::Database) {
-        let bench = Bench::with(db, "2026-11-22T15:00:00Z", |config| config.limits.member_batch = 2).await;
+        let bench = Bench::with(db, "2026-11-22T15:00:00Z", |config| config.learn_stats.member_batch = 2).await;
         bench.members(1..=7).await;
         for member in 1..=7 {
             bench.streak(member, Some("2026-11-20")).await;

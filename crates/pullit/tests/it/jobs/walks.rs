@@ -66,8 +66,8 @@ impl Bench {
 
     async fn of_two(db: testkit::Database) -> Self {
         let bench = Self::with(db, MIDNIGHT, |config| {
-            config.limits.streak_batch = 2;
-            config.limits.member_batch = 2;
+            config.learn_stats.streak_batch = 2;
+            config.learn_stats.member_batch = 2;
         })
         .await;
         bench.members(1..=MEMBERS).await;
@@ -76,8 +76,8 @@ impl Bench {
 }
 
 fn two(config: &mut pullit::platform::config::Config) {
-    config.limits.streak_batch = 2;
-    config.limits.member_batch = 2;
+    config.learn_stats.streak_batch = 2;
+    config.learn_stats.member_batch = 2;
     for name in [STREAKS, super::bench::SOURCES, super::bench::WEEKLY] {
         let job = config.jobs.entry(name.to_owned()).or_default();
         // The lock's times are the database's own.
@@ -112,7 +112,7 @@ testkit::on_each_database! {
 
         // Whoever checked member 1 again would break this.
         bench.sql("UPDATE learn_stats SET consecutive_learning_days = 1 WHERE member_id = 1").await;
-        let other = bench.another(|config| config.limits.streak_batch = 2).await;
+        let other = bench.another(|config| config.learn_stats.streak_batch = 2).await;
         let died = other.check_streaks(slot, true, &DiesAfter::pages(1)).await;
         assert!(matches!(died, Err(RunError::Lost)), "{died:?}");
         assert_eq!(bench.streaks().await, [1, 0, 0, 0, 0, 0, 5, 5, 5]);
@@ -140,7 +140,7 @@ testkit::on_each_database! {
         assert!(matches!(died, Err(RunError::Lost)), "{died:?}");
         assert_eq!((bench.number(events).await, bench.stats().await.len()), (9, 0));
 
-        let other = bench.another(|config| config.limits.member_batch = 2).await;
+        let other = bench.another(|config| config.learn_stats.member_batch = 2).await;
         let died = other.reset_week(slot, true, &DiesAfter::pages(1)).await;
         assert!(matches!(died, Err(RunError::Lost)), "{died:?}");
         assert_eq!(bench.stats().await.len(), 2);

@@ -43,7 +43,7 @@ impl Bench {
 testkit::on_each_database! {
     async fn every_member_gets_one_reset_that_names_the_iso_week(db: testkit::Database) {
         // Monday 28 December 2026, 04:00 in Seoul: week 53.
-        let bench = Bench::with(db, "2026-12-27T19:00:00Z", |config| config.limits.member_batch = 2).await;
+        let bench = Bench::with(db, "2026-12-27T19:00:00Z", |config| config.learn_stats.member_batch = 2).await;
         bench.members(1..=5).await;
         assert_eq!(bench.run(WEEKLY).await.affected, 5);
         let published = bench.outbox().await;
@@ -118,7 +118,7 @@ testkit::on_each_database! {
     }
 
     async fn stats_that_went_astray_are_put_right_from_the_ledgers(db: testkit::Database) {
-        let bench = Bench::with(db, "2026-11-22T19:00:00Z", |config| config.limits.member_batch = 2).await;
+        let bench = Bench::with(db, "2026-11-22T19:00:00Z", |config| config.learn_stats.member_batch = 2).await;
         bench.members(1..=5).await;
         for member in 1..=5 {
             bench.streak(member, Some("2020-01-01")).await;
@@ -208,7 +208,7 @@ testkit::on_each_database! {
     }
 
     async fn the_relay_is_woken_by_the_first_page_of_resets_and_not_by_one_that_is_undone(db: testkit::Database) {
-        let bench = Bench::with(db, "2026-11-22T19:00:00Z", |config| config.limits.member_batch = 2).await;
+        let bench = Bench::with(db, "2026-11-22T19:00:00Z", |config| config.learn_stats.member_batch = 2).await;
         bench.members(1..=5).await;
         let slot = at("2026-11-22T19:00:00Z");
         for (pages, woken) in [(0, false), (1, true)] {

@@ -57,7 +57,7 @@ async fn a_node_that_may_open_few_files_refuses_streams_and_goes_on_answering() 
         .env("PULLIT_LIMITS__STREAMS_PER_MEMBER", "1000")
         .start()
         .await;
-    node.wait_for_output("limits.streams is more than", BOUND)
+    node.wait_for_output("notification.streams is more than", BOUND)
         .await;
     let client = Client::new(node.base_url());
     let token = client.dev_login("one@example.com").await;

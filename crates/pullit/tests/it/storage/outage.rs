@@ -33,7 +33,7 @@ async fn deleted_sources(world: &World, member: &Member) -> Vec<std::path::PathB
 
 testkit::on_each_database! {
     async fn a_cleanup_whose_storage_dies_half_way_is_finished_when_it_is_back(db: testkit::Database) {
-        let batches = |config: &mut pullit::platform::config::Config| config.limits.source_batch = 4;
+        let batches = |config: &mut pullit::platform::config::Config| config.source.cleanup_batch = 4;
         let mut world = World::start(Some(S3Server::start()), db, batches).await;
         let member = world.server.member("a@pullit.test").await;
         let kept = member.upload("a.txt", TEXT, b"hello").await;

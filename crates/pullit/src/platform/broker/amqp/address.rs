@@ -1,3 +1,5 @@
+//! The address of an AMQP broker, and what is wrong with it.
+
 use lapin::uri::{AMQPScheme, AMQPUri};
 use thiserror::Error;
 

@@ -1,3 +1,5 @@
+//! Takes work from the queue, and connects anew after each end.
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! A delivery that a consumer owns until it is acknowledged.
+
 use std::fmt;
 
 use lapin::message::Delivery;

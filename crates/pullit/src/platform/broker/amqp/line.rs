@@ -1,3 +1,5 @@
+//! One connection to the broker, opened when it is needed.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Work as an AMQP message, and back.
+
 use chrono::SecondsFormat;
 use ground::TraceParent;
 use lapin::BasicProperties;

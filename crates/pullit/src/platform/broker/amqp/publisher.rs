@@ -1,3 +1,5 @@
+//! Publishes with confirmation, and knows what came back.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The exchange and the queues, declared on each new connection.
+
 use std::time::Duration;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};

@@ -1,3 +1,5 @@
+//! The outbox's way into the queue.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! The folder as a storage: what stays, what is refused, what is cleared.
+
 use std::time::SystemTime;
 
 use chrono::Utc;

@@ -1,3 +1,5 @@
+//! Signs upload URLs of S3 (Signature Version 4, in the query).
+
 use std::fmt::Write;
 
 use chrono::{DateTime, Utc};

@@ -1,3 +1,5 @@
+//! An error of S3 in a line that is worth logging.
+
 /// Long answers say no more than short ones.
 const LONGEST: usize = 300;
 

@@ -22,7 +22,7 @@ testkit::on_each_database! {
     }
 
     async fn over_the_limit_of_a_member_the_oldest_stream_gives_way(db: testkit::Database) {
-        let server = Setup::new().config(|config| config.limits.streams_per_member = 2).start(db).await;
+        let server = Setup::new().config(|config| config.notification.streams_per_member = 2).start(db).await;
         let member = server.member("a@pullit.test").await;
         let stranger = server.member("b@pullit.test").await;
         let mut untouched = shake_hands(&stranger).await;
@@ -37,7 +37,7 @@ testkit::on_each_database! {
     }
 
     async fn over_the_limit_of_the_node_a_stream_is_refused_without_an_error(db: testkit::Database) {
-        let server = Setup::new().config(|config| config.limits.streams = 1).start(db).await;
+        let server = Setup::new().config(|config| config.notification.streams = 1).start(db).await;
         let first = server.member("a@pullit.test").await;
         let second = server.member("b@pullit.test").await;
         let mut held = shake_hands(&first).await;

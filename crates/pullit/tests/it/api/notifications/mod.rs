@@ -58,7 +58,7 @@ async fn store(c: impl Statements<'_>, member: i64, set: i64) {
 /// A node that is asleep unless it is woken.
 fn only_woken() -> Setup {
     let setup = Setup::new().generator(StubGenerator::new());
-    setup.config(|config| config.limits.notification_poll = Span::hours(1))
+    setup.config(|config| config.notification.poll = Span::hours(1))
 }
 
 async fn shake_hands(member: &Member) -> SseReader {

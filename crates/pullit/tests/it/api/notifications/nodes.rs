@@ -123,7 +123,7 @@ async fn a_notification_is_told_while_all_connections_for_requests_are_taken() {
     let script = database.connect().await;
     let setup = Setup::new().config(|config| {
         config.database.max_connections = 4;
-        config.limits.notification_poll = "50ms".parse().unwrap();
+        config.notification.poll = "50ms".parse().unwrap();
     });
     let server = setup.start(database).await;
     let member = server.member("a@pullit.test").await;

@@ -1,5 +1,8 @@
 //! `/auth/…` and the doors of other sign-in services.
 
+mod proxy;
+
+use async_trait::async_trait;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{COOKIE, SET_COOKIE};
@@ -9,9 +12,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::proxy;
+use super::error::AuthError;
 use super::service::{Auth, SignedIn};
-use crate::platform::http::{ApiError, Fields, Json, codes};
+use crate::member::MemberError;
+use crate::platform::http::{ApiError, Fields, Identify, Identity, Json, codes};
 
 /// The cookie of the refresh token.
 const REFRESH_COOKIE: &str = "refresh_token";
@@ -92,6 +96,45 @@ async fn kakao() -> ApiError {
 #[utoipa::path(get, path = "/login/oauth2/code/kakao", tag = "auth", responses((status = 501, description = "A_007")))]
 async fn kakao_callback() -> ApiError {
     codes::LOGIN_UNAVAILABLE.into()
+}
+
+#[async_trait]
+impl Identify for Auth {
+    async fn identify(&self, access_token: &str) -> Result<Identity, ApiError> {
+        let (member, expires_at) = self.authenticate(access_token).await?;
+        Ok(Identity {
+            member_id: member.id,
+            role: member.role,
+            expires_at,
+        })
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::TokenInvalid => codes::UNAUTHENTICATED.into(),
+            AuthError::TokenExpired => codes::TOKEN_EXPIRED.into(),
+            AuthError::RefreshInvalid => codes::REFRESH_INVALID.into(),
+            AuthError::MemberOut => codes::MEMBER_OUT.into(),
+            AuthError::Member(MemberError::Email(_)) => {
+                Self::field("email", "이메일 주소가 아닙니다")
+            }
+            AuthError::Member(MemberError::Name) => {
+                Self::field("name", "1자 이상 100자 이하여야 합니다")
+            }
+            AuthError::Member(MemberError::Taken(_)) => {
+                Self::field("email", "이미 사용 중인 이메일 주소입니다")
+            }
+            AuthError::Member(MemberError::Database(error)) | AuthError::Database(error) => {
+                error.into()
+            }
+            AuthError::Signing(error) => {
+                tracing::error!(%error, "an access token could not be signed");
+                codes::INTERNAL.into()
+            }
+        }
+    }
 }
 
 fn answer(auth: &Auth, signed_in: SignedIn) -> Response {

@@ -1,3 +1,5 @@
+//! Whether a request came through a proxy.
+
 use http::HeaderMap;
 use http::header::HOST;
 

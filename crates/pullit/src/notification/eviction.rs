@@ -1,3 +1,5 @@
+//! Ends the streams of members who may not use the service any more.
+
 use std::time::Duration;
 
 use sse_hub::Hub;
@@ -11,7 +13,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Ends the streams of members who may not use the service any more, until cancelled. Requests ask each time; a stream asked once, when it
 /// was opened.
-pub async fn keep_out(hub: Hub<i64>, members: Members, cancel: CancellationToken) {
+pub async fn evict_banned(hub: Hub<i64>, members: Members, cancel: CancellationToken) {
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while cancel.run_until_cancelled(looks.tick()).await.is_some() {
