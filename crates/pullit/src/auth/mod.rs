@@ -1,5 +1,6 @@
 //! Sign-in: access tokens, refresh tokens, the development sign-in.
 
+mod hs256;
 pub mod http;
 mod proxy;
 mod secret;
