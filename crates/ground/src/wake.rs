@@ -83,11 +83,7 @@ impl PostgresWake {
     /// Wakes over this database. Unless `listen` leads to a connection of its own past any pooler, it listens where the pool leads;
     /// behind a pooler in transaction mode it then only wakes others, and who is not woken looks for work at each tick.
     #[must_use]
-    pub fn over(
-        database: Database,
-        listen: Option<Target>,
-        channel: impl Into<String>,
-    ) -> Self {
+    pub fn over(database: Database, listen: Option<Target>, channel: impl Into<String>) -> Self {
         let listen = match listen {
             Some(target) => Listen::At(target),
             None if database.is_behind_transaction_pooler() => Listen::Nowhere,

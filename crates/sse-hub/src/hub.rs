@@ -67,6 +67,9 @@ impl<K: Eq + Hash + Clone> Hub<K> {
     /// Opens a stream. It receives at once: what is published before it is read waits for it. When
     /// the key already has `HubOptions::per_key` streams, the oldest is told to come back much
     /// later and ends.
+    ///
+    /// # Errors
+    /// When there is no place for it, or the hub drains.
     pub fn subscribe(&self, key: K) -> Result<Subscription<K>, Refusal> {
         let shared = &self.shared;
         let connection = Arc::new(Connection::new(jittered(&shared.options.retry)));

@@ -5,6 +5,11 @@
 //! them through the environment. Only a test that crashes a server starts one of its own ([`server`]). Everything here panics with an explanation when it fails, because
 //! a test has nobody to return an error to.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "where the servers are is told by the environment"
+)]
+
 pub mod amqp;
 mod database;
 pub mod http;
