@@ -143,7 +143,11 @@ async fn until_stopped() -> Result<(), LoadError> {
     Ok(())
 }
 
-#[allow(clippy::print_stdout, clippy::print_stderr)]
+#[allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line speaks there"
+)]
 fn show(report: &Report<'_>) -> ExitCode {
     if report.args.json {
         println!("{:#}", report.json());
@@ -162,7 +166,7 @@ fn show(report: &Report<'_>) -> ExitCode {
     ExitCode::from(MISSED)
 }
 
-#[allow(clippy::print_stderr)]
+#[allow(clippy::print_stderr, reason = "a command line speaks there")]
 fn fail(error: &LoadError) -> ExitCode {
     eprintln!("sse-load: {error}");
     ExitCode::from(FAILED)

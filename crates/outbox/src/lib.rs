@@ -64,6 +64,11 @@
 //! # }
 //! ```
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "unit tests live in real time")
+)]
+
 pub mod audit;
 pub mod dead;
 pub mod inbox;

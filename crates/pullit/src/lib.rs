@@ -2,6 +2,11 @@
 //!
 //! Each heading of the owner's guide is a room here; `schedulers` shows all jobs on one screen, and `app` puts everything together.
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "unit tests live in real time")
+)]
+
 pub mod admin;
 pub mod app;
 pub mod auth;

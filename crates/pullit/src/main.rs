@@ -5,6 +5,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     pullit::platform::tls::install();
     // Variables that are not UTF-8 are none of ours.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();

@@ -27,6 +27,10 @@ pub struct SystemClock;
 /// A long sleep is made of short ones, so that either is noticed after at most this long.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the clock that everybody else is given"
+)]
 impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
         Utc::now()

@@ -56,6 +56,11 @@
 //! `postgres` and `sqlite` (both by default) bring these databases. `sea-orm` lets users of SeaORM ask the [`fence`] inside their own
 //! transactions. `tls-native-tls`, `tls-rustls-aws-lc-rs`, `tls-rustls-ring-native-roots` and `tls-rustls-ring-webpki` are sqlx's.
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "unit tests live in real time")
+)]
+
 mod abandoned;
 mod agenda;
 mod clock;

@@ -30,6 +30,10 @@ impl MemoryLockProvider {
     /// Empty, on a clock that goes on while the machine sleeps and never jumps. `node` begins the
     /// `locked_by` of its locks.
     pub fn new(node: impl Into<String>) -> Self {
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a database's own clock is the machine's; with_clock takes another"
+        )]
         let (began, boot) = (Utc::now(), BootInstant::now());
         Self::with_clock(node, move || {
             let passed = BootInstant::now().since(boot);

@@ -65,6 +65,9 @@ impl<K: Eq + Hash + Clone> Hub<K> {
     ///
     /// When the key already has `HubOptions::per_key` streams, the oldest is evicted. Its client is asked
     /// to retry much later.
+    ///
+    /// # Errors
+    /// When there is no place for it, or the hub drains.
     pub fn subscribe(&self, key: K) -> Result<Subscription<K>, Refusal> {
         let shared = &self.shared;
         let connection = Arc::new(Connection::new(jittered(&shared.options.retry)));

@@ -24,6 +24,10 @@ impl RelayBuilder {
     pub(super) fn new(db: Database) -> Self {
         Self {
             db,
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "the default; `now` takes another clock"
+            )]
             now: Arc::new(Utc::now),
             jitter: Arc::new(rand::random::<f64>),
             routes: Vec::new(),

@@ -8,7 +8,16 @@
 //! client that reads from it. `BENCH_ONLY=sqlite` or `postgres` leaves the other out. A million members take about ten minutes, of which
 //! three are for planting them.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a benchmark lives in real time, and is told of its size and servers by the environment"
+)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "it prints what it measured"
+)]
 
 mod bare;
 mod reads;

@@ -7,6 +7,10 @@
 //! Rows are in SQLite, or in PostgreSQL when `PULLIT_TEST_POSTGRES_URL` names a server.
 
 #![allow(
+    clippy::disallowed_methods,
+    reason = "a benchmark lives in real time, and is told of its size and servers by the environment"
+)]
+#![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "it prints what it measured"

@@ -1,6 +1,7 @@
 //! Sign-in: access tokens, refresh tokens, the development sign-in.
 
 mod error;
+mod hs256;
 pub mod http;
 mod secret;
 mod service;

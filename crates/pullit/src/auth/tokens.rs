@@ -44,6 +44,7 @@ pub struct AccessTokens {
 impl AccessTokens {
     /// Tokens that live for `ttl`.
     pub fn new(secrets: &Secrets, ttl: TimeDelta) -> Self {
+        super::hs256::install();
         let key = secrets.key("access-token");
         let mut validation = Validation::new(Algorithm::HS256);
         // The end is judged by the injected clock, below.

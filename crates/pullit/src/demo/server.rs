@@ -46,6 +46,10 @@ pub(super) async fn start(folder: &Path) -> Result<(PrivateServer, Lines), Probl
     // The stalled worker is alive: its lease must not lapse just because the clock jumps over the moments at which it would be extended.
     config.worker.lease = Span::hours(2);
     // Ten in the morning, so that moving on never crosses a midnight and every day's demonstration counts alike.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the demonstration plays today; its clock starts here"
+    )]
     let morning = start_of_day(config.zone, day(config.zone, Utc::now())) + TimeDelta::hours(10);
     let clock = DemoClock::starting_at(morning);
     let generator = Arc::new(StallingGenerator::default());

@@ -10,6 +10,10 @@
 //! `PULLIT_CRASH_SEED` and `PULLIT_CRASH_ROUNDS` (for each database) run another matrix, or a failed one again.
 
 #![allow(
+    clippy::disallowed_methods,
+    reason = "tests live in real time, and are told of their servers by the environment"
+)]
+#![allow(
     clippy::unwrap_used,
     reason = "the helpers of tests, which clippy does not take for tests"
 )]

@@ -7,6 +7,10 @@
 //! `PULLIT_CHAOS_SEED` plays another chaos, or a failed one again.
 
 #![allow(
+    clippy::disallowed_methods,
+    reason = "tests live in real time, and are told of their servers by the environment"
+)]
+#![allow(
     clippy::unwrap_used,
     reason = "the helpers of tests, which clippy does not take for tests"
 )]

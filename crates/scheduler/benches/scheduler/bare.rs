@@ -7,13 +7,22 @@ use crate::late::{EVERY, percentiles};
 use crate::{database, number};
 
 #[path = "../../../shedlock/src/postgres/statements.rs"]
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    reason = "of the library's statements only some are measured"
+)]
 mod postgres;
 #[path = "../../src/store/database/sql.rs"]
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    reason = "of the library's statements only some are measured"
+)]
 mod sql;
 #[path = "../../../shedlock/src/sqlite/statements.rs"]
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    reason = "of the library's statements only some are measured"
+)]
 mod sqlite;
 
 const LEASE_SECONDS: i64 = 120;

@@ -6,7 +6,16 @@
 //! (`scripts/with-servers --durable cargo bench -p scheduler` starts one). Each measurement runs in a process of its own.
 //! `BENCH_JOBS` (10,000) jobs idle for `BENCH_SECONDS` (10); `BENCH_DUE` (100) jobs are due together in each of `BENCH_ROUNDS` (10) rounds.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a benchmark lives in real time, and is told of its size and servers by the environment"
+)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "it prints what it measured"
+)]
 
 mod bare;
 mod idle;

@@ -8,7 +8,15 @@
 //! (`scripts/with-servers --durable`). `BENCH_ROUNDS` (7) rounds of ours and raw take turns, each of
 //! `BENCH_MILLIS` (1,000); the figures are medians of the rounds, the ratio is the median of the rounds' ratios.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a benchmark lives in real time, and is told of its size and servers by the environment"
+)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it prints what it measured"
+)]
 
 mod memory;
 mod mysql;

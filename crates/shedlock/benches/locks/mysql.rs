@@ -6,7 +6,10 @@ use sqlx::{Connection, MySqlConnection, MySqlPool, Row, mysql::MySqlPoolOptions}
 use crate::rounds::{Counter, Rounds, cycle, lock};
 
 #[path = "../../src/mysql/statements.rs"]
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    reason = "of the library's statements only some are measured"
+)]
 mod statements;
 
 pub(crate) async fn run(rounds: &Rounds) {

@@ -8,7 +8,10 @@ use sqlx::{Connection, PgConnection, PgPool, postgres::PgPoolOptions};
 use crate::rounds::{Counter, Rounds, cycle, lock};
 
 #[path = "../../src/postgres/statements.rs"]
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    reason = "of the library's statements only some are measured"
+)]
 mod statements;
 
 pub(crate) async fn run(rounds: &Rounds) {

@@ -6,7 +6,10 @@ use shedlock::RedisLockProvider;
 use crate::rounds::{Counter, Rounds, cycle, lock};
 
 #[path = "../../src/redis/scripts.rs"]
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    reason = "of the library's statements only some are measured"
+)]
 mod scripts;
 
 use scripts::{RELEASE, Script, TAKE};

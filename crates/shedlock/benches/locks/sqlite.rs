@@ -11,7 +11,10 @@ use sqlx::{
 use crate::rounds::{Counter, Rounds, cycle, lock};
 
 #[path = "../../src/sqlite/statements.rs"]
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    reason = "of the library's statements only some are measured"
+)]
 mod statements;
 
 pub(crate) async fn run(rounds: &Rounds) {

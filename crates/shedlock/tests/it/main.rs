@@ -1,8 +1,14 @@
 //! Behaviour through the public door: one conformance suite on every provider, and what is particular
 //! to each database.
 
-// clippy.toml allows it in `#[test]` functions only, not in what they share.
-#![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests live in real time, and are told of their servers by the environment"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests, which clippy does not take for tests"
+)]
 
 mod configuration;
 mod conformance;

@@ -10,6 +10,10 @@ pub(super) const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Makes a folder for files being written, and clears away what killed processes left in it a day ago.
 pub(super) fn clear(folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "compared with the file system's times"
+    )]
     let now = SystemTime::now();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

@@ -65,6 +65,10 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Bytes, Fault> {
         };
         return Ok(body);
     }
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the service's date and this wait are in the world's time"
+    )]
     let retry_after = retry_after(response.headers(), Utc::now());
     // An error whose body is lost or too long is still the error that its status says.
     let body = read(&mut response, LONGEST_ERROR).await;
