@@ -74,7 +74,7 @@ pub(crate) struct Trust {
 pub(crate) enum Standing {
     /// Every statement succeeded.
     Good,
-    /// One failed: in PostgreSQL the transaction can only be rolled back.
+    /// One failed, or was given up: in PostgreSQL the transaction can only be rolled back.
     Failed,
     /// It must not be used again: the server is not the right one, or gone, or the database rolled back by itself.
     Spoilt,
@@ -130,7 +130,11 @@ impl Trust {
         deadline: Option<Duration>,
         work: impl Future<Output = Result<T, sqlx::Error>> + Send,
     ) -> Result<T, sqlx::Error> {
-        self.in_statement.store(true, Ordering::Release);
+        if self.in_statement.swap(true, Ordering::AcqRel) {
+            // An earlier one was given up, and nobody saw how it ended.
+            self.standing
+                .fetch_max(Standing::Failed as u8, Ordering::AcqRel);
+        }
         let outcome = match deadline {
             Some(deadline) => match tokio::time::timeout(deadline, work).await {
                 Ok(outcome) => outcome,

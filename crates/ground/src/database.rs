@@ -10,7 +10,7 @@ use std::{
 };
 
 use sqlx::{SqlSafeStr, SqlStr};
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
     Connection, Dialect, Fault, Transaction,
@@ -251,7 +251,9 @@ impl Drop for Alone {
         };
         // A pool would wait for the end of a statement that was given up: behind a locked row as long as the row is locked.
         let given_up = connection.trust.is_in_statement() && !connection.is_local();
-        if given_up || connection.trust.standing() == Standing::Spoilt {
+        // Outside a runtime a pool cannot take it back, and would panic.
+        let outside = Handle::try_current().is_err();
+        if outside || given_up || connection.trust.standing() == Standing::Spoilt {
             close(connection);
         }
     }

@@ -93,8 +93,8 @@ impl Transaction {
     /// Commits.
     ///
     /// # Errors
-    /// When nothing was committed: a statement before had failed, or the database refused. Also when the answer was lost:
-    /// then nobody knows.
+    /// When nothing was committed: a statement before had failed or was given up, or the database refused. Or when the answer
+    /// was lost, after which nobody knows.
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
         if self.trust.was_handed_out() {
             if self.drivers_depth() != self.trust.depth() {
@@ -104,10 +104,10 @@ impl Transaction {
             // PostgreSQL answers COMMIT in a failed transaction with a rollback, and without an error.
             self.run_script("SELECT 1".into_sql_str()).await?;
         }
-        if self.trust.standing() != Standing::Good {
+        if self.trust.is_in_statement() || self.trust.standing() != Standing::Good {
             self.end().await;
             return Err(crate::unexpected(
-                "a statement of this transaction failed: nothing was committed",
+                "a statement of this transaction failed or was given up: nothing was committed",
             ));
         }
         self.phase = Phase::Unknown;
@@ -138,6 +138,10 @@ impl Transaction {
     }
 
     async fn end(&mut self) {
+        if self.is_local() {
+            // SQLite's thread finishes what it was given, and then rolls back.
+            self.trust.forget_statement();
+        }
         if self.phase != Phase::Open || self.trust.is_in_statement() || !self.is_sound() {
             self.close();
             return;
@@ -230,9 +234,6 @@ impl Drop for Transaction {
         if !(clean || waits_for_nobody) || connection.trust.standing() == Standing::Spoilt {
             close(connection);
             return;
-        }
-        if waits_for_nobody {
-            connection.trust.forget_statement();
         }
         // A runtime that shuts down drops the task unasked: nobody is left to try it again then.
         let mut transaction = Self {

@@ -64,16 +64,21 @@ async fn statements_and_transactions_of_many_share_few_servers_without_a_mistake
 async fn a_transaction_behind_a_pooler_has_the_bounds_of_a_session() {
     let database = testkit::postgres::Database::create().await;
     let (_pooler, db) = through_a_pooler(&database).await;
-    let mut tx = db.begin().await.unwrap();
-    for (setting, value) in [
-        ("lock_timeout", "10s"),
-        ("idle_in_transaction_session_timeout", "5s"),
+    for (mut tx, isolation) in [
+        (db.begin().await.unwrap(), "read committed"),
+        (db.begin_snapshot().await.unwrap(), "repeatable read"),
     ] {
-        let show = sqlx::AssertSqlSafe(format!("SELECT current_setting('{setting}')"));
-        let found: Option<String> = tx.scalar(show, vec![]).await.unwrap();
-        assert_eq!(found.as_deref(), Some(value), "{setting}");
+        for (setting, value) in [
+            ("lock_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "5s"),
+            ("transaction_isolation", isolation),
+        ] {
+            let show = sqlx::AssertSqlSafe(format!("SELECT current_setting('{setting}')"));
+            let found: Option<String> = tx.scalar(show, vec![]).await.unwrap();
+            assert_eq!(found.as_deref(), Some(value), "{setting}");
+        }
+        tx.rollback().await;
     }
-    tx.rollback().await;
 }
 
 #[tokio::test]

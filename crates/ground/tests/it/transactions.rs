@@ -6,6 +6,10 @@ use ground::{Connection, Database, Fault, Statements};
 
 const TABLE: &str = "CREATE TABLE noted (n BIGINT PRIMARY KEY)";
 const NOTE: &str = "INSERT INTO noted (n) VALUES ($1)";
+/// Notes 1, and takes its time.
+const NOTE_SLOWLY: &str = "INSERT INTO noted (n)
+    WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 300000)
+    SELECT MAX(n) - 299999 FROM i";
 
 /// Polls a future so many times and then drops it, as a member who goes away does. Whether it was done before.
 async fn dropped_after<F: Future>(polls: u32, future: F) -> bool {
@@ -82,6 +86,22 @@ testkit::on_each_database! {
         assert!(noted(&db).await.is_empty());
     }
 
+    async fn nothing_is_committed_after_a_statement_that_was_given_up(database: testkit::Database) {
+        let db = one_connection(&database).await;
+        for also in [None, Some("SELECT 1")] {
+            let mut tx = db.begin().await.unwrap();
+            tx.run(NOTE, vec![1.into()]).await.unwrap();
+            // It would fail, and nobody hears of that.
+            assert!(!dropped_after(1, tx.run(NOTE_SLOWLY, vec![])).await);
+            if let Some(statement) = also {
+                // Whether this one succeeds does not matter.
+                let _ = tx.run(statement, vec![]).await;
+            }
+            tx.commit().await.unwrap_err();
+            assert!(noted(&db).await.is_empty());
+        }
+    }
+
     async fn a_snapshot_does_not_see_what_is_committed_meanwhile(database: testkit::Database) {
         let db = one_connection(&database).await;
         let other = database.connect().await;
@@ -134,6 +154,110 @@ async fn a_transaction_that_the_server_ended_is_an_outage_and_its_connection_is_
 }
 
 #[tokio::test]
+async fn a_statement_that_the_server_cancelled_costs_its_transaction_and_not_its_connection() {
+    let database = testkit::Database::postgres().await;
+    let db = one_connection(&database).await;
+    let id = "SELECT pg_backend_pid()";
+    let mut tx = db.begin().await.unwrap();
+    let before: Option<i32> = tx.scalar(id, vec![]).await.unwrap();
+    let slow = "SET LOCAL statement_timeout = '10ms'; SELECT pg_sleep(60)";
+    let error = tx.script(slow).await.unwrap_err();
+    assert_eq!(Fault::of(&error), Fault::Outage, "{error}");
+    tx.commit().await.unwrap_err();
+    let after: Option<i32> = db.scalar(id, vec![]).await.unwrap();
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn a_connection_that_took_no_write_is_left_however_its_transaction_ends() {
+    let database = testkit::Database::postgres().await;
+    let db = one_connection(&database).await;
+    let id = "SELECT pg_backend_pid()";
+    for end in ["rollback", "commit", "drop"] {
+        // As one that was made before its server became a standby.
+        let read_only = "SET default_transaction_read_only = on";
+        db.run(read_only, vec![]).await.unwrap();
+        let before: Option<i32> = db.scalar(id, vec![]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let error = tx.run(NOTE, vec![1.into()]).await.unwrap_err();
+        assert_eq!(Fault::of(&error), Fault::ReadOnly, "{error}");
+        match end {
+            "rollback" => tx.rollback().await,
+            "commit" => {
+                tx.commit().await.unwrap_err();
+            }
+            _ => drop(tx),
+        }
+        let after: Option<i32> = db.scalar(id, vec![]).await.unwrap();
+        assert_ne!(before, after, "{end}");
+    }
+}
+
+#[tokio::test]
+async fn a_rollback_does_not_wait_for_a_statement_that_was_given_up() {
+    let database = testkit::Database::postgres().await;
+    let db = one_connection(&database).await;
+    let other = database.connect().await;
+    let mut holder = other.begin().await.unwrap();
+    holder.run("LOCK TABLE noted", vec![]).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    let waits = tokio::time::timeout(Duration::from_millis(200), tx.run(NOTE, vec![1.into()]));
+    waits.await.unwrap_err();
+    let rolled_back = tokio::time::timeout(Duration::from_secs(3), tx.rollback());
+    rolled_back.await.unwrap();
+    holder.rollback().await;
+}
+
+#[tokio::test]
+async fn a_transaction_dropped_within_a_statement_does_not_hold_up_the_pool() {
+    let database = testkit::Database::postgres().await;
+    let db = one_connection(&database).await;
+    let other = database.connect().await;
+    let mut holder = other.begin().await.unwrap();
+    holder.run("LOCK TABLE noted", vec![]).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    let waits = tokio::time::timeout(Duration::from_millis(200), tx.run(NOTE, vec![1.into()]));
+    waits.await.unwrap_err();
+    drop(tx);
+    let answers = tokio::time::timeout(Duration::from_secs(3), db.run("SELECT 1", vec![]));
+    answers.await.unwrap().unwrap();
+    holder.rollback().await;
+}
+
+#[tokio::test]
+async fn a_transaction_of_sqlite_has_the_right_to_write_from_its_beginning() {
+    let database = testkit::Database::sqlite();
+    let (db, other) = (one_connection(&database).await, database.connect().await);
+    other.script("PRAGMA busy_timeout = 0").await.unwrap();
+    let tx = db.begin().await.unwrap();
+    let error = other.run(NOTE, vec![1.into()]).await.unwrap_err();
+    assert_eq!(Fault::of(&error), Fault::Conflict, "{error}");
+    tx.rollback().await;
+    // Who only reads stands in nobody's way.
+    let snapshot = db.begin_snapshot().await.unwrap();
+    other.run(NOTE, vec![1.into()]).await.unwrap();
+    snapshot.rollback().await;
+}
+
+#[tokio::test]
+async fn a_database_in_memory_outlives_a_transaction_that_ends_within_a_statement() {
+    let options = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+    let db: Database = options.connect("sqlite::memory:").await.unwrap().into();
+    db.run(TABLE, vec![]).await.unwrap();
+    for n in 0..3 {
+        let mut tx = db.begin().await.unwrap();
+        tx.run(NOTE, vec![n.into()]).await.unwrap();
+        assert!(!dropped_after(1, tx.run(NOTE_SLOWLY, vec![])).await);
+        if n == 0 {
+            drop(tx);
+        } else {
+            tx.rollback().await;
+        }
+        assert!(noted(&db).await.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_statement_given_up_behind_a_lock_does_not_hold_up_the_pool() {
     let database = testkit::Database::postgres().await;
     let db = one_connection(&database).await;
@@ -146,6 +270,63 @@ async fn a_statement_given_up_behind_a_lock_does_not_hold_up_the_pool() {
     let answers = tokio::time::timeout(Duration::from_secs(5), db.run("SELECT 1", vec![]));
     answers.await.unwrap().unwrap();
     holder.rollback().await;
+}
+
+fn a_runtime() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap()
+}
+
+/// Something that stands in a transaction and its runtime's end: dropped after it, it harms nobody.
+fn outlives_its_runtime(database: impl Future<Output = testkit::Database>, good: bool) {
+    let runtime = a_runtime();
+    let (database, tx) = runtime.block_on(async {
+        let database = database.await;
+        let db = one_connection(&database).await;
+        let mut tx = db.begin().await.unwrap();
+        tx.run(NOTE, vec![1.into()]).await.unwrap();
+        if !good {
+            assert!(!dropped_after(1, tx.run(NOTE_SLOWLY, vec![])).await);
+        }
+        (database, tx)
+    });
+    drop(runtime);
+    drop(tx);
+    a_runtime().block_on(async {
+        let db = database.connect().await;
+        assert!(noted(&db).await.is_empty());
+    });
+}
+
+#[test]
+fn a_transaction_may_outlive_its_runtime() {
+    for good in [true, false] {
+        outlives_its_runtime(async { testkit::Database::sqlite() }, good);
+        outlives_its_runtime(testkit::Database::postgres(), good);
+    }
+}
+
+fn a_statement_outlives_its_runtime(database: impl Future<Output = testkit::Database>) {
+    let first = a_runtime();
+    let database = first.block_on(async {
+        let database = database.await;
+        one_connection(&database).await.close().await;
+        database
+    });
+    for polls in 1..6 {
+        let runtime = a_runtime();
+        let db = runtime.block_on(database.connect());
+        let mut statement = db.run(NOTE_SLOWLY, vec![]);
+        runtime.block_on(dropped_after(polls, &mut statement));
+        drop(runtime);
+        drop(statement);
+    }
+}
+
+#[test]
+fn a_statement_may_outlive_its_runtime() {
+    a_statement_outlives_its_runtime(async { testkit::Database::sqlite() });
+    a_statement_outlives_its_runtime(testkit::Database::postgres());
 }
 
 #[test]

@@ -143,3 +143,28 @@ testkit::on_each_database! {
         assert_eq!(first.len(), 60 * 6);
     }
 }
+
+#[tokio::test]
+async fn a_transaction_begun_ahead_of_a_slow_projection_is_not_used_when_the_server_may_have_ended_it()
+ {
+    let mut outbox = Outbox::new(testkit::Database::postgres().await).await;
+    outbox
+        .db
+        .script(
+            "CREATE SEQUENCE turn;
+             DO $$ BEGIN EXECUTE format(
+                 'ALTER DATABASE %I SET idle_in_transaction_session_timeout = 2500', current_database()); END $$",
+        )
+        .await
+        .unwrap();
+    // Sessions that begin from now on.
+    outbox.db = outbox.database.connect().await;
+    for _ in 0..3 {
+        outbox.publish("A", "k").await;
+    }
+    // The third range's transaction waits while the second is at work.
+    let slow = Script("SELECT CASE WHEN nextval('turn') = 2 THEN pg_sleep(3) END");
+    let slow = Destination::Projection(Arc::new(slow));
+    let relay = outbox.relay().route("A", slow).batch_size(1).build();
+    assert_eq!(run(&relay.unwrap()).await.delivered, 3);
+}

@@ -8,10 +8,10 @@ use super::foundation::Foundation;
 use super::resources::generator;
 use super::rooms::DomainRooms;
 use crate::platform::config::Config;
-use question_maker::QuestionGenerator;
 use crate::question_set::{QuestionGenerationWorker, WorkerOptions};
-use document_text::{Extractor, Limits};
 use crate::source::{ExtractionLoop, ExtractionOptions};
+use document_text::{Extractor, Limits};
+use question_maker::QuestionGenerator;
 
 /// Makes questions, with the configured generator unless another is given.
 pub(super) fn generation(

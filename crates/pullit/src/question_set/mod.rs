@@ -16,7 +16,7 @@ mod view;
 mod worker;
 
 pub use error::QuestionSetError;
-pub use question_maker::QuestionKind;
 pub use model::{MarkableQuestion, QuestionSet, SetStatus};
+pub use question_maker::QuestionKind;
 pub use service::{QuestionSets, SetLimits};
 pub use worker::{QuestionGenerationWorker, WorkerOptions};

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use ground::{At, FromRow, Row};
 
-use question_maker::{Difficulty, QuestionKind};
 use crate::platform::word::{self, words};
+use question_maker::{Difficulty, QuestionKind};
 
 /// Where a set stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use question_maker::QuestionKind;
 use super::model::{Question, QuestionSet, SetStatus};
 use super::service::Detail;
+use question_maker::QuestionKind;
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

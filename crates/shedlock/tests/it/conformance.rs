@@ -6,7 +6,9 @@ mod over;
 mod shutdown;
 mod taking;
 
-use crate::stage::{MemoryStage, MySqlStage, PostgresStage, RedisStage, SqliteStage};
+use crate::stage::{
+    MemoryStage, MySqlStage, PgBouncerStage, PostgresStage, RedisStage, SqliteStage,
+};
 use ending::*;
 use fuzz::*;
 use over::*;
@@ -70,6 +72,7 @@ conformance! {
     memory: MemoryStage,
     sqlite: SqliteStage,
     postgres: PostgresStage,
+    pgbouncer: PgBouncerStage,
     mysql: MySqlStage,
     redis: RedisStage,
 }

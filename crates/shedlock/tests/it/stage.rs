@@ -2,6 +2,7 @@
 
 mod memory;
 mod mysql;
+mod pgbouncer;
 mod postgres;
 mod redis;
 mod sqlite;
@@ -15,6 +16,7 @@ use shedlock::{LockConfiguration, LockGuard, LockProvider};
 pub(crate) use self::redis::{RedisStage, redis_url, unique};
 pub(crate) use memory::MemoryStage;
 pub(crate) use mysql::MySqlStage;
+pub(crate) use pgbouncer::PgBouncerStage;
 pub(crate) use postgres::PostgresStage;
 pub(crate) use sqlite::{SqliteStage, sqlite_pool};
 

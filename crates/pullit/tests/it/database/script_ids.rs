@@ -7,7 +7,7 @@ use testkit::Database;
 
 use super::member_of;
 use crate::process::{expect, on};
-use crate::support::files;
+use crate::support::{BOUND, files};
 
 testkit::on_each_database! {
     #![tokio_test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,29 +64,72 @@ testkit::on_each_database! {
     }
 }
 
+const NEXT: &str = "INSERT INTO member (name, email) VALUES ('n', 'next@example.com') RETURNING id";
+
+async fn insert(tx: &mut ground::Connection<'_>, id: i64) {
+    let email = format!("m{id}@example.com");
+    let insert = "INSERT INTO member (id, name, email) VALUES ($1, 'n', $2)";
+    tx.run(insert, vec![id.into(), email.into()]).await.unwrap();
+}
+
 #[tokio::test]
-async fn two_scripts_at_once_leave_the_greater_of_their_ids_behind() {
+async fn two_scripts_at_once_take_turns_and_leave_the_greater_of_their_ids_behind() {
     let database = Database::postgres().await;
     expect(&on(&database).run(["migrate"]).await, 0);
     let db = database.connect().await;
-    let insert = async |tx: &mut ground::Connection<'_>, id: i64| {
-        let email = format!("m{id}@example.com");
-        let insert = "INSERT INTO member (id, name, email) VALUES ($1, 'n', $2)";
-        tx.run(insert, vec![id.into(), email.into()]).await.unwrap();
-    };
     let mut first = db.begin().await.unwrap();
-    insert(&mut first, 200).await;
+    insert(&mut first, 100).await;
     let second = tokio::spawn({
         let db = db.clone();
         async move {
             let mut second = db.begin().await.unwrap();
-            insert(&mut second, 100).await;
+            insert(&mut second, 200).await;
             second.commit().await.unwrap();
         }
     });
+    let waiting = "SELECT COUNT(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+        WHERE d.datname = current_database() AND locktype = 'advisory' AND NOT granted";
+    testkit::wait::until("the second waits for its turn", BOUND, async || {
+        db.scalar(waiting, vec![]).await.unwrap() == Some(1_i64)
+    })
+    .await;
     first.commit().await.unwrap();
     second.await.unwrap();
-    let next = "INSERT INTO member (name, email) VALUES ('n', 'next@example.com') RETURNING id";
-    let next: Option<i64> = db.scalar(next, vec![]).await.unwrap();
+    let next: Option<i64> = db.scalar(NEXT, vec![]).await.unwrap();
     assert_eq!(next, Some(201));
+}
+
+#[tokio::test]
+async fn an_id_beyond_all_measure_leaves_room_for_those_to_come() {
+    let database = Database::postgres().await;
+    expect(&on(&database).run(["migrate"]).await, 0);
+    let db = database.connect().await;
+    let mut tx = db.begin().await.unwrap();
+    insert(&mut tx, 1 << 62).await;
+    tx.commit().await.unwrap();
+    let next: Option<i64> = db.scalar(NEXT, vec![]).await.unwrap();
+    assert_eq!(next, Some(1));
+}
+
+#[tokio::test]
+async fn ids_from_before_the_triggers_are_passed_by_too() {
+    let database = Database::postgres().await;
+    expect(&on(&database).run(["migrate"]).await, 0);
+    let db = database.connect().await;
+    // As an earlier version left it.
+    db.script(
+        "DROP FUNCTION pullit_follow_id CASCADE;
+         DROP FUNCTION pullit_follow_ids_of;
+         DELETE FROM schema_migration WHERE name = 'script_ids';
+         INSERT INTO member (id, name, email) VALUES (50, 'n', 'm50@example.com');
+         INSERT INTO notification (id, member_id, event_name, payload) VALUES (1::bigint << 62, 50, 'x', '{}')",
+    )
+    .await
+    .unwrap();
+    expect(&on(&database).run(["migrate"]).await, 0);
+    let next: Option<i64> = db.scalar(NEXT, vec![]).await.unwrap();
+    assert_eq!(next, Some(51));
+    let next = "INSERT INTO notification (member_id, event_name, payload) VALUES (50, 'x', '{}') RETURNING id";
+    let next: Option<i64> = db.scalar(next, vec![]).await.unwrap();
+    assert_eq!(next, Some(1));
 }

@@ -41,9 +41,15 @@ async fn a_start_with_nothing_to_change_does_not_wait_for_an_open_writer() {
     outbox::publish(&mut writer, event, chrono::Utc::now())
         .await
         .unwrap();
+    // Nor for a node that is at work at the tables.
+    let alone = "SELECT pg_advisory_xact_lock(123652741261684)";
+    writer.script(alone).await.unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let publishing = tokio::spawn(publish_until(database.connect().await, stopped));
 
+    let migrate = on(&database);
+    let migrated = tokio::time::timeout(Duration::from_secs(30), migrate.run(["migrate"]));
+    expect(&migrated.await.unwrap(), 0);
     let mut node = on(&database).start().await;
     member_of(&node, "one@example.com").await;
     stop.send(()).unwrap();

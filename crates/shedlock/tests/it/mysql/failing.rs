@@ -170,7 +170,7 @@ async fn a_lock_wait_timeout_is_not_acquired_and_may_be_tried_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_may_not_write_is_an_error_that_passes() {
+async fn a_server_that_may_not_write_is_an_error_that_passes_with_its_connection() {
     let stage = MySqlStage::new().await;
     let config = lock("job", MINUTE, NO_TIME);
     taken(&*stage.provider("a"), &config)
@@ -179,10 +179,12 @@ async fn a_server_that_may_not_write_is_an_error_that_passes() {
         .await
         .unwrap();
     // As after a failover, for one session.
-    let pool = stage
-        .pool_with(1, "SET SESSION TRANSACTION READ ONLY")
-        .await;
-    let error = MySqlLockProvider::new(pool, "a").try_lock(&config).await;
-    let error = error.unwrap_err();
+    let pool = stage.pool_with(1, "DO 1").await;
+    let read_only = sqlx::query("SET SESSION TRANSACTION READ ONLY");
+    read_only.execute(&pool).await.unwrap();
+    let provider = MySqlLockProvider::new(pool, "a");
+    let error = provider.try_lock(&config).await.unwrap_err();
     assert!(matches!(error, LockError::Unavailable(_)), "{error:?}");
+    // That connection is left. The pool has room for one: the next is a new one.
+    taken(&provider, &config).await.unlock().await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shedlock::{LockProvider, PostgresLockProvider};
+use shedlock::{LockError, LockProvider, PostgresLockProvider};
 use tokio::{runtime, time::timeout};
 
 use crate::stage::{MINUTE, PostgresStage, lock, taken, until};
@@ -26,6 +26,21 @@ async fn a_connection_that_waits_for_the_next_statement_goes_back_to_its_pool() 
         pool.num_idle() == pool.size() as usize
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_connection_to_a_server_that_takes_no_writes_any_more_is_left() {
+    let stage = PostgresStage::new().await;
+    let pool = stage.pool_with(1, "SELECT 1").await;
+    let provider = PostgresLockProvider::new(pool.clone(), "a");
+    // As one that was made before a failover.
+    let read_only = sqlx::query("SET default_transaction_read_only = on");
+    read_only.execute(&pool).await.unwrap();
+    let config = lock("job", MINUTE, NO_TIME);
+    let error = provider.try_lock(&config).await.unwrap_err();
+    assert!(matches!(error, LockError::Unavailable(_)), "{error:?}");
+    // The pool has room for one: the next is a new one.
+    taken(&provider, &config).await.unlock().await.unwrap();
 }
 
 #[test]
