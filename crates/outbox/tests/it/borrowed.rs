@@ -27,6 +27,7 @@ enum Manner {
 struct Borrower(Manner);
 
 impl Borrower {
+    #[allow(clippy::mem_forget, reason = "what a borrower may do, wrongly")]
     async fn misbehave(&self, connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
         match self.0 {
             // A quick server may have answered already.
