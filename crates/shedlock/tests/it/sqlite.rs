@@ -53,7 +53,7 @@ async fn a_full_disk_leaves_no_transaction_behind_in_the_pool() {
     let stage = SqliteStage::new().await;
     let pool = sqlite_pool(&stage.folder, 1).await;
     let provider = SqliteLockProvider::new(pool.clone(), "a");
-    // The limit is the connection's, and there are pages left in none of the tables: a new lock needs one.
+    // No page is left: a new lock needs one sooner or later.
     let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
         .fetch_one(&pool)
         .await
@@ -73,7 +73,9 @@ async fn a_full_disk_leaves_no_transaction_behind_in_the_pool() {
         }
     }
     assert_eq!(refused, 1, "the disk was never full");
-    // Whoever uses the pool next begins a transaction of their own, on a connection that has room.
+    // There is room again, and whoever uses the pool next begins a transaction of their own.
+    let limit = "PRAGMA max_page_count = 1073741823";
+    sqlx::raw_sql(limit).execute(&pool).await.unwrap();
     let mut transaction = pool.begin().await.unwrap();
     sqlx::query("CREATE TABLE other (n INTEGER)")
         .execute(&mut *transaction)
