@@ -37,7 +37,8 @@ impl PostgresLockProvider {
 
     /// As [`new`](Self::new), for a pool whose connections lead through a pooler in transaction mode (such
     /// as PgBouncer): each statement is sent in a transaction, because two messages outside one may reach
-    /// two servers, and none is prepared under a name.
+    /// two servers, and none is prepared under a name. Give
+    /// the pool's options `extra_float_digits(None)`: PgBouncer refuses that parameter by default.
     pub fn through_transaction_pooler(pool: PgPool, node: impl Into<String>) -> Self {
         Self::of(pool, node, Way::TransactionPooler)
     }
