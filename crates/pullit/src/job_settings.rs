@@ -99,7 +99,7 @@ impl<'a> Settings<'a> {
         if attempts == 0 {
             return Err(refuse("attempts must be at least 1".to_owned()));
         }
-        Ok(Job::new(name, trigger)
+        Ok(Job::builder(name, trigger)
             .lease(lease)
             .at_least(or(set.at_least, defaults.at_least))
             .scope(defaults.scope)
