@@ -39,7 +39,7 @@ pub(crate) enum Claim {
         holder: String,
         until: DateTime<Utc>,
     },
-    /// The lock was lost before the run was written, or was released while we looked. Worth another try, unless this
+    /// The lock was lost before the run was written, or was released meanwhile. Worth another try, unless this
     /// scheduler is stopping.
     LostLock,
 }

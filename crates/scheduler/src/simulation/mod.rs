@@ -1,9 +1,9 @@
 //! A cluster in one process, in virtual time, from a seed: what a seed does, it does again.
 //!
 //! Five nodes run the real scheduler over the real lock, with its guards, extensions and shutdown. Each has a runtime of
-//! its own, whose time stands unless it is run. The edges are simulated: the tables and the lock table in memory
-//! ([`tables`]), the line to them ([`world`], [`weather`]), the clocks ([`line`]), and what befalls the nodes
-//! ([`incident`], [`scenario`]).
+//! its own, whose time stands unless it is run. The edges are simulated: the tables and the lock table ([`tables`]),
+//! the line to them ([`world`], [`weather`]), the clocks ([`line`]), and what befalls the nodes ([`incident`],
+//! [`scenario`]).
 //!
 //! # What happens
 //! - Each call to the database takes time. It may be lost before it acted, or its answer may be. It may be slow, wait

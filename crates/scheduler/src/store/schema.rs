@@ -2,8 +2,10 @@
 
 use ground::{Executor, schema::create_missing};
 
-/// The tables in PostgreSQL: `job` and `job_run`, `job_node` with the nodes that are ours, `job_schedule` with each node's
-/// schedule of each job, and `job_progress`, which says how far runs have come.
+/// The tables in PostgreSQL: `job`, `job_run`, `job_node`, `job_schedule` and `job_progress`.
+///
+/// `job_node` has the nodes that are ours, `job_schedule` each node's schedule of each job. `job_progress` says how far
+/// runs in flight have come.
 pub const POSTGRES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS job (
         name VARCHAR(64) PRIMARY KEY,

@@ -84,7 +84,7 @@ impl Cron {
         self.policy
     }
 
-    /// The first slot after `t`. Later wall-clock times are later slots, with one exception: in the second pass of a
+    /// The first slot after `t`. Later wall-clock times are later slots, with one exception. In the second pass of a
     /// repeated stretch, times that the first pass has shown already are still to come.
     pub(super) fn next_after(&self, t: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let t = t.max(FIRST);
