@@ -101,7 +101,7 @@ impl JobRow {
         if attempts == 0 {
             return Err(refuse("attempts must be at least 1".to_owned()));
         }
-        Ok(Job::new(self.name, trigger)
+        Ok(Job::builder(self.name, trigger)
             .lease(lease)
             .at_least(or(set.at_least, self.at_least))
             .scope(self.scope)

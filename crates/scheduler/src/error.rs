@@ -37,8 +37,8 @@ impl JobError {
     }
 }
 
-/// A conflict when the database says so ([`Fault::Conflict`]: a serialization failure, a deadlock, a lock that is not given up, SQLite
-/// busy or locked); else a failure.
+/// A conflict when the database says so, else a failure. [`Fault::Conflict`] is a serialization failure, a deadlock, a lock
+/// that is not given up, or SQLite busy or locked.
 impl From<sqlx::Error> for JobError {
     fn from(error: sqlx::Error) -> Self {
         match Fault::of(&error) {

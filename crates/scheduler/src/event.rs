@@ -1,8 +1,9 @@
-//! What the scheduler announces: for tests to wait on instead of sleeping, and for a console.
+//! What the scheduler announces: for a console, and for tests to wait on instead of sleeping.
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Cause, Progress, Run, ScheduleOn};
+use crate::job::Progress;
+use crate::model::{Cause, Run, ScheduleOn};
 
 /// A step of the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub enum Event {
         /// How far.
         progress: Progress,
     },
-    /// A run ended and its lock is given back.
+    /// A run ended and gave its lock back.
     Finished(Run),
     /// A slot is behind us without a run by this node.
     Passed {
@@ -61,21 +62,21 @@ pub enum Event {
         job: String,
         /// Its slot.
         slot: DateTime<Utc>,
-        /// Who holds the lock in its way; nobody when the lock slipped away or the database failed.
+        /// Who owns the lock in its way; nobody when the lock was lost or the database failed.
         holder: Option<String>,
     },
     /// A run was found dead.
     Abandoned(Run),
-    /// A look for dead runs ended.
+    /// A scan for dead runs ended.
     Scanned,
-    /// A look for missed slots of this job ended, and what it was found to owe has run. A look at very many jobs announces only
-    /// those that owed a run.
-    LookedBack {
+    /// A check for missed slots of this job ended, and those that it was owed have run. A check of very many jobs
+    /// announces only those that were owed a run.
+    MisfiresChecked {
         /// The job.
         job: String,
     },
-    /// This node said that it lives, and compared its schedules with those of the others.
-    Renewed,
+    /// This node registered itself again, and compared its schedules with those of the others.
+    Heartbeat,
     /// Living nodes have different schedules for a job, or no longer.
     ScheduleConflict {
         /// The job.

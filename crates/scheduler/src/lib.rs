@@ -1,13 +1,19 @@
 //! Scheduled jobs on PostgreSQL or SQLite: one run per slot, and nothing forgotten.
 //!
 //! A [`Job`] is a name, a [`Trigger`] and an async function. A [`Scheduler`] runs each slot of it once in the
-//! cluster: it takes the job's lock (Java ShedLock's table), then writes the slot's row in `job_run`, whose key admits
-//! one. The lease is kept alive while the job runs; a run that loses it is cancelled and, through its
+//! cluster. It takes the job's lock (Java ShedLock's table), then writes the slot's row in `job_run`, whose key admits
+//! one. The lease is extended while the job runs. A run that loses it is cancelled and, through its
 //! [`LeaseFence`], cannot write. A run whose node died is found by its lease and marked ABANDONED.
 //!
-//! What happens to slots that nobody ran in time is a job's [`Misfire`], what happens when it meets another writer its [`Retry`]. All jobs
-//! share one timer: ten thousand idle ones cost a few megabytes and next to no time. Nodes that have different schedules for one job are
-//! found and told ([`JobStatus::schedule_conflict`]). Tests set a clock and tick a scheduler by hand ([`testkit`]).
+//! [`Misfire`] says what happens to slots that nobody ran in time, and [`Retry`] what happens when a job meets another
+//! writer. All jobs share one timer: ten thousand idle ones cost a few megabytes and next to no time. Nodes that have
+//! different schedules for one job are found and reported ([`JobStatus::schedule_conflict`]). Tests set a clock and tick a
+//! scheduler by hand ([`testkit`]).
+//!
+//! # A job's way through the crate
+//! The timer (`scheduler/timer.rs`) asks the `schedule_queue` which jobs are due. `slots` steps each of them and asks
+//! `runs` to claim the slot. A claimed slot is executed, called again after conflicts, and recorded through the `store`.
+//! `nodes` lets the nodes of a cluster know each other. `operator` is what people can do.
 //!
 //! ```no_run
 //! # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
@@ -21,7 +27,7 @@
 //!
 //! let node = "host-4711-a1b2c3"; // ends in something random: two nodes must not share a name
 //! let locks = PostgresLockProvider::new(pool.clone(), node);
-//! let nightly = Job::new("nightly", Trigger::cron("0 0 4 * * *", chrono_tz::Asia::Seoul)?)
+//! let nightly = Job::builder("nightly", Trigger::cron("0 0 4 * * *", chrono_tz::Asia::Seoul)?)
 //!     .lease(Duration::from_secs(120))
 //!     .at_least(Duration::from_secs(600))
 //!     .misfire(Misfire::RunOnce)
@@ -53,53 +59,41 @@
 //! ```
 //!
 //! # Features
-//! `postgres` and `sqlite` (both by default) bring these databases. `sea-orm` lets users of SeaORM ask the [`fence`] inside their own
-//! transactions. `tls-native-tls`, `tls-rustls-aws-lc-rs`, `tls-rustls-ring-native-roots` and `tls-rustls-ring-webpki` are sqlx's.
+//! `postgres` and `sqlite` (both by default) bring these databases. `sea-orm` lets users of SeaORM check the [`fence`] inside
+//! their own transactions. `tls-native-tls`, `tls-rustls-aws-lc-rs`, `tls-rustls-ring-native-roots` and `tls-rustls-ring-webpki` are sqlx's.
 
 #![cfg_attr(
     test,
     allow(clippy::disallowed_methods, reason = "unit tests live in real time")
 )]
 
-mod abandoned;
-mod agenda;
 mod clock;
-mod context;
 mod core;
 mod error;
 mod event;
 pub mod fence;
 mod job;
-mod misfire;
 mod model;
-mod nudges;
+mod nodes;
 mod operator;
-mod progress;
-mod retry;
-mod run;
+mod registered;
+mod runs;
+mod schedule_queue;
 mod scheduler;
-mod schedules;
-pub mod schema;
-#[cfg(feature = "sea-orm")]
-mod sea_orm;
 #[cfg(test)]
 mod simulation;
+mod slots;
 mod store;
 pub mod testkit;
-mod ticking;
-mod timer;
 mod trigger;
 
 pub use self::clock::{Clock, SystemClock};
-pub use self::context::JobContext;
 pub use self::error::{BoxError, BuildError, JobError, RunNowError, SchedulerError};
 pub use self::event::{Event, Passed};
 pub use self::fence::LeaseFence;
-pub use self::job::{Job, JobBuilder, Misfire, Record, Scope};
-pub use self::model::{
-    Cause, JobStatus, LockView, Progress, Run, RunStatus, ScheduleOn, UnknownWord,
-};
-pub use self::retry::Retry;
+pub use self::job::{Job, JobBuilder, JobContext, Misfire, Progress, Record, Retry, Scope};
+pub use self::model::{Cause, JobStatus, LockView, Run, RunStatus, ScheduleOn, UnknownWord};
 pub use self::scheduler::{RunningScheduler, Scheduler, SchedulerBuilder};
+pub use self::store::schema;
 pub use self::trigger::{DstPolicy, Gap, Overlap, SubDaily, Trigger, TriggerError};
 pub use ground::{Connection, Database, Executor, Fence, FenceError, NoFence};

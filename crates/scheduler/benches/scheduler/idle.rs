@@ -26,7 +26,7 @@ pub(crate) async fn run(what: &str, kind: &str) {
         _ => (number("BENCH_JOBS", 10_000), Misfire::RunOnce),
     };
     let jobs = (0..count).map(|n| {
-        Job::new(format!("job-{n}"), trigger(n))
+        Job::builder(format!("job-{n}"), trigger(n))
             .misfire(misfire)
             .run(|_| async { Ok(0) })
     });
@@ -41,7 +41,7 @@ pub(crate) async fn run(what: &str, kind: &str) {
     let running = scheduler.start().await.unwrap();
     for _ in 0..2 {
         signals
-            .next("a look", |event| {
+            .next("a scan for dead runs", |event| {
                 matches!(event, Event::Scanned).then_some(())
             })
             .await;

@@ -39,7 +39,7 @@ pub(crate) async fn run(kind: &str) {
     let trigger = Trigger::cron(&format!("*/{EVERY} * * * * *"), chrono_tz::UTC).unwrap();
     let jobs = (0..due).map(|n| {
         let entered = entered.clone();
-        Job::new(format!("job-{n}"), trigger.clone()).run(move |context| {
+        Job::builder(format!("job-{n}"), trigger.clone()).run(move |context| {
             let _ = entered.send((context.slot(), Utc::now() - context.slot()));
             async { Ok(0) }
         })

@@ -8,14 +8,16 @@ use chrono::TimeDelta;
 
 use super::Broken;
 use super::chance::Chance;
+use super::incident::{Doom, Hand, Incident, doom};
 use super::judge::{Judge, Violation};
 use super::process::{Birth, Process};
-use super::scenario::{CALM, Doom, Hand, NODES, Scenario, Turn, doom};
+use super::scenario::{CALM, NODES, Scenario};
+use super::time::{Micros, SECOND, at, seconds};
 use super::trace::Trace;
-use super::world::{Event, Micros, SECOND, World, at, seconds};
+use super::world::{Event, World};
 
-/// How much slower or faster than the database's a process's clock may go, in millionths: within what the margin makes up
-/// for, which is a second in the longest lease of twenty.
+/// How much slower or faster than the database's a process's clock may go, in millionths. The margin makes up for more: a
+/// second in the longest lease of twenty.
 const DRIFT: u64 = 40_000;
 
 pub(super) struct Cluster {
@@ -44,8 +46,8 @@ pub(super) fn run(seed: u64, broken: Broken, with_lines: bool) -> Outcome {
     let trace = Trace::new(with_lines);
     let mut world = World::new(chance, weather, NODES, broken, trace);
     world.end = scenario.end;
-    for (time, node, turn) in std::mem::take(&mut scenario.turns) {
-        world.plan(time, node, Event::Turn(turn));
+    for (time, node, incident) in std::mem::take(&mut scenario.incidents) {
+        world.plan(time, node, Event::Incident(incident));
     }
     let mut cluster = Cluster {
         world: Arc::new(Mutex::new(world)),
@@ -98,15 +100,15 @@ impl Cluster {
             Some(Event::Act(id)) => self.world().act(id),
             Some(Event::Answer(id)) => self.world().answer(id),
             Some(Event::Note(note)) => note(&mut self.world()),
-            Some(Event::Turn(turn)) => self.turn(turn),
+            Some(Event::Incident(incident)) => self.befall(incident),
             None => self.over = true,
         }
     }
 
-    fn turn(&mut self, turn: Turn) {
-        match turn {
-            Turn::Start { node } => self.start(node),
-            Turn::Meet { node, doom } => {
+    fn befall(&mut self, incident: Incident) {
+        match incident {
+            Incident::Start { node } => self.start(node),
+            Incident::Meet { node, doom } => {
                 let world = self.world();
                 if !world.weather.is_calm(world.now) && world.seats[node].up {
                     drop(world);
@@ -116,19 +118,19 @@ impl Cluster {
                     }
                 }
             }
-            Turn::Thaw { node } => self.thaw(node),
-            Turn::Ask { node, hand } => self.ask(node, hand),
-            Turn::Gone { node } => self.gone(node),
-            Turn::ForeignTake { job, holds } => self.world().foreign_take(&job, holds),
-            Turn::ForeignRelease { job } => self.world().foreign_release(&job),
-            Turn::CalmBegins => self.calm_begins(),
-            Turn::Watch => {
+            Incident::Thaw { node } => self.thaw(node),
+            Incident::Ask { node, hand } => self.ask(node, hand),
+            Incident::Gone { node } => self.gone(node),
+            Incident::ForeignTake { job, holds } => self.world().foreign_take(&job, holds),
+            Incident::ForeignRelease { job } => self.world().foreign_release(&job),
+            Incident::CalmBegins => self.calm_begins(),
+            Incident::Watch => {
                 let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
                 world.watch();
                 world.watch_over(&self.scenario.jobs);
             }
-            Turn::CalmEnds { began } => self.calm_ends(began),
-            Turn::End => self.over = true,
+            Incident::CalmEnds { began } => self.calm_ends(began),
+            Incident::End => self.over = true,
         }
     }
 
@@ -175,7 +177,7 @@ impl Cluster {
         drop(world);
         self.end(node);
         self.world()
-            .plan(back, Some(node), Event::Turn(Turn::Start { node }));
+            .plan(back, Some(node), Event::Incident(Incident::Start { node }));
     }
 
     fn end(&mut self, node: usize) {
@@ -212,7 +214,7 @@ impl Cluster {
         if answers_first {
             world.hold_back_until(node, until);
         }
-        world.plan(until, Some(node), Event::Turn(Turn::Thaw { node }));
+        world.plan(until, Some(node), Event::Incident(Incident::Thaw { node }));
         if !answers_first {
             world.hold_back_until(node, until);
         }
@@ -265,7 +267,7 @@ impl Cluster {
         drop(world);
         self.end(node);
         self.world()
-            .plan(back, Some(node), Event::Turn(Turn::Start { node }));
+            .plan(back, Some(node), Event::Incident(Incident::Start { node }));
     }
 
     fn calm_begins(&mut self) {
@@ -273,13 +275,17 @@ impl Cluster {
         self.staying = [stays, (stays + 1) % NODES];
         for node in 0..NODES {
             let mut world = self.world();
-            let soon = world.now + world.chance.within(0..=seconds(5));
+            let start = world.now + world.chance.within(0..=seconds(5));
             let (up, frozen) = (world.seats[node].up, world.seats[node].frozen);
             if !self.staying.contains(&node) {
                 let hand = Hand::Stop(Duration::from_secs(20));
-                world.plan(soon, Some(node), Event::Turn(Turn::Ask { node, hand }));
+                world.plan(
+                    start,
+                    Some(node),
+                    Event::Incident(Incident::Ask { node, hand }),
+                );
             } else if !up {
-                world.plan(soon, Some(node), Event::Turn(Turn::Start { node }));
+                world.plan(start, Some(node), Event::Incident(Incident::Start { node }));
             }
             if frozen {
                 drop(world);

@@ -6,21 +6,21 @@ use chrono::{DateTime, Utc};
 use shedlock::{LockInfo, Taken};
 
 use super::Broken;
-use super::tables::Row;
+use super::tables::{Row, Write};
 use super::world::World;
 use crate::model::{Run, RunStatus};
-use crate::store::Entry;
+use crate::store::NewRunOutcome;
 
 impl World {
     /// Inserts the row of a run that was admitted.
-    pub(super) fn enter(&mut self, node: usize, row: Row) -> Entry {
+    pub(super) fn begin_run(&mut self, node: usize, row: Row) -> NewRunOutcome {
         self.judge.before_entry(&self.tables, &row);
         let run = row.run.clone();
         let Some(id) = self.tables.insert(row) else {
             self.trace(node, "finds the slot taken", 0, || {
                 format!("{} {} #{}", run.job_name, run.scheduled_at, run.attempt)
             });
-            return Entry::Settled(crate::event::Passed::AlreadyRan);
+            return NewRunOutcome::Passed(crate::event::Passed::AlreadyRan);
         };
         self.trace(node, "begins", id as u64, || {
             format!(
@@ -29,7 +29,7 @@ impl World {
             )
         });
         self.judge.written(&self.tables, id);
-        Entry::Row(id)
+        NewRunOutcome::Row(id)
     }
 
     pub(super) fn finish(&mut self, node: usize, run: &Run) -> bool {
@@ -130,7 +130,7 @@ impl World {
         not_before: DateTime<Utc>,
     ) -> bool {
         let end = self.tables.now.max(not_before);
-        let released = if self.tables.broken == Broken::Keeping {
+        let released = if self.tables.broken == Broken::NeverReleased {
             self.tables.is_held_by(name, locked_by)
         } else {
             self.tables.move_end(name, locked_by, end)
@@ -172,13 +172,4 @@ impl World {
             self.judge.outside_write(&self.tables, write);
         }
     }
-}
-
-/// A write of a run.
-#[derive(Debug, Clone)]
-pub(super) struct Write {
-    pub(super) job: String,
-    pub(super) locked_by: String,
-    pub(super) token: i64,
-    pub(super) run_id: Option<i64>,
 }

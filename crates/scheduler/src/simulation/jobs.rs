@@ -7,9 +7,10 @@ use chrono_tz::UTC;
 use tokio::time::sleep;
 
 use super::chance::Chance;
-use super::effects::Write;
 use super::line::Line;
-use super::world::{Errand, Micros, World};
+use super::tables::Write;
+use super::time::Micros;
+use super::world::{Errand, World};
 use crate::{Job, JobContext, JobError, Misfire, Record, Retry, Trigger};
 
 /// What a job does.
@@ -21,12 +22,12 @@ pub(super) enum Kind {
     Conflicting,
     /// Fails or panics now and then.
     Failing,
-    /// Writes behind the fence again and again, for several leases.
+    /// Writes behind the fence many times, for several leases.
     Long,
     /// Acts outside the database, asking for trust before each step; heeds no cancellation.
     Trusting,
     /// Acts outside the database until it is cancelled; asks nothing.
-    Told,
+    UntilCancelled,
     /// Ticks often and leaves no row of what went well.
     Ticking,
 }
@@ -40,7 +41,7 @@ const KINDS: [Kind; 7] = [
     Kind::Failing,
     Kind::Long,
     Kind::Trusting,
-    Kind::Told,
+    Kind::UntilCancelled,
     Kind::Ticking,
 ];
 
@@ -96,7 +97,7 @@ impl Plan {
             Kind::Ticking => Record::FailuresAndManual,
             _ => Record::Always,
         };
-        Job::new(self.name.as_str(), self.trigger.clone())
+        Job::builder(self.name.as_str(), self.trigger.clone())
             .lease(self.lease)
             .at_least(self.at_least)
             .misfire(self.misfire)
@@ -128,7 +129,7 @@ async fn work(kind: Kind, line: Line, context: JobContext) -> Result<u64, JobErr
         Kind::Failing => run.write_fenced().await,
         Kind::Long => run.long().await,
         Kind::Trusting => run.trusting().await,
-        Kind::Told => run.told().await,
+        Kind::UntilCancelled => run.until_cancelled().await,
         Kind::Ticking if run.happens(10) => Err(JobError::failed("no tick")),
         Kind::Ticking => run.write_fenced().await,
     }
@@ -212,7 +213,7 @@ impl RunOf {
         Ok(steps)
     }
 
-    async fn told(&self) -> Result<u64, JobError> {
+    async fn until_cancelled(&self) -> Result<u64, JobError> {
         let steps = self.line.chance(|chance| chance.within(20..=120));
         for _ in 0..steps {
             if self.context.cancellation().is_cancelled() {
@@ -224,12 +225,12 @@ impl RunOf {
         Ok(steps)
     }
 
-    /// `told`: who asks nothing may act in the very moment when a stopped process goes on.
-    fn act_outside(&self, told: bool) {
+    /// Whoever `asks_nothing` may act in the very moment when a stopped process goes on.
+    fn act_outside(&self, asks_nothing: bool) {
         let (node, write) = (self.line.node, self.write());
         self.note(move |world| {
             let since = world.now - world.seats[node].resumed_at;
-            let excused = told && since < MOMENT;
+            let excused = asks_nothing && since < MOMENT;
             world.write_outside(node, &write, excused);
         });
     }

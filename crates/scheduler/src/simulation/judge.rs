@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::effects::Write;
-use super::tables::{Row, Tables};
-use super::world::Micros;
+use super::tables::{Row, Tables, Write};
+use super::time::Micros;
 use crate::model::{Cause, Run, RunStatus};
 
 /// What must hold.

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 use super::chance::Chance;
 use super::judge::Invariant;
+use super::time::{Micros, at};
 use super::weather::Fault;
-use super::world::{Errand, Event, Micros, World, at};
+use super::world::{Errand, Event, World};
 use crate::clock::Clock;
 
 const MILLION: u64 = 1_000_000;

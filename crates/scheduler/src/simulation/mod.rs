@@ -1,21 +1,22 @@
 //! A cluster in one process, in virtual time, from a seed: what a seed does, it does again.
 //!
-//! Five nodes run the real scheduler over the real lock (its guards, keep-alive and shutdown), each on a runtime of its own
-//! whose time stands unless it is run. Simulated are the edges: the tables and the lock table in memory ([`tables`]), the
-//! line to them ([`world`], [`weather`]), the clocks ([`line`]), and what befalls the nodes ([`scenario`]).
+//! Five nodes run the real scheduler over the real lock, with its guards, extensions and shutdown. Each has a runtime of
+//! its own, whose time stands unless it is run. The edges are simulated: the tables and the lock table ([`tables`]),
+//! the line to them ([`world`], [`weather`]), the clocks ([`line`]), and what befalls the nodes ([`incident`],
+//! [`scenario`]).
 //!
 //! # What happens
-//! - Each call to the database takes time. It may be lost before it acted, or its answer may be; it may be slow, stand in line
+//! - Each call to the database takes time. It may be lost before it acted, or its answer may be. It may be slow, wait
 //!   beyond every timeout, or act long after its caller has given up. Outages hit one node or all.
 //! - The end of some runs is refused for ever.
-//! - Nodes crash in the middle of a call or between: their runtime is dropped with all its tasks, what they have sent may arrive or
-//!   not, and a process of another name takes their place. They are stopped (as by SIGSTOP) and go on when more time has
-//!   passed than their leases had. They are stopped gracefully.
+//! - Nodes crash in the middle of a call or between: their runtime is dropped with all its tasks. What they have sent may
+//!   arrive or not. A process of another name takes their place. They are stopped (as by SIGSTOP) and go on when more time
+//!   has passed than their leases had. They are stopped gracefully.
 //! - Wall clocks are up to a minute apart. Timers and lease clocks go faster or slower than the database's, by what the
 //!   lock's margin promises to make up for.
 //! - Operators run, pause and resume. A process that knows nothing of us takes locks.
-//! - Jobs are quick, long beyond their leases, failing, panicking, in conflict; they write behind the fence, and act
-//!   outside the database under trust or until they are told.
+//! - Jobs are quick, long beyond their leases, failing, panicking, in conflict. They write behind the fence, and act
+//!   outside the database under trust or until they are cancelled.
 //!
 //! Then there is a calm, after which everything owed must be done. [`judge`] says what must hold.
 //!
@@ -27,12 +28,13 @@
 //!   back with a minimum hold meanwhile, it moves the end of that hold. The judge excuses a graceful stop for it.
 //!
 //! # By hand
-//! `SCHEDULER_SIM_SEEDS=100000 cargo test -p scheduler --lib simulation` runs the first so many seeds,
-//! `SCHEDULER_SIM_SEED=4711` one, with its whole trace (`-- --nocapture` shows it for a seed that holds).
+//! `SCHEDULER_SIM_SEEDS=100000 cargo test -p scheduler --lib simulation` runs the first so many seeds.
+//! `SCHEDULER_SIM_SEED=4711` runs one, with its whole trace; `-- --nocapture` shows it for a seed that holds.
 
 mod chance;
 mod cluster;
 mod effects;
+mod incident;
 mod jobs;
 mod judge;
 mod line;
@@ -42,6 +44,7 @@ mod scenario;
 mod stores;
 mod tables;
 mod tests;
+mod time;
 mod trace;
 mod verdict;
 mod weather;
@@ -58,7 +61,7 @@ enum Broken {
     Fence,
     /// Leases are trusted to their very end.
     Margin,
-    /// The lock is looked at in one step and the row inserted in another.
+    /// The lock is checked in one step and the row inserted in another.
     EntryInTwoSteps,
     /// Runs are found dead by their age.
     AbandonedByAge,
@@ -69,5 +72,5 @@ enum Broken {
     /// Nobody misses a slot.
     Forgetful,
     /// Locks are not given back.
-    Keeping,
+    NeverReleased,
 }

@@ -10,11 +10,12 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use tokio::time::Instant;
 
 use super::Broken;
+use super::incident::{Hand, Incident};
 use super::jobs::Plan;
 use super::judge::Invariant;
 use super::line::{Clocks, Line};
-use super::scenario::{Hand, Turn};
-use super::world::{Event, Micros, World};
+use super::time::Micros;
+use super::world::{Event, World};
 use crate::Scheduler;
 
 pub(super) struct Process {
@@ -118,7 +119,7 @@ impl Process {
         let _ = self.hands.send(hand);
     }
 
-    /// None of the scheduler's own tasks has ended: its timer, its looks, its renewals.
+    /// None of the scheduler's own tasks has ended: its timer, its scans, its heartbeat.
     pub(super) fn check_alive(&self) {
         let mut world = self.line.world();
         let seat = &world.seats[self.line.node];
@@ -137,7 +138,7 @@ impl Process {
 }
 
 /// Lets the judge know which runs are over.
-async fn tell_ends(line: Line, mut events: broadcast::Receiver<crate::Event>) {
+async fn report_ends(line: Line, mut events: broadcast::Receiver<crate::Event>) {
     loop {
         match events.recv().await {
             Ok(crate::Event::Finished(run)) if run.id != 0 => line.note(move |world| {
@@ -169,7 +170,7 @@ async fn live(
         seat.well_since = seat.well_since.max(world.now);
         world.trace(node, "started", 0, String::new);
     });
-    tokio::spawn(tell_ends(line.clone(), scheduler.events()));
+    tokio::spawn(report_ends(line.clone(), scheduler.events()));
     while let Some(hand) = asked.recv().await {
         let scheduler = scheduler.clone();
         match hand {
@@ -183,7 +184,7 @@ async fn live(
                 shedlock::LockProvider::shut_down(&*locks, Duration::ZERO).await;
                 let now = line.clocks.now();
                 line.world()
-                    .plan(now, Some(node), Event::Turn(Turn::Gone { node }));
+                    .plan(now, Some(node), Event::Incident(Incident::Gone { node }));
                 return;
             }
         }

@@ -8,9 +8,10 @@ use super::line::Line;
 use super::tables::Row;
 use super::weather::Fault;
 use super::world::{Errand, World};
-use crate::model::{Progress, Run, RunStatus};
+use crate::job::Progress;
+use crate::model::{Run, RunStatus};
 use crate::store::{
-    Asked, Entry, History, JobRow, NewRun, NodeSchedule, Overview, Schedule, Store,
+    History, JobRow, NewRun, NewRunOutcome, NodeSchedule, Overview, Schedule, SlotQuery, Store,
 };
 
 /// The database takes no end of one run in so many, however often it is asked.
@@ -142,7 +143,7 @@ impl Store for Line {
         Ok(self.call(Errand::Question, act).await?)
     }
 
-    async fn histories(&self, asked: &[Asked<'_>]) -> Result<Vec<History>, sqlx::Error> {
+    async fn histories(&self, asked: &[SlotQuery<'_>]) -> Result<Vec<History>, sqlx::Error> {
         let asked = asked
             .iter()
             .map(|asked| (asked.job.to_owned(), asked.slots.clone()));
@@ -183,20 +184,20 @@ impl Store for Line {
         Ok(self.call(Errand::Question, act).await?)
     }
 
-    async fn enter(&self, run: &NewRun<'_>) -> Result<Entry, sqlx::Error> {
+    async fn begin_run(&self, run: &NewRun<'_>) -> Result<NewRunOutcome, sqlx::Error> {
         let node = self.node;
         self.check_begins();
         let row = Row {
             run: Run {
                 id: 0,
                 job_name: run.job.to_owned(),
-                scheduled_at: run.ask.slot,
+                scheduled_at: run.request.slot,
                 started_at: run.started_at,
                 finished_at: None,
                 node: run.node.to_owned(),
-                attempt: run.ask.attempt,
+                attempt: run.request.attempt,
                 status: RunStatus::Running,
-                cause: run.ask.cause,
+                cause: run.request.cause,
                 affected: 0,
                 retries: 0,
                 error: None,
@@ -216,13 +217,13 @@ impl Store for Line {
             }
             return Ok(self
                 .call(Errand::Deed("broken off: entry"), move |world| {
-                    world.enter(node, row)
+                    world.begin_run(node, row)
                 })
                 .await?);
         }
         let act = move |world: &mut World| match world.tables.admit(&row) {
             Some(refused) => refused,
-            None => world.enter(node, row),
+            None => world.begin_run(node, row),
         };
         Ok(self.call(Errand::Deed("broken off: entry"), act).await?)
     }

@@ -9,7 +9,7 @@ use shedlock::{LockInfo, Taken};
 use super::Broken;
 use crate::event::Passed;
 use crate::model::{Cause, Run, RunStatus};
-use crate::store::{Entry, History, JobRow};
+use crate::store::{History, JobRow, NewRunOutcome};
 
 #[derive(Debug, Default)]
 pub(super) struct Tables {
@@ -37,6 +37,15 @@ pub(super) struct Lock {
     pub(super) token: i64,
     /// What was left of the lock that this one was taken over from.
     pub(super) tail: Option<DateTime<Utc>>,
+}
+
+/// A write of a run.
+#[derive(Debug, Clone)]
+pub(super) struct Write {
+    pub(super) job: String,
+    pub(super) locked_by: String,
+    pub(super) token: i64,
+    pub(super) run_id: Option<i64>,
 }
 
 impl Row {
@@ -85,7 +94,7 @@ impl Tables {
     pub(super) fn history(&self, name: &str, slots: &[DateTime<Utc>]) -> History {
         let oldest_asked = slots.last().copied();
         let others = self.scheduled(name).map(|row| row.run.scheduled_at);
-        let stranger = others
+        let newest_other = others
             .filter(|slot| Some(*slot) > oldest_asked && !slots.contains(slot))
             .max();
         let asked = self
@@ -94,9 +103,9 @@ impl Tables {
         History {
             row: self.jobs.get(name).copied().unwrap_or_default(),
             oldest: self.scheduled(name).map(|row| row.run.scheduled_at).min(),
-            stranger: match self.broken {
+            newest_other: match self.broken {
                 Broken::Forgetful => slots.first().copied(),
-                _ => stranger,
+                _ => newest_other,
             },
             runs: asked.map(|row| row.run.clone()).collect(),
         }
@@ -109,14 +118,14 @@ impl Tables {
     }
 
     /// May the run begin?
-    pub(super) fn admit(&self, row: &Row) -> Option<Entry> {
+    pub(super) fn admit(&self, row: &Row) -> Option<NewRunOutcome> {
         let name = &row.run.job_name;
         let paused = self.jobs.get(name).is_some_and(|job| job.paused);
         if row.run.cause != Cause::Manual && paused {
-            return Some(Entry::Settled(Passed::Paused));
+            return Some(NewRunOutcome::Passed(Passed::Paused));
         }
         let owner = row.lock_owner.as_deref().unwrap_or_default();
-        (!self.is_held_by(name, owner)).then_some(Entry::LostLock)
+        (!self.is_held_by(name, owner)).then_some(NewRunOutcome::LostLock)
     }
 
     /// Writes a row unless its slot has one.

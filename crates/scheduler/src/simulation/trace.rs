@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::world::Micros;
+use super::time::Micros;
 
 #[derive(Debug, Default)]
 pub(super) struct Trace {

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::incident::Incident;
 use super::jobs::{Kind, Plan};
 use super::judge::Invariant;
-use super::scenario::Turn;
-use super::world::{Event, Micros, World, at, seconds};
+use super::time::{Micros, at, seconds};
+use super::world::{Event, World};
 use crate::Misfire;
 use crate::model::RunStatus;
 
@@ -15,7 +16,7 @@ const SCAN: Micros = 10_500_000;
 /// How late an extension may land that its caller has given up.
 const LATE: Micros = seconds(30);
 
-/// How soon a run-once job looks for what it owes, and a slot that waits asks again: on a slow clock, with calls.
+/// How long until a run-once job is checked for missed slots, or a waiting slot tries again: on a slow clock, with calls.
 const LOOK: TimeDelta = TimeDelta::seconds(20);
 
 impl World {
@@ -44,10 +45,10 @@ impl World {
         self.judge.saw("foreign run");
         self.trace
             .step(self.now, "java", "takes", 0, || job.to_owned());
-        let turn = Turn::ForeignRelease {
+        let incident = Incident::ForeignRelease {
             job: job.to_owned(),
         };
-        self.plan(self.now + holds, None, Event::Turn(turn));
+        self.plan(self.now + holds, None, Event::Incident(incident));
     }
 
     pub(super) fn foreign_release(&mut self, job: &str) {
@@ -110,8 +111,8 @@ impl World {
         }
     }
 
-    /// After a stop, no lock is held longer than its minimum, but for that of a run whose end could not be recorded: it is
-    /// left to run out with its lease, so that the run is found dead by then.
+    /// After a stop, no lock is taken for longer than its minimum hold, but for that of a run whose end could not be recorded. It
+    /// is left to lapse with its lease, so that the run is found dead by then.
     pub(super) fn check_given_back(&mut self, node: usize, jobs: &[Plan]) {
         let seat = &self.seats[node];
         let undisturbed = |since: Micros| seat.foul_until < since && seat.resumed_at < since;
@@ -163,7 +164,7 @@ impl World {
 
     /// The newest slot of a run-once job has succeeded, had its attempts, or is nobody's debt.
     fn check_newest(&mut self, plan: &Plan, (behind, ahead): (TimeDelta, TimeDelta)) {
-        // Everybody's clock has shown the slot, and a look for it is over.
+        // Everybody's clock has shown the slot, and a check for it is over.
         let due = self.tables.now + behind - LOOK - plan.at_least;
         let Some(slot) = plan.trigger.newest_due(due - TimeDelta::days(1), due) else {
             return;
@@ -221,7 +222,10 @@ impl World {
         let to = self.tables.now + behind - LOOK;
         let name = &plan.name;
         if plan.at_least.as_secs() >= 60
-            || matches!(plan.kind, Kind::Long | Kind::Trusting | Kind::Told)
+            || matches!(
+                plan.kind,
+                Kind::Long | Kind::Trusting | Kind::UntilCancelled
+            )
             || self.tables.jobs.get(name).is_some_and(|job| job.paused)
         {
             return;

@@ -1,7 +1,7 @@
 //! How the database's line is: what becomes of each call.
 
 use super::chance::Chance;
-use super::world::{Micros, SECOND, seconds};
+use super::time::{Micros, SECOND, seconds};
 
 /// Why a call has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,15 @@ impl Weather {
             return fair;
         }
         let foul = Fate { is_foul, ..fair };
+        let total = outage.is_some_and(|outage| outage.total);
+        foul.spoiled(sent, there, total, chance)
+    }
+}
+
+impl Fate {
+    /// Draws what is foul about it.
+    fn spoiled(self, sent: Micros, there: Micros, total: bool, chance: &mut Chance) -> Self {
+        let back = self.answered;
         let noticed = if chance.percent(50) {
             back
         } else {
@@ -74,40 +83,39 @@ impl Weather {
         };
         let late = chance.within(SECOND / 5..=seconds(3));
         let stalled = chance.within(seconds(3)..=seconds(25));
-        let total = outage.is_some_and(|outage| outage.total);
         match if total { 0 } else { chance.within(0..=6) } {
-            0 | 1 => Fate {
+            0 | 1 => Self {
                 acts: None,
                 answered: noticed,
                 fault: Some(Fault::Lost),
-                ..foul
+                ..self
             },
-            2 => Fate {
+            2 => Self {
                 answered: noticed,
                 fault: Some(Fault::Lost),
-                ..foul
+                ..self
             },
-            3 => Fate {
+            3 => Self {
                 acts: Some(there + late),
                 answered: back + late,
-                ..foul
+                ..self
             },
-            4 => Fate {
+            4 => Self {
                 acts: Some(there + stalled),
                 answered: back + stalled,
-                ..foul
+                ..self
             },
             // The line breaks while the statement waits in the database, which makes it all the same.
-            5 => Fate {
+            5 => Self {
                 acts: Some(there + stalled),
                 answered: there + stalled.min(noticed - sent),
                 fault: Some(Fault::Lost),
-                ..foul
+                ..self
             },
-            _ => Fate {
+            _ => Self {
                 acts: None,
                 fault: Some(Fault::Refused),
-                ..foul
+                ..self
             },
         }
     }

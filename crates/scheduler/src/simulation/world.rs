@@ -3,34 +3,16 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::oneshot;
 
 use super::Broken;
 use super::chance::Chance;
+use super::incident::{Doom, Incident};
 use super::judge::Judge;
-use super::scenario::{Doom, Turn};
 use super::tables::Tables;
+use super::time::{Micros, at};
 use super::trace::Trace;
 use super::weather::{Fault, Weather};
-
-/// Time since the simulation began, the same for everybody: nodes have clocks of their own besides.
-pub(super) type Micros = u64;
-
-pub(super) const SECOND: Micros = 1_000_000;
-
-pub(super) const fn seconds(count: u64) -> Micros {
-    count * SECOND
-}
-
-/// When the simulation begins, by the database's clock.
-pub(super) fn at(time: Micros) -> DateTime<Utc> {
-    const BEGINNING: DateTime<Utc> = match DateTime::from_timestamp(1_772_409_500, 0) {
-        Some(beginning) => beginning,
-        None => DateTime::UNIX_EPOCH,
-    };
-    BEGINNING + TimeDelta::microseconds(time as i64)
-}
 
 /// Something that is going to happen.
 pub(super) enum Event {
@@ -38,9 +20,9 @@ pub(super) enum Event {
     Act(u64),
     /// The answer to a call reaches its node.
     Answer(u64),
-    /// A node did something that only the judge shall hear of.
+    /// A node did something that only the judge learns of.
     Note(Box<dyn FnOnce(&mut World) + Send>),
-    Turn(Turn),
+    Incident(Incident),
 }
 
 /// What a call is for.
@@ -49,7 +31,7 @@ pub(super) enum Errand {
     Question,
     /// A step of a run, with what is counted when it is broken off.
     Deed(&'static str),
-    /// The look for dead runs.
+    /// The scan for dead runs.
     Scan,
 }
 
@@ -210,7 +192,11 @@ impl World {
         }
         if let Some((_, doom)) = seat.doom.take_if(|(deed, _)| *deed == seat.deeds) {
             let moment = self.chance.within(sent..=fate.answered);
-            self.plan(moment, Some(node), Event::Turn(Turn::Meet { node, doom }));
+            self.plan(
+                moment,
+                Some(node),
+                Event::Incident(Incident::Meet { node, doom }),
+            );
         }
         let call = Call {
             node,
@@ -265,10 +251,10 @@ impl World {
             .retain(|_, call| call.node != node || call.act.is_some());
         let own = std::mem::take(&mut self.seats[node].own);
         for key in own {
-            // Turns stay: they are about whatever process is there by then.
-            if let Some((to, turn @ Event::Turn(_))) = self.queue.remove(&key) {
+            // Incidents stay: they are about whatever process is there by then.
+            if let Some((to, incident @ Event::Incident(_))) = self.queue.remove(&key) {
                 self.seats[node].own.insert(key);
-                self.queue.insert(key, (to, turn));
+                self.queue.insert(key, (to, incident));
             }
         }
     }

@@ -5,12 +5,15 @@ use chrono_tz::Tz;
 use croner::parser::{CronParser, Seconds, Year};
 
 use super::days::MonthDays;
+use super::error::TriggerError;
 use super::field::{DAY_OF_MONTH, DAY_OF_WEEK, Field, HOUR, MINUTE, MONTH, Rule, SECOND, Set};
 use super::policy::{DstPolicy, Gap, Overlap};
-use super::{TriggerError, dst, spring};
+use super::{dst, spring};
 
-/// A Spring cron expression read in a zone. Wall-clock matching is croner's, with what it reads differently from
-/// Spring kept from it (`field`, `days`); what happens where the zone's clock jumps is ours (`dst`).
+/// A Spring cron expression read in a zone.
+///
+/// Wall-clock matching is croner's. What croner reads differently from Spring is ours (`field`, `days`), and so is what
+/// happens where the zone's clock jumps (`dst`).
 #[derive(Debug)]
 pub(super) struct Cron {
     written: String,
@@ -81,8 +84,8 @@ impl Cron {
         self.policy
     }
 
-    /// The first slot after `t`. Later wall-clock times are later slots, with one exception: where a repeated stretch runs
-    /// in its second pass, times that the first pass has shown already are still to come.
+    /// The first slot after `t`. Later wall-clock times are later slots, with one exception. In the second pass of a
+    /// repeated stretch, times that the first pass has shown already are still to come.
     pub(super) fn next_after(&self, t: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let t = t.max(FIRST);
         if t >= LAST {
@@ -164,7 +167,7 @@ impl Cron {
     }
 }
 
-/// Slots are looked for between the years 10 and 4900: where croner looks, less what an offset or a step back crosses.
+/// Slots lie between the years 10 and 4900: where croner looks, less what an offset or a step back crosses.
 const FIRST: DateTime<Utc> = second_of_time(-61_851_600_000);
 const LAST: DateTime<Utc> = second_of_time(92_465_280_000);
 
@@ -178,7 +181,7 @@ const fn second_of_time(second: i64) -> DateTime<Utc> {
 /// What does not come in a century never comes: a leap day on a given weekday comes after forty years at the most.
 const RAREST: Months = Months::new(100 * 12);
 
-/// A field in croner's words: lists of numbers, because it steps through weekdays from Sunday where Spring begins on
+/// A field in croner's words: lists of numbers. Croner steps through weekdays from Sunday, where Spring begins on
 /// Monday, and accepts steps that lead nowhere.
 fn in_croner(field: &Field, set: &Set) -> String {
     if set.values == field.all() {

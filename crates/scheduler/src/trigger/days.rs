@@ -1,5 +1,7 @@
-//! Days of the month that croner does not read as Spring does: it knows no `L-3`, takes `L,LW` for `LW`, and moves
-//! `31W` back to Friday the 29th when the 31st is a Sunday, where Spring has no day in that month.
+//! Days of the month that croner does not read as Spring does.
+//!
+//! It knows no `L-3` and takes `L,LW` for `LW`. When the 31st is a Sunday it moves `31W` back to Friday the 29th, where
+//! Spring has no day in that month.
 
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 

@@ -6,8 +6,8 @@ use chrono::{SecondsFormat, TimeDelta};
 
 use super::{Kind, Trigger};
 
-/// As an operator writes it: `cron 0 */10 * * * *`, `every 3s`, `once at 2026-11-22T12:00:00Z`, with what differs from
-/// the usual after it: `cron @daily (gap skipped) (jitter 5m)`.
+/// As an operator writes it: `cron 0 */10 * * * *`, `every 3s`, `once at 2026-11-22T12:00:00Z`. What differs from the
+/// usual stands behind it: `cron @daily (gap skipped) (jitter 5m)`.
 impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {

@@ -40,7 +40,7 @@ pub enum TriggerError {
     /// A delay, a rate or a jitter of zero, or too long to count.
     #[error("a period of {0:?} cannot be kept: use one between a millisecond and a thousand years")]
     Period(Duration),
-    /// A jitter that would carry a slot to the next one.
+    /// A jitter that would move a slot onto the next one.
     #[error(
         "a jitter of {jitter:?} is too long: slots come {apart:?} apart, and a slot must start before the next one is due"
     )]

@@ -150,9 +150,9 @@ impl Field {
             return Ok(bits(low, high, by));
         }
         if self.named(from).is_some() && self.named(to).is_some() {
-            let turn = self.max - self.min + 1;
-            let round = (low..=high + turn).step_by(by as usize);
-            return Ok(round.fold(0, |set, n| set | 1 << ((n - self.min) % turn + self.min)));
+            let size = self.max - self.min + 1;
+            let values = (low..=high + size).step_by(by as usize);
+            return Ok(values.fold(0, |set, n| set | 1 << ((n - self.min) % size + self.min)));
         }
         Err(format!(
             "has the range `{range}` backwards: one that goes round the end is written `{from}-{},{}-{to}`",

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// A delay from zero to `max`, in milliseconds, that depends on nothing but the job's name and the slot: every node
-/// and every restart finds the same one.
+/// A delay from zero to `max`, in milliseconds. It depends only on the job's name and the slot, so every node and every
+/// restart finds the same one.
 pub(super) fn delay(max: TimeDelta, job: &str, slot: DateTime<Utc>) -> TimeDelta {
     let Ok(max) = u64::try_from(max.num_milliseconds()) else {
         return TimeDelta::zero();
     };
-    let spread = (u128::from(hash(job, slot)) * (u128::from(max) + 1)) >> 64;
-    i64::try_from(spread).map_or(TimeDelta::zero(), TimeDelta::milliseconds)
+    let delay = (u128::from(hash(job, slot)) * (u128::from(max) + 1)) >> 64;
+    i64::try_from(delay).map_or(TimeDelta::zero(), TimeDelta::milliseconds)
 }
 
 /// FNV-1a, then the last step of MurmurHash3, without which names that differ in their last letter stay close.

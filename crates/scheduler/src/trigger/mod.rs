@@ -27,7 +27,7 @@ use self::pool::Pooled;
 /// # Cron expressions
 /// Six fields as in Spring Framework 6 and 7
 /// ([`CronExpression`](https://docs.spring.io/spring-framework/docs/current/javadoc-api/org/springframework/scheduling/support/CronExpression.html)),
-/// in any case of letters; a slot matches all six, day of month *and* day of week:
+/// in any case of letters. A slot matches all six, day of month *and* day of week:
 ///
 /// | field | values | also |
 /// |---|---|---|
@@ -40,7 +40,7 @@ use self::pool::Pooled;
 ///
 /// Each is `*` (all), a value, a range `9-17`, a step `*/10`, `0/15` (from 0 to the end) or `9-17/2`, or a list of such,
 /// `MON,WED,FRI`. A *weekday* in `W` is Monday to Friday. `15W` takes the Friday before a Saturday and the
-/// Monday after a Sunday, `1W` the Monday after a Saturday too; where that Monday is in the next month, as when the 31st is a
+/// Monday after a Sunday, `1W` the Monday after a Saturday too. Where that Monday is in the next month, as when the 31st is a
 /// Sunday, `31W` has no day in the month. Steps through the days of the week begin on Monday: `*/2` is Monday, Wednesday,
 /// Friday and Sunday.
 ///
@@ -52,8 +52,8 @@ use self::pool::Pooled;
 ///
 /// # Where the zone's clock jumps
 /// A time of day that does not exist runs once at the next valid instant and one that occurs twice runs once,
-/// at the first. An expression whose hour is `*` or stepped keeps to elapsed time instead: it runs through both
-/// passes of a repeated hour and simply goes on after a skipped one. [`cron_with`](Self::cron_with) takes another
+/// at the first. An expression whose hour is `*` or stepped follows elapsed time instead. It runs through both
+/// passes of a repeated hour, and simply goes on after a skipped one. [`cron_with`](Self::cron_with) takes another
 /// [`DstPolicy`]; Spring itself skips times that do not exist ([`Gap::Skip`]).
 #[derive(Debug, Clone)]
 pub struct Trigger {
@@ -111,8 +111,8 @@ impl Trigger {
     /// Slots at the whole multiples of `rate` since the Unix epoch.
     ///
     /// ```
-    /// let beat = scheduler::Trigger::fixed_rate(std::time::Duration::from_secs(3))?;
-    /// assert_eq!(beat.next_after("2026-11-22T12:00:01Z".parse()?), Some("2026-11-22T12:00:03Z".parse()?));
+    /// let heartbeat = scheduler::Trigger::fixed_rate(std::time::Duration::from_secs(3))?;
+    /// assert_eq!(heartbeat.next_after("2026-11-22T12:00:01Z".parse()?), Some("2026-11-22T12:00:03Z".parse()?));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -122,8 +122,8 @@ impl Trigger {
         Ok(Kind::FixedRate(period(rate)?).into())
     }
 
-    /// One slot, at `at` in whole microseconds, as the tables keep it. A slot that nobody ran in time is the misfire
-    /// policy's to judge, like any other; one that passed before the job was first registered is not run.
+    /// One slot, at `at` in whole microseconds, as the tables store it. A slot that nobody ran in time is the misfire
+    /// policy's to judge, like any other. One that passed before the job was first registered is not run.
     ///
     /// ```
     /// let at = "2026-11-22T12:00:00Z".parse()?;
@@ -139,9 +139,9 @@ impl Trigger {
 
     /// Starts each slot up to `max` late, so that jobs of one schedule do not all start at once.
     ///
-    /// How late depends on the job's name and the slot and is the same on every node. Only the start moves:
-    /// the slot keeps its time, in the record too, and is not missed by waiting, not even by a node that comes up in between. A slot always starts before the next one is due.
-    /// A fixed delay that is woken starts at once.
+    /// How late depends on the job's name and the slot and is the same on every node. Only the start moves.
+    /// The slot's own time stays, in the record too. A slot that waits is not missed, not even by a node that comes up in
+    /// between. It always starts before the next one is due. A fixed delay that is woken starts at once.
     ///
     /// ```
     /// use std::time::Duration;
@@ -155,7 +155,7 @@ impl Trigger {
     /// ```
     ///
     /// # Errors
-    /// [`TriggerError::Jitter`] when slots come `max` or less apart, judged for cron by a hundred slots;
+    /// [`TriggerError::Jitter`] when slots come `max` or less apart, judged for cron by a hundred slots.
     /// [`TriggerError::Period`] for less than a millisecond or more than a thousand years.
     pub fn jitter(mut self, max: Duration) -> Result<Self, TriggerError> {
         let jitter = period(max)?;

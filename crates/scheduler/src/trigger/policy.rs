@@ -27,7 +27,7 @@ pub enum Overlap {
 /// How an expression whose hour is `*` or stepped is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SubDaily {
-    /// It keeps to elapsed time: it goes on after a gap and runs through both passes of an overlap.
+    /// It follows elapsed time: it goes on after a gap and runs through both passes of an overlap.
     #[default]
     Elapsed,
     /// Its times follow [`Gap`] and [`Overlap`] as those of any other expression do.
@@ -37,7 +37,7 @@ pub enum SubDaily {
 /// How a cron expression behaves around a change of its zone's clock (daylight saving time, or a zone that moves).
 ///
 /// The default runs each time of day once: at the end of a gap, at the first of two. Expressions whose hour is `*` or
-/// stepped keep to elapsed time instead.
+/// stepped follow elapsed time instead.
 ///
 /// ```
 /// use scheduler::{DstPolicy, Gap, Trigger};
@@ -45,8 +45,8 @@ pub enum SubDaily {
 /// // New York's clock went from 02:00 to 03:00 on 8 March 2026.
 /// let zone = chrono_tz::America::New_York;
 /// let before = "2026-03-08T05:00:00Z".parse()?;
-/// let kept = Trigger::cron("0 30 2 * * *", zone)?;
-/// assert_eq!(kept.next_after(before), Some("2026-03-08T07:00:00Z".parse()?));
+/// let default = Trigger::cron("0 30 2 * * *", zone)?;
+/// assert_eq!(default.next_after(before), Some("2026-03-08T07:00:00Z".parse()?));
 /// let skipped = Trigger::cron_with("0 30 2 * * *", zone, DstPolicy::default().gap(Gap::Skip))?;
 /// assert_eq!(skipped.next_after(before), Some("2026-03-09T06:30:00Z".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -73,7 +73,7 @@ impl DstPolicy {
         self
     }
 
-    /// Whether `*` and stepped hours keep to elapsed time.
+    /// Whether `*` and stepped hours follow elapsed time.
     #[must_use]
     pub fn sub_daily(mut self, sub_daily: SubDaily) -> Self {
         self.sub_daily = sub_daily;

@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use chrono_tz::Tz;
 
-use super::TriggerError;
 use super::cron::Cron;
+use super::error::TriggerError;
 use super::policy::DstPolicy;
 
 type Key = (String, Tz, DstPolicy);
@@ -55,7 +55,7 @@ impl Drop for Pooled {
     fn drop(&mut self) {
         let key = (self.written().to_owned(), self.zone(), self.policy());
         let mut pool = pool();
-        // Another may have parsed it anew since the last user let go of this one.
+        // Another may have parsed it again since the last user dropped this one.
         if pool
             .get(&key)
             .is_some_and(|entry| entry.strong_count() == 0)

@@ -1,6 +1,6 @@
 //! Spring's cron expressions: six fields or a macro.
 
-use super::TriggerError;
+use super::error::TriggerError;
 use super::field::{DAY_OF_MONTH, DAY_OF_WEEK, Field, HOUR, MINUTE, MONTH, SECOND, Set};
 
 /// An expression that was read: what each field matches.

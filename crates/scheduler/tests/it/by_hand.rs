@@ -11,7 +11,7 @@ use crate::support::*;
 testkit::on_each_database! {
     async fn a_tick_runs_what_is_due_and_nothing_runs_without_one(db: testkit::Database) {
         let world = World::new(db).await;
-        let relay = Job::new("relay", Trigger::fixed_delay(Duration::from_secs(600)).unwrap()).record(Record::FailuresAndManual);
+        let relay = Job::builder("relay", Trigger::fixed_delay(Duration::from_secs(600)).unwrap()).record(Record::FailuresAndManual);
         let node = world.node("a", [quick(daily("job")), quick(relay), quick(daily("off").enabled(false))]).await;
         let mut ticker = Ticker::of(&node).await.unwrap();
         let ran = |runs: Vec<scheduler::Run>| runs.into_iter().map(|run| (run.job_name, run.scheduled_at, run.cause)).collect::<Vec<_>>();
@@ -52,9 +52,9 @@ testkit::on_each_database! {
         let node = world.node("a", jobs).await;
         let mut signals = Signals::of(&node);
         let running = node.start().await.unwrap();
-        signals.next("a look", |event| matches!(event, Event::Scanned).then_some(())).await;
+        signals.next("a scan for dead runs", |event| matches!(event, Event::Scanned).then_some(())).await;
         world.clock.advance(TimeDelta::seconds(15));
-        signals.next("a look", |event| matches!(event, Event::Scanned).then_some(())).await;
+        signals.next("a scan for dead runs", |event| matches!(event, Event::Scanned).then_some(())).await;
         let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
         assert!(alive < 50, "{alive} tasks");
         assert_eq!(node.list().await.unwrap().len(), 1000);

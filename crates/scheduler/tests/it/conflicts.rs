@@ -65,7 +65,7 @@ async fn a_postgres_lock_that_another_transaction_holds_conflicts() {
 }
 
 testkit::on_each_database! {
-    async fn the_drivers_own_errors_are_told_apart_as_well(db: testkit::Database) {
+    async fn the_drivers_own_errors_are_distinguished_as_well(db: testkit::Database) {
         let world = World::new(db).await;
         let error = match world.db.postgres() {
             None => {
@@ -87,7 +87,7 @@ testkit::on_each_database! {
         assert!(!is_conflict(sqlx::Error::PoolTimedOut));
     }
 
-    async fn growing_pauses_are_kept_on_the_schedulers_clock_and_every_attempt_is_told(db: testkit::Database) {
+    async fn growing_pauses_follow_the_schedulers_clock_and_every_attempt_is_reported(db: testkit::Database) {
         let world = World::new(db).await;
         let calls = Arc::new(AtomicU32::new(0));
         let retry = Retry::exponential(4, Duration::from_secs(10), Duration::from_secs(25));

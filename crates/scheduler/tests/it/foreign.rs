@@ -33,7 +33,7 @@ testkit::on_each_database! {
         let node = world.node("a", [quick(daily("job").misfire(Misfire::RunOnce))]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.lock_row("job", "java", four(), at("2000-01-01T00:00:00Z")).await;
         world.clock.set(four());
         assert_eq!(passed(&mut signals, &world.clock).await.1, Passed::RanElsewhere);
@@ -44,7 +44,7 @@ testkit::on_each_database! {
         let other = world.node("b", [quick(daily("job").misfire(Misfire::RunOnce))]).await;
         let mut signals = Signals::of(&other);
         other.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         let causes: Vec<_> = world.runs("job").await.into_iter().map(|run| run.1).collect();
         assert_eq!(causes, ["MANUAL"]);
     }
@@ -60,7 +60,7 @@ testkit::on_each_database! {
         let other = world.node("b", [job()]).await;
         let mut signals = Signals::of(&other);
         other.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         assert_eq!(world.runs("job").await.len(), 1);
     }
 

@@ -1,4 +1,4 @@
-//! The scheduler's behaviour, through its public doors, on SQLite and PostgreSQL.
+//! The scheduler's behaviour, through its public API, on SQLite and PostgreSQL.
 
 #![allow(
     clippy::unwrap_used,

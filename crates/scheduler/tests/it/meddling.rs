@@ -1,4 +1,4 @@
-//! What comes between the looks, the lock and the row of a slot that is being taken.
+//! What comes between the checks, the lock and the row of a slot that is being claimed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +38,7 @@ impl Meddler {
 impl LockProvider for Meddler {
     async fn try_lock(&self, c: &LockConfiguration) -> Result<Option<LockGuard>, LockError> {
         self.meddle(&self.before).await;
-        assert!(!self.panics.swap(false, Ordering::SeqCst), "as told");
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "as asked");
         let guard = self.inner.try_lock(c).await;
         self.meddle(&self.after).await;
         guard
@@ -120,7 +120,7 @@ testkit::on_each_database! {
         let mut signals = meddled(&world, Some(row), None).await;
         assert_eq!(passed(&mut signals, &world.clock).await, (four(), Passed::AlreadyRan));
         assert_eq!(world.runs("job").await.len(), 1);
-        assert_eq!(world.held_by("job").await, None, "nobody shall wait for a lock under which nothing ran");
+        assert_eq!(world.owner_of("job").await, None, "nobody waits for a lock under which nothing ran");
     }
 
     async fn a_pause_between_look_and_lock_keeps_the_slot_from_running(db: testkit::Database) {
@@ -128,7 +128,7 @@ testkit::on_each_database! {
         let mut signals = meddled(&world, Some("UPDATE job SET paused = TRUE".to_owned()), None).await;
         assert_eq!(passed(&mut signals, &world.clock).await, (four(), Passed::Paused));
         assert_eq!(world.runs("job").await, []);
-        assert_eq!(world.held_by("job").await, None);
+        assert_eq!(world.owner_of("job").await, None);
     }
 
     async fn a_lock_that_was_lost_before_the_run_was_written_runs_nothing(db: testkit::Database) {
@@ -139,7 +139,7 @@ testkit::on_each_database! {
         world.clock.advance(TimeDelta::seconds(1));
         assert_eq!(passed(&mut signals, &world.clock).await, (four(), Passed::RanElsewhere));
         assert_eq!(world.runs("job").await, []);
-        assert_eq!(world.held_by("job").await.as_deref(), Some("java"));
+        assert_eq!(world.owner_of("job").await.as_deref(), Some("java"));
     }
 
     async fn a_changed_schedule_does_not_look_back_to_before_what_the_old_one_ran(db: testkit::Database) {
@@ -152,7 +152,7 @@ testkit::on_each_database! {
         let node = world.node("b", [job()]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         assert_eq!(world.runs("job").await.len(), 1);
     }
 }

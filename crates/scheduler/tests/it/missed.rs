@@ -18,9 +18,9 @@ testkit::on_each_database! {
         let node = world.node("a", [run_once()]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.clock.advance(TimeDelta::seconds(15));
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         assert_eq!(world.runs("job").await, []);
     }
 
@@ -32,9 +32,9 @@ testkit::on_each_database! {
             let node = world.node(name, [run_once()]).await;
             let mut signals = Signals::of(&node);
             node.start().await.unwrap();
-            looked_back(&mut signals).await;
+            misfires_checked(&mut signals).await;
             world.clock.advance(TimeDelta::seconds(15));
-            looked_back(&mut signals).await;
+            misfires_checked(&mut signals).await;
         }
         let newest = four() + TimeDelta::days(3);
         assert_eq!(world.runs("job").await, [(newest, "CATCH_UP".into(), 1, "SUCCEEDED".into())]);
@@ -45,7 +45,7 @@ testkit::on_each_database! {
         let node = world.node("a", [run_once()]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.clock.set(four() + TimeDelta::hours(5));
         let run = signals.finished("job").await;
         assert_eq!((run.cause, run.scheduled_at), (Cause::CatchUp, four()));
@@ -70,22 +70,22 @@ testkit::on_each_database! {
         let node = world.node("a", [job]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.clock.set(four());
         assert_eq!(signals.finished("job").await.attempt, 1);
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
 
         world.clock.set(four() + TimeDelta::seconds(299));
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         assert_eq!(world.runs("job").await.len(), 1);
         world.clock.advance(TimeDelta::seconds(15));
         assert_eq!(signals.finished("job").await.attempt, 2);
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.clock.advance(TimeDelta::minutes(5));
         assert_eq!(signals.finished("job").await.attempt, 3);
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.clock.advance(TimeDelta::minutes(50));
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         let runs: Vec<_> = world.runs("job").await.into_iter().map(|run| (run.0, run.1, run.2)).collect();
         assert_eq!(runs, [(four(), "SCHEDULE".into(), 1), (four(), "CATCH_UP".into(), 2), (four(), "CATCH_UP".into(), 3)]);
     }
@@ -96,7 +96,7 @@ testkit::on_each_database! {
         world.node("a", [job()]).await.start().await.unwrap().stop(Duration::ZERO).await;
         world.clock.set(four() + TimeDelta::hours(1));
         world.node("cli", [job()]).await.run_now("job").await.unwrap();
-        assert!(world.held_by("job").await.is_some());
+        assert!(world.owner_of("job").await.is_some());
         let node = world.node("b", [job()]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
@@ -136,7 +136,7 @@ testkit::on_each_database! {
         let node = world.node("b", [run_once()]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         node.list().await.unwrap();
         gate.open();
         assert!(succeeded(&on_busy.finished("job").await));
@@ -152,7 +152,7 @@ testkit::on_each_database! {
         assert_eq!(node.list().await.unwrap()[0].last_run.as_ref().unwrap().status, RunStatus::Abandoned);
     }
 
-    async fn a_job_known_from_older_runs_is_caught_up_though_it_was_first_registered_after_the_slot(db: testkit::Database) {
+    async fn a_job_known_from_older_runs_catches_up_though_registered_after_the_slot(db: testkit::Database) {
         let world = World::new(db).await;
         world.run_row("job", four() - TimeDelta::days(3), "SUCCEEDED", Some(four() - TimeDelta::days(3))).await;
         let node = world.node("a", [run_once()]).await;

@@ -10,7 +10,7 @@ use crate::support::*;
 
 fn hourly(most: u32) -> scheduler::JobBuilder {
     let trigger = Trigger::cron("0 0 * * * *", chrono_tz::UTC).unwrap();
-    Job::new("job", trigger).misfire(Misfire::RunAll { most })
+    Job::builder("job", trigger).misfire(Misfire::RunAll { most })
 }
 
 /// The slot at this hour of the first day, by UTC. The first start is at ten to seven in the evening.
@@ -40,9 +40,9 @@ async fn make_up(world: &World, name: &str, job: Job) {
     let node = world.node(name, [job]).await;
     let mut signals = Signals::of(&node);
     let running = node.start().await.unwrap();
-    looked_back(&mut signals).await;
+    misfires_checked(&mut signals).await;
     world.clock.advance(TimeDelta::seconds(15));
-    looked_back(&mut signals).await;
+    misfires_checked(&mut signals).await;
     running.stop(Duration::from_secs(20)).await;
 }
 
@@ -107,9 +107,9 @@ testkit::on_each_database! {
         let nodes = [world.node("a", [quick(hourly(9))]).await, world.node("b", [quick(hourly(9))]).await];
         let mut signals = nodes.each_ref().map(Signals::of);
         for node in &nodes { node.start().await.unwrap(); }
-        // One may find the lock in its way, and looks again.
+        // One may find the lock in its way, and tries again.
         for _ in 0..6 {
-            for signals in &mut signals { looked_back(signals).await; }
+            for signals in &mut signals { misfires_checked(signals).await; }
             world.clock.advance(TimeDelta::seconds(15));
         }
         let mut ran = slots(&world).await;
@@ -122,7 +122,7 @@ testkit::on_each_database! {
         let node = world.node("a", [quick(hourly(9))]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.lock_row("job", "java", at("2026-01-01T00:00:00Z"), far()).await;
         world.clock.set(hour(19));
         assert_eq!(delayed(&mut signals).await, "java");
@@ -134,7 +134,7 @@ testkit::on_each_database! {
         while runs.len() < 2 {
             let run = signals.next("a run", |event| match event {
                 Event::Finished(run) => Some(Some(run)),
-                Event::LookedBack { .. } | Event::Delayed { .. } => Some(None),
+                Event::MisfiresChecked { .. } | Event::Delayed { .. } => Some(None),
                 _ => None,
             }).await;
             match run {
@@ -155,7 +155,7 @@ testkit::on_each_database! {
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
         for _ in 0..5 {
-            looked_back(&mut signals).await;
+            misfires_checked(&mut signals).await;
             world.clock.advance(TimeDelta::minutes(5));
         }
         let runs: Vec<_> = world.runs("job").await.into_iter().map(|run| (run.0, run.2)).collect();

@@ -14,7 +14,7 @@ testkit::on_each_database! {
         let node = world.node("a", [quick(daily("job").misfire(Misfire::RunOnce))]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         // Another process pauses it.
         let cli = world.node("cli", [quick(daily("job").misfire(Misfire::RunOnce))]).await;
         cli.pause("job").await.unwrap();
@@ -23,12 +23,12 @@ testkit::on_each_database! {
         assert_eq!(passed(&mut signals, &world.clock).await, (four(), Passed::Paused));
         assert_eq!(cli.run_now("job").await.unwrap().cause, Cause::Manual);
 
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.clock.advance(TimeDelta::hours(1));
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         cli.resume("job").await.unwrap();
         world.clock.advance(TimeDelta::seconds(15));
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.clock.set(four() + TimeDelta::days(1));
         let run = signals.finished("job").await;
         assert_eq!((run.cause, run.scheduled_at), (Cause::Schedule, four() + TimeDelta::days(1)));
@@ -77,14 +77,14 @@ testkit::on_each_database! {
 
     async fn the_list_shows_trigger_zone_next_and_last_run_and_who_holds_the_lock(db: testkit::Database) {
         let world = World::new(db).await;
-        let beat = Job::new("beat", Trigger::fixed_rate(Duration::from_secs(3)).unwrap()).scope(Scope::Node).record(Record::FailuresAndManual);
+        let heartbeat = Job::builder("heartbeat", Trigger::fixed_rate(Duration::from_secs(3)).unwrap()).scope(Scope::Node).record(Record::FailuresAndManual);
         let gate = Gate::new();
-        let node = world.node("a", [gate.job(daily("job")), quick(beat), quick(daily("off").enabled(false))]).await;
+        let node = world.node("a", [gate.job(daily("job")), quick(heartbeat), quick(daily("off").enabled(false))]).await;
         gate.open();
         node.run_now("job").await.unwrap();
         gate.entered().await;
         let list = node.list().await.unwrap();
-        assert_eq!(list.iter().map(|job| job.name.as_str()).collect::<Vec<_>>(), ["job", "beat", "off"]);
+        assert_eq!(list.iter().map(|job| job.name.as_str()).collect::<Vec<_>>(), ["job", "heartbeat", "off"]);
         let json = serde_json::to_value(&list[0]).unwrap();
         assert_eq!(json["trigger"], "cron 0 0 4 * * *");
         assert_eq!(json["zone"], "Asia/Seoul");

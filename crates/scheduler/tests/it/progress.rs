@@ -6,7 +6,7 @@ use scheduler::{Event, JobContext, Progress, Scheduler};
 
 use crate::support::*;
 
-async fn told(signals: &mut Signals) -> Progress {
+async fn reported(signals: &mut Signals) -> Progress {
     signals
         .next("progress that was written", |event| match event {
             Event::Progressed { progress, .. } => Some(progress),
@@ -41,12 +41,12 @@ testkit::on_each_database! {
         assert_eq!(listed(&cli).await, None);
 
         context.progress(1, 10);
-        assert_eq!(told(&mut signals).await, of_ten(1));
+        assert_eq!(reported(&mut signals).await, of_ten(1));
         assert_eq!(listed(&cli).await, Some(of_ten(1)));
         for done in 2..=5 { context.progress(done, 10); }
         assert_eq!((listed(&node).await, listed(&cli).await), (Some(of_ten(5)), Some(of_ten(1))), "a second is not over");
         world.clock.advance(TimeDelta::seconds(1));
-        assert_eq!(told(&mut signals).await, of_ten(5));
+        assert_eq!(reported(&mut signals).await, of_ten(5));
         assert_eq!(listed(&cli).await, Some(of_ten(5)));
 
         gate.open();
@@ -55,7 +55,7 @@ testkit::on_each_database! {
         assert!(world.query("SELECT run_id FROM job_progress").await.is_empty());
     }
 
-    async fn what_a_run_that_died_told_is_not_shown_and_pruned(db: testkit::Database) {
+    async fn what_a_dead_run_reported_is_not_shown_and_is_pruned(db: testkit::Database) {
         let world = World::new(db).await;
         let node = world.node("a", [quick(daily("job"))]).await;
         world.run_row("job", four(), "RUNNING", None).await;

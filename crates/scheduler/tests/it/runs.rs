@@ -25,7 +25,7 @@ fn conflicting(times: u32, retry: Retry) -> Job {
 }
 
 fn ticking(name: &str) -> scheduler::JobBuilder {
-    Job::new(name, Trigger::fixed_rate(Duration::from_secs(3)).unwrap())
+    Job::builder(name, Trigger::fixed_rate(Duration::from_secs(3)).unwrap())
         .record(Record::FailuresAndManual)
 }
 
@@ -75,7 +75,7 @@ testkit::on_each_database! {
             let run = signals.finished("job").await;
             assert_eq!((run.status, run.error.as_deref()), (RunStatus::Failed, Some("the job panicked: index out of bounds")));
         }
-        assert_eq!(world.held_by("job").await, None);
+        assert_eq!(world.owner_of("job").await, None);
     }
 
     async fn a_stop_asks_the_run_to_end_keeps_its_lock_until_then_and_gives_it_back_at_once(db: testkit::Database) {
@@ -86,11 +86,11 @@ testkit::on_each_database! {
         let running = node.start().await.unwrap();
         world.clock.set(four());
         gate.entered().await;
-        assert!(world.held_by("job").await.is_some());
+        assert!(world.owner_of("job").await.is_some());
         running.stop(Duration::from_secs(20)).await;
         let run = signals.finished("job").await;
         assert_eq!((run.status, run.error.as_deref()), (RunStatus::Failed, Some("the run was cancelled before it was done")));
-        assert_eq!(world.held_by("job").await, None);
+        assert_eq!(world.owner_of("job").await, None);
         assert!(matches!(node.run_now("job").await, Err(scheduler::RunNowError::Stopping)));
     }
 
@@ -104,7 +104,7 @@ testkit::on_each_database! {
         inside.recv().await.unwrap();
         running.stop(Duration::ZERO).await;
         assert_eq!(world.runs("job").await[0].3, "FAILED");
-        assert_eq!(world.held_by("job").await, None);
+        assert_eq!(world.owner_of("job").await, None);
     }
 
     async fn a_job_that_ticks_often_leaves_rows_of_failed_and_manual_runs_only(db: testkit::Database) {
@@ -129,41 +129,41 @@ testkit::on_each_database! {
 
     async fn a_node_scoped_job_runs_on_every_node_and_both_may_fail_in_one_slot(db: testkit::Database) {
         let world = World::new(db).await;
-        let beat = || ticking("beat").scope(Scope::Node).run(|_| async { Err::<u64, _>(JobError::failed("nobody there")) });
+        let heartbeat = || ticking("heartbeat").scope(Scope::Node).run(|_| async { Err::<u64, _>(JobError::failed("nobody there")) });
         for name in ["a", "b"] {
-            let node = world.node(name, [beat()]).await;
+            let node = world.node(name, [heartbeat()]).await;
             let mut signals = Signals::of(&node);
             node.start().await.unwrap();
             world.clock.advance(TimeDelta::seconds(3));
-            signals.finished("beat").await;
+            signals.finished("heartbeat").await;
         }
-        // Both beat in the last slot, in whichever order.
-        let rows = world.query("SELECT DISTINCT node FROM job_run WHERE job_name = 'beat'").await;
+        // Both ran in the last slot, in whichever order.
+        let rows = world.query("SELECT DISTINCT node FROM job_run WHERE job_name = 'heartbeat'").await;
         assert_eq!(rows.len(), 2);
-        assert!(world.query("SELECT name FROM shedlock WHERE name = 'beat'").await.is_empty());
+        assert!(world.query("SELECT name FROM shedlock WHERE name = 'heartbeat'").await.is_empty());
     }
 
     async fn a_node_scoped_job_goes_on_as_it_was_while_the_database_does_not_answer(db: testkit::Database) {
         let world = World::new(db).await;
-        let node = world.node("a", [quick(ticking("beat").scope(Scope::Node)), quick(ticking("still").scope(Scope::Node))]).await;
+        let node = world.node("a", [quick(ticking("heartbeat").scope(Scope::Node)), quick(ticking("still").scope(Scope::Node))]).await;
         node.pause("still").await.unwrap();
-        let (mut beats, mut pauses) = (Signals::of(&node), Signals::of(&node));
+        let (mut heartbeats, mut pauses) = (Signals::of(&node), Signals::of(&node));
         node.start().await.unwrap();
         world.clock.advance(TimeDelta::seconds(3));
-        beats.finished("beat").await;
+        heartbeats.finished("heartbeat").await;
         assert_eq!(passed(&mut pauses, &world.clock).await.1, Passed::Paused);
         world.execute("ALTER TABLE job RENAME TO job_that_was", []).await;
         for _ in 0..2 {
-            let (mut beats, mut pauses) = (Signals::of(&node), Signals::of(&node));
+            let (mut heartbeats, mut pauses) = (Signals::of(&node), Signals::of(&node));
             world.clock.advance(TimeDelta::seconds(3));
-            assert!(succeeded(&beats.finished("beat").await));
+            assert!(succeeded(&heartbeats.finished("heartbeat").await));
             assert_eq!(passed(&mut pauses, &world.clock).await.1, Passed::Paused);
         }
         world.execute("ALTER TABLE job_that_was RENAME TO job", []).await;
         node.resume("still").await.unwrap();
-        let mut beats = Signals::of(&node);
+        let mut heartbeats = Signals::of(&node);
         world.clock.advance(TimeDelta::seconds(3));
-        beats.finished("still").await;
+        heartbeats.finished("still").await;
     }
 
     async fn a_fixed_rate_neither_overlaps_itself_nor_storms_after_a_stall(db: testkit::Database) {
@@ -191,7 +191,7 @@ testkit::on_each_database! {
     async fn a_fixed_delay_counts_from_the_end_of_the_run_and_many_wakes_make_one(db: testkit::Database) {
         let world = World::new(db).await;
         let gate = Gate::new();
-        let job = Job::new("relay", Trigger::fixed_delay(Duration::from_secs(1)).unwrap()).record(Record::FailuresAndManual);
+        let job = Job::builder("relay", Trigger::fixed_delay(Duration::from_secs(1)).unwrap()).record(Record::FailuresAndManual);
         let node = world.node("a", [gate.job(job)]).await;
         let mut signals = Signals::of(&node);
         let running = node.start().await.unwrap();

@@ -10,7 +10,7 @@ use crate::support::*;
 
 fn job(expression: &str) -> Job {
     let trigger = Trigger::cron(expression, chrono_tz::Asia::Seoul).unwrap();
-    quick(Job::new("job", trigger))
+    quick(Job::builder("job", trigger))
 }
 
 const ONE: &str = "0 0 4 * * *";
@@ -41,7 +41,7 @@ async fn a_minute(clock: &ManualClock, signals: &mut Signals) -> usize {
                 said += 1;
                 None
             }
-            Event::Renewed => Some(()),
+            Event::Heartbeat => Some(()),
             _ => None,
         })
         .await;
@@ -55,12 +55,12 @@ async fn conflict(node: &Scheduler) -> Vec<(String, Vec<String>)> {
 }
 
 testkit::on_each_database! {
-    async fn two_schedules_for_one_job_are_told_once_shown_and_forgotten_when_one_is_gone(db: testkit::Database) {
+    async fn two_schedules_for_one_job_are_reported_once_and_forgotten_when_one_is_gone(db: testkit::Database) {
         let world = World::new(db).await;
         let (a, b) = (world.node("a", [job(ONE)]).await, world.node("b", [job(OTHER)]).await);
         let (mut on_a, mut on_b) = (Signals::of(&a), Signals::of(&b));
         a.start().await.unwrap();
-        // By then it has told the others what it runs.
+        // By then it has published what it runs.
         renewed(&mut on_a).await;
         assert_eq!(conflict(&a).await, []);
         let running = b.start().await.unwrap();
@@ -137,7 +137,7 @@ testkit::on_each_database! {
 async fn renewed(signals: &mut Signals) {
     signals
         .next("a renewal", |event| {
-            matches!(event, Event::Renewed).then_some(())
+            matches!(event, Event::Heartbeat).then_some(())
         })
         .await;
 }

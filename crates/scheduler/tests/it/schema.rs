@@ -66,8 +66,8 @@ testkit::on_each_database! {
         db.script("INSERT INTO job (name) VALUES ('nightly'); DROP TABLE job_schedule; DROP INDEX job_run_slot").await.unwrap();
         create(&db).await;
         assert_eq!(there(&db).await, ALL);
-        let kept: Vec<String> = db.scalars("SELECT name FROM job", vec![]).await.unwrap();
-        assert_eq!(kept, ["nightly"]);
+        let names: Vec<String> = db.scalars("SELECT name FROM job", vec![]).await.unwrap();
+        assert_eq!(names, ["nightly"]);
     }
 }
 

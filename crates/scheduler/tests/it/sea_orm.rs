@@ -143,8 +143,8 @@ async fn a_conflict_that_the_fence_meets_through_sea_orm_stays_one() {
     let sea_orm = sea_orm_on(&world.db);
     let tx = begin(&sea_orm, Some(IsolationLevel::RepeatableRead)).await;
     let tx = tx.unwrap();
-    let look = tx.execute_unprepared("SELECT id FROM job_run").await;
-    look.unwrap();
+    let read = tx.execute_unprepared("SELECT id FROM job_run").await;
+    read.unwrap();
     let touch = "UPDATE job_run SET retries = retries WHERE job_name = 'job'";
     world.execute(touch, []).await;
     let error = context.fence().check_sea_orm(&tx).await.unwrap_err();

@@ -110,7 +110,7 @@ testkit::on_each_database! {
         let inside = Arc::new(AtomicU32::new(0));
         let job = || {
             let inside = inside.clone();
-            Job::new("job", Trigger::cron("* * * * * *", chrono_tz::Tz::UTC).unwrap()).run(move |_| {
+            Job::builder("job", Trigger::cron("* * * * * *", chrono_tz::Tz::UTC).unwrap()).run(move |_| {
                 let inside = inside.clone();
                 async move {
                     let alone = inside.fetch_add(1, Ordering::SeqCst) == 0;

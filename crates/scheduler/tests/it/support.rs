@@ -26,7 +26,7 @@ pub(crate) fn four() -> DateTime<Utc> {
 }
 
 pub(crate) fn daily(name: &str) -> JobBuilder {
-    Job::new(
+    Job::builder(
         name,
         Trigger::cron("0 0 4 * * *", chrono_tz::Asia::Seoul).unwrap(),
     )
@@ -126,7 +126,7 @@ impl World {
         self.db.raw_rows(statement, vec![]).await.unwrap()
     }
 
-    /// The text of a time as the table keeps it.
+    /// The text of a time as the table stores it.
     fn sql_time(&self, t: DateTime<Utc>) -> String {
         if self.is_sqlite() {
             format!("'{}'", time_text(t))
@@ -229,7 +229,7 @@ impl World {
             .collect()
     }
 
-    pub(crate) async fn held_by(&self, name: &str) -> Option<String> {
+    pub(crate) async fn owner_of(&self, name: &str) -> Option<String> {
         let info = self
             .locks(&self.db, "observer")
             .lock_info(name)
@@ -288,7 +288,7 @@ impl Gate {
         self.entered.available_permits()
     }
 
-    /// Waits until it is let out, whatever it is told.
+    /// Waits until it is let out, whatever cancels it.
     pub(crate) async fn opened(&self) {
         self.open.acquire().await.unwrap().forget();
     }
@@ -328,10 +328,10 @@ pub(crate) async fn delayed(signals: &mut Signals) -> String {
         .await
 }
 
-pub(crate) async fn looked_back(signals: &mut Signals) {
+pub(crate) async fn misfires_checked(signals: &mut Signals) {
     signals
-        .next("a look for a missed slot", |event| {
-            matches!(event, Event::LookedBack { .. }).then_some(())
+        .next("a check for missed slots", |event| {
+            matches!(event, Event::MisfiresChecked { .. }).then_some(())
         })
         .await;
 }

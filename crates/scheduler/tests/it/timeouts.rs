@@ -39,7 +39,7 @@ testkit::on_each_database! {
         let run = run.await.unwrap();
         assert!(says_so(&run), "{run:?}");
         assert_eq!(node.history("job", 9, None).await.unwrap(), [run]);
-        assert_eq!(world.held_by("job").await, None);
+        assert_eq!(world.owner_of("job").await, None);
     }
 
     async fn a_run_that_ignores_its_cancellation_is_dropped_and_keeps_its_lock_until_then(db: testkit::Database) {
@@ -56,10 +56,10 @@ testkit::on_each_database! {
         world.clock.advance(TimeDelta::seconds(30));
         timed_out(&mut signals).await;
         context.cancellation().cancelled().await;
-        assert!(world.held_by("job").await.is_some(), "it has not ended");
+        assert!(world.owner_of("job").await.is_some(), "it has not ended");
         let run = run.await.unwrap();
         assert!(says_so(&run), "{run:?}");
-        assert_eq!(world.held_by("job").await, None);
+        assert_eq!(world.owner_of("job").await, None);
     }
 
     async fn the_time_of_a_run_goes_on_while_a_conflict_waits_to_be_retried(db: testkit::Database) {

@@ -1,5 +1,7 @@
-//! Expressions as a test makes them up, and a judgement of them that shares nothing with the crate's own: parts of a
-//! field matched one by one, and a walk over the minutes of five years.
+//! Expressions as a test makes them up, and their slots by brute force.
+//!
+//! Nothing is shared with the crate's own code. Parts of a field are matched one by one, on a walk over the minutes of
+//! five years.
 
 use std::fmt::Write;
 use std::sync::LazyLock;

@@ -44,53 +44,74 @@ fn check(written: &Written, picks: &[(i64, i64)]) -> Result<(), TestCaseError> {
             }
             Err(error) => return Err(TestCaseError::fail(error.to_string())),
         };
-        for (from, count) in beginnings(&slots, stretches) {
-            let first = slots.partition_point(|slot| *slot <= from);
-            let expected = slots[first..].iter().take(count).map(|slot| time(*slot));
-            let mut found = trigger
-                .upcoming(time(from), count + 1)
-                .take_while(|slot| *slot < time(TO));
-            for expected in expected {
-                prop_assert_eq!(
-                    found.next(),
-                    Some(expected),
-                    "{} in {} after {}",
-                    &expression,
-                    zone,
-                    time(from)
-                );
-            }
-            if slots.len() <= first + count {
-                prop_assert_eq!(found.next(), None, "{} in {} goes on", &expression, zone);
-            }
+        let read = Read {
+            text: format!("{expression} in {zone}"),
+            trigger,
+            slots,
+        };
+        for (from, count) in beginnings(&read.slots, stretches) {
+            read.check_upcoming(from, count)?;
         }
         for (a, b) in picks {
-            let (after, now) = ((*a).min(*b), (*a).max(*b));
-            let later = slots.partition_point(|slot| *slot <= after);
-            let newest = slots.partition_point(|slot| *slot <= now);
-            prop_assert_eq!(
-                trigger.newest_due(time(after), time(now)),
-                (newest > later).then(|| time(slots[newest - 1])),
-                "{} in {}: the newest in ({}, {}]",
-                &expression,
-                zone,
-                time(after),
-                time(now)
-            );
-            let next = slots.get(later).map(|slot| time(*slot));
-            prop_assert_eq!(
-                trigger
-                    .next_after(time(after))
-                    .filter(|slot| *slot < time(TO)),
-                next,
-                "{} in {} after {}",
-                &expression,
-                zone,
-                time(after)
-            );
+            read.check_between((*a).min(*b), (*a).max(*b))?;
         }
     }
     Ok(())
+}
+
+/// A trigger beside the slots that it must have.
+struct Read {
+    text: String,
+    trigger: Trigger,
+    slots: Vec<i64>,
+}
+
+impl Read {
+    fn check_upcoming(&self, from: i64, count: usize) -> Result<(), TestCaseError> {
+        let first = self.slots.partition_point(|slot| *slot <= from);
+        let expected = self.slots[first..].iter().take(count);
+        let mut found = self
+            .trigger
+            .upcoming(time(from), count + 1)
+            .take_while(|slot| *slot < time(TO));
+        for expected in expected.map(|slot| time(*slot)) {
+            prop_assert_eq!(
+                found.next(),
+                Some(expected),
+                "{} after {}",
+                &self.text,
+                time(from)
+            );
+        }
+        if self.slots.len() <= first + count {
+            prop_assert_eq!(found.next(), None, "{} goes on", &self.text);
+        }
+        Ok(())
+    }
+
+    fn check_between(&self, after: i64, now: i64) -> Result<(), TestCaseError> {
+        let later = self.slots.partition_point(|slot| *slot <= after);
+        let newest = self.slots.partition_point(|slot| *slot <= now);
+        prop_assert_eq!(
+            self.trigger.newest_due(time(after), time(now)),
+            (newest > later).then(|| time(self.slots[newest - 1])),
+            "{}: the newest in ({}, {}]",
+            &self.text,
+            time(after),
+            time(now)
+        );
+        let next = self.slots.get(later).map(|slot| time(*slot));
+        prop_assert_eq!(
+            self.trigger
+                .next_after(time(after))
+                .filter(|slot| *slot < time(TO)),
+            next,
+            "{} after {}",
+            &self.text,
+            time(after)
+        );
+        Ok(())
+    }
 }
 
 proptest! {
@@ -137,7 +158,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn under_every_policy_the_next_slot_is_later_matches_the_expression_and_is_the_newest_due_at_its_time(
+    fn under_every_policy_the_next_slot_is_later_matches_and_is_then_the_newest_due(
         written in written(),
         second in 0_u32..60,
         policy in any_policy(),

@@ -1,5 +1,6 @@
-//! Expressions and the dates that Spring Framework publishes for them, in the documentation and the tests of its
-//! `CronExpression`, and rows of our own for what those leave out.
+//! Expressions and the dates that Spring Framework publishes for them, with rows of our own for what those leave out.
+//!
+//! They come from the documentation and the tests of its `CronExpression`.
 
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;

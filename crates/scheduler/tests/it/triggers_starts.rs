@@ -23,7 +23,7 @@ fn hourly(jitter: Duration) -> Trigger {
 /// Due at four, like [`daily`], and starts up to ten minutes later.
 fn late(name: &str) -> JobBuilder {
     let daily = Trigger::cron("0 0 4 * * *", chrono_tz::Asia::Seoul).unwrap();
-    Job::new(name, daily.jitter(10 * MINUTE).unwrap())
+    Job::builder(name, daily.jitter(10 * MINUTE).unwrap())
 }
 
 /// When the slot at four of the job named `job` starts: well after it.
@@ -35,7 +35,7 @@ fn starts() -> chrono::DateTime<Utc> {
 }
 
 fn once(name: &str) -> JobBuilder {
-    Job::new(name, Trigger::once(four()))
+    Job::builder(name, Trigger::once(four()))
 }
 
 #[test]
@@ -208,9 +208,9 @@ testkit::on_each_database! {
         node.start().await.unwrap();
         let run = signals.finished("job").await;
         assert_eq!((run.scheduled_at, run.cause), (four(), Cause::CatchUp));
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.clock.advance(TimeDelta::days(1));
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         assert_eq!(world.runs("job").await.len(), 1);
     }
 
@@ -230,9 +230,9 @@ testkit::on_each_database! {
         let node = world.node("a", [quick(once("job").misfire(Misfire::RunOnce))]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.clock.advance(TimeDelta::seconds(15));
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         assert_eq!(world.runs("job").await, []);
     }
 
@@ -241,17 +241,17 @@ testkit::on_each_database! {
         let node = world.node("a", [quick(late("job").misfire(Misfire::RunOnce))]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.clock.set(four());
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         world.clock.set(starts() - TimeDelta::milliseconds(1));
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         assert_eq!(world.runs("job").await, []);
         world.clock.set(starts());
         let run = signals.finished("job").await;
         assert_eq!((run.scheduled_at, run.started_at, run.cause), (four(), starts(), Cause::Schedule));
         world.clock.advance(TimeDelta::seconds(15));
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         assert_eq!(world.runs("job").await.len(), 1);
     }
 
@@ -260,7 +260,7 @@ testkit::on_each_database! {
         let node = world.node("a", [quick(late("job"))]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        // Nobody looked at the slot's own time, and the start is a minute past.
+        // Nobody ran it at the slot's own time, and the start is a minute past.
         world.clock.set(starts() + TimeDelta::seconds(60));
         let run = signals.finished("job").await;
         assert_eq!((run.scheduled_at, run.cause), (four(), Cause::Schedule));
@@ -274,7 +274,7 @@ testkit::on_each_database! {
         let node = world.node("b", [job()]).await;
         let mut signals = Signals::of(&node);
         node.start().await.unwrap();
-        looked_back(&mut signals).await;
+        misfires_checked(&mut signals).await;
         assert_eq!(world.runs("job").await, []);
         world.clock.set(starts());
         let run = signals.finished("job").await;
@@ -299,7 +299,7 @@ testkit::on_each_database! {
         let start = relay.start_of("job", four());
         assert!(start > four() + TimeDelta::seconds(1));
         let just_before = start - TimeDelta::milliseconds(1);
-        let jobs = [quick(Job::new("job", relay)), quick(Job::new("just before", Trigger::once(just_before)))];
+        let jobs = [quick(Job::builder("job", relay)), quick(Job::builder("just before", Trigger::once(just_before)))];
         let node = world.node("a", jobs).await;
         let mut signals = Signals::of(&node);
         let running = node.start().await.unwrap();

@@ -151,7 +151,7 @@ testkit::on_each_database! {
         let run = writer.run(async |world| world.lock_row("job", "java", four(), far()).await).await;
         assert_eq!(run.status, RunStatus::Abandoned);
         assert_eq!(writer.written().await, 0);
-        assert_eq!(writer.world.held_by("job").await.as_deref(), Some("java"));
+        assert_eq!(writer.world.owner_of("job").await.as_deref(), Some("java"));
     }
 
     async fn a_run_that_was_declared_dead_cannot_write_and_stays_dead(db: testkit::Database) {

@@ -214,15 +214,15 @@ fn jobs_of(slow_may_end: &Arc<Notify>) -> [Job; 3] {
     let nightly = || Trigger::cron("0 0 4 * * *", chrono_tz::Asia::Seoul).unwrap();
     let slow_may_end = slow_may_end.clone();
     [
-        Job::new("quick", nightly()).run(|_| async { Ok(3) }),
-        Job::new("slow", nightly()).run(move |_| {
+        Job::builder("quick", nightly()).run(|_| async { Ok(3) }),
+        Job::builder("slow", nightly()).run(move |_| {
             let may_end = slow_may_end.clone();
             async move {
                 may_end.notified().await;
                 Ok(1)
             }
         }),
-        Job::new(
+        Job::builder(
             "broken",
             Trigger::fixed_rate(Duration::from_secs(3)).unwrap(),
         )

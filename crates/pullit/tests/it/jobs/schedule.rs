@@ -86,7 +86,7 @@ async fn looked_back(signals: &mut Signals) {
     let mut missing = vec![SOURCES, STREAKS];
     signals
         .next("a look back of each daily job", |event| {
-            if let Event::LookedBack { job } = event {
+            if let Event::MisfiresChecked { job } = event {
                 missing.retain(|name| *name != job);
             }
             missing.is_empty().then_some(())

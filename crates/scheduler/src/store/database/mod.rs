@@ -1,8 +1,8 @@
 //! The tables in PostgreSQL or SQLite.
 
-mod enter;
+mod batch;
+mod begin_run;
 mod row;
-mod sets;
 mod sql;
 
 use async_trait::async_trait;
@@ -10,8 +10,12 @@ use chrono::{DateTime, Utc};
 use ground::{Database, Statements};
 
 use self::row::count;
-use super::{Asked, Entry, History, JobRow, NewRun, NodeSchedule, Overview, Schedule, Store};
-use crate::model::{Progress, Run, RunStatus};
+use super::contract::Store;
+use super::rows::{
+    History, JobRow, NewRun, NewRunOutcome, NodeSchedule, Overview, Schedule, SlotQuery,
+};
+use crate::job::Progress;
+use crate::model::{Run, RunStatus};
 
 /// Reads and writes the tables.
 #[derive(Debug, Clone)]
@@ -101,7 +105,7 @@ impl Store for DatabaseStore {
             .await
     }
 
-    async fn histories(&self, asked: &[Asked<'_>]) -> Result<Vec<History>, sqlx::Error> {
+    async fn histories(&self, asked: &[SlotQuery<'_>]) -> Result<Vec<History>, sqlx::Error> {
         self.histories_of(asked).await
     }
 
@@ -122,14 +126,14 @@ impl Store for DatabaseStore {
         self.db.rows(sql::HISTORY, values).await
     }
 
-    async fn enter(&self, run: &NewRun<'_>) -> Result<Entry, sqlx::Error> {
+    async fn begin_run(&self, run: &NewRun<'_>) -> Result<NewRunOutcome, sqlx::Error> {
         let mut tx = self.db.begin().await?;
-        let entry = enter::write(&mut tx, run).await;
-        match entry {
-            Ok(Entry::Row(_)) => tx.commit().await?,
+        let outcome = begin_run::write(&mut tx, run).await;
+        match outcome {
+            Ok(NewRunOutcome::Row(_)) => tx.commit().await?,
             _ => tx.rollback().await,
         }
-        entry
+        outcome
     }
 
     async fn abandon_dead(&self, now: DateTime<Utc>, why: &str) -> Result<Vec<Run>, sqlx::Error> {

@@ -1,11 +1,12 @@
-//! Rows as values, and numbers as the tables keep them.
+//! Rows as values, and numbers as the tables store them.
 
 use std::str::FromStr;
 
 use ground::{At, Column, FromRow, Row, Value};
 
-use crate::model::{Cause, Progress, Run, RunStatus, UnknownWord};
-use crate::store::{JobRow, NodeSchedule};
+use crate::job::Progress;
+use crate::model::{Cause, Run, RunStatus, UnknownWord};
+use crate::store::rows::{JobRow, NodeSchedule};
 
 impl FromRow for Run {
     fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
@@ -79,7 +80,7 @@ fn word<T: FromStr<Err = UnknownWord>>(row: &Row, at: At<'_>) -> Result<T, sqlx:
         .map_err(|unknown: UnknownWord| ground::unexpected(unknown.to_string()))
 }
 
-/// A count as a table keeps it.
+/// A count as a table stores it.
 pub(super) fn count(n: u64) -> Value {
     i64::try_from(n).unwrap_or(i64::MAX).into()
 }

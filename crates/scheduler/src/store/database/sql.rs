@@ -9,7 +9,7 @@ macro_rules! run_columns {
     };
 }
 
-/// $1 names, $2 now. In their order, so that two nodes that start at once do not wait for each other.
+/// $1 names, $2 now. Sorted, so that two nodes that start at once do not wait for each other.
 pub(crate) const REGISTER_JOBS: Dialects = Dialects {
     postgres: "INSERT INTO job (name, paused, created_at) \
      SELECT n.name, FALSE, $2 FROM unnest($1) AS n(name) ORDER BY n.name ON CONFLICT (name) DO NOTHING",
@@ -48,12 +48,12 @@ pub(crate) const KNOWN_NODE: &str = "SELECT 1 AS known FROM job_node WHERE node 
 pub(crate) const PAUSE: &str = "INSERT INTO job (name, paused, created_at) VALUES ($1, TRUE, $2) \
      ON CONFLICT (name) DO UPDATE SET paused = TRUE";
 
-/// $1 name, $2 now. Slots that passed during the pause were skipped on purpose: they are nobody's debt. A job that was not
-/// paused keeps its debts.
+/// $1 name, $2 now. Slots that passed during the pause were skipped on purpose, so they are not missed. A job that was not
+/// paused still has its missed slots.
 pub(crate) const RESUME: &str = "INSERT INTO job (name, paused, created_at) VALUES ($1, FALSE, $2) \
      ON CONFLICT (name) DO UPDATE SET paused = FALSE, resumed_at = $2 WHERE job.paused";
 
-/// $1 name, $2 slot, $3 now. The lock row remembers its last holder only; that a foreign one ran the slot must outlast it.
+/// $1 name, $2 slot, $3 now. The lock row remembers its last owner only. That a foreign one ran the slot must outlast it.
 pub(crate) const RAN_ELSEWHERE: &str = "INSERT INTO job (name, paused, foreign_slot, created_at) VALUES ($1, FALSE, $2, $3) \
      ON CONFLICT (name) DO UPDATE SET foreign_slot = $2 WHERE job.foreign_slot IS NULL OR job.foreign_slot < $2";
 
@@ -105,10 +105,10 @@ pub(crate) const LAST_RUNS: Dialects = Dialects {
     ),
 };
 
-/// All that are.
+/// The names of all paused jobs.
 pub(crate) const PAUSED_JOBS: &str = "SELECT name FROM job WHERE paused";
 
-/// Of all runs under way.
+/// Of all runs in flight.
 pub(crate) const PROGRESS: &str = "SELECT r.job_name, p.done, p.total FROM job_progress p JOIN job_run r ON r.id = p.run_id \
      WHERE r.status = 'RUNNING' ORDER BY r.id";
 
@@ -147,12 +147,12 @@ pub(crate) const ASKED_JOBS: Dialects = Dialects {
     postgres: "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, \
        (SELECT MIN(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL') AS first_slot, \
        (SELECT MAX(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL' \
-         AND r.scheduled_at > a.oldest AND r.scheduled_at <> ALL (a.slots)) AS stranger \
+         AND r.scheduled_at > a.oldest AND r.scheduled_at <> ALL (a.slots)) AS newest_other \
      FROM jsonb_to_recordset($1::jsonb) AS a(job TEXT, oldest TIMESTAMPTZ, slots TIMESTAMPTZ[]) LEFT JOIN job j ON j.name = a.job",
     sqlite: "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, \
        (SELECT MIN(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL') AS first_slot, \
        (SELECT MAX(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL' \
-         AND r.scheduled_at > a.oldest AND r.scheduled_at NOT IN (SELECT s.value FROM json_each(a.slots) s)) AS stranger \
+         AND r.scheduled_at > a.oldest AND r.scheduled_at NOT IN (SELECT s.value FROM json_each(a.slots) s)) AS newest_other \
      FROM (SELECT json_extract(value, '$.job') AS job, json_extract(value, '$.oldest') AS oldest, json_extract(value, '$.slots') AS slots \
        FROM json_each($1)) a LEFT JOIN job j ON j.name = a.job",
 };
@@ -168,8 +168,8 @@ pub(crate) const HISTORY: &str = concat!(
 );
 
 /// A RUNNING row is alive while the lock is its own and has not lapsed by the database's clock. A row without an
-/// owner (a script's) is alive while anybody but another run of the job holds it.
-/// $1 now, $2 what to say.
+/// owner (a script's) is alive while anybody but another run of the job owns it.
+/// $1 now, $2 reason.
 pub(crate) const ABANDON: Dialects = Dialects {
     postgres: concat!(
         "UPDATE job_run SET status = 'ABANDONED', finished_at = $1, error = $2 \
@@ -205,5 +205,5 @@ pub(crate) const PRUNE_NODES: &str = "DELETE FROM job_node WHERE seen_at < $1";
 pub(crate) const PRUNE_SCHEDULES: &str =
     "DELETE FROM job_schedule WHERE node NOT IN (SELECT node FROM job_node)";
 
-/// What a run tells while this goes on is told again a second later.
+/// What a run reports while this goes on is reported again a second later.
 pub(crate) const PRUNE_PROGRESS: &str = "DELETE FROM job_progress WHERE run_id NOT IN (SELECT id FROM job_run WHERE status = 'RUNNING')";
