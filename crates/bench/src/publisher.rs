@@ -9,7 +9,7 @@ use tokio::{
 use crate::error::LoadError;
 
 /// No answer is waited for longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One connection that is kept for one request after the other.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Publisher {
     }
 
     async fn ask(&mut self, request: &str) -> Result<String, LoadError> {
-        let answer = timeout(PATIENCE, self.exchange(request.as_bytes()))
+        let answer = timeout(TIMEOUT, self.exchange(request.as_bytes()))
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(LoadError::Talk)?;

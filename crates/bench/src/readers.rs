@@ -22,7 +22,7 @@ use crate::{
 use crowd::Crowd;
 
 /// Without progress for this long, a server is taken for dead.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Many open event streams, all read by one thread into one buffer: the server needs the machine more.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl Readers {
                     return Ok(());
                 }
             }
-            if timeout(PATIENCE, self.shared.changed.notified())
+            if timeout(TIMEOUT, self.shared.changed.notified())
                 .await
                 .is_ok()
             {

@@ -31,7 +31,7 @@ use crate::platform::config::Config;
 use crate::platform::db::{ConnectError, Db};
 use crate::platform::storage::{FolderStorage, Storage, StorageError};
 use crate::question_set::QuestionGenerationWorker;
-use crate::question_set::generator::model::ClientError;
+use crate::question_set::generator::ClientError;
 use crate::schedulers::Rooms;
 use crate::source::ExtractionLoop;
 

@@ -21,7 +21,7 @@ use crate::platform::telemetry;
 use crate::platform::write_probe::WriteProbe;
 
 /// A part that does not answer within this is not ready.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The backlog is counted at most so often, however many ask for the metrics.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ impl Health {
             return;
         }
         let count = outbox::backlog(self.app.db.read());
-        match tokio::time::timeout(PATIENCE, count).await {
+        match tokio::time::timeout(TIMEOUT, count).await {
             Ok(Ok(backlog)) => backlog.record((self.app.now)()),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the backlog of the outbox could not be measured: its metrics stay as they were");
@@ -112,7 +112,7 @@ async fn answers<T, E: std::fmt::Display>(
     part: &str,
     asked: impl Future<Output = Result<T, E>>,
 ) -> bool {
-    match tokio::time::timeout(PATIENCE, asked).await {
+    match tokio::time::timeout(TIMEOUT, asked).await {
         Ok(Ok(_)) => true,
         Ok(Err(error)) => {
             tracing::warn!(part, %error, "not ready: a part that is needed does not answer");

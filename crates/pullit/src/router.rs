@@ -160,7 +160,7 @@ async fn observe(request: Request, next: Next) -> Response {
         tracing::error!(%method, path, id, trace_id, status = status.as_u16(), "a request failed on our side");
     }
     let labels = [
-        ("method", told(&method).to_owned()),
+        ("method", method_label(&method).to_owned()),
         ("path", path),
         ("status", status.as_u16().to_string()),
     ];
@@ -183,7 +183,7 @@ fn trace_of(headers: &HeaderMap) -> TraceParent {
     received.map_or_else(TraceParent::new, TraceParent::child)
 }
 
-fn told(method: &Method) -> &str {
+fn method_label(method: &Method) -> &str {
     match *method {
         Method::GET
         | Method::HEAD
@@ -238,8 +238,8 @@ mod tests {
     fn methods_that_a_stranger_makes_up_are_counted_as_one() {
         for made_up in ["FOO", "BAR", "get"] {
             let method = Method::from_bytes(made_up.as_bytes()).unwrap();
-            assert_eq!(told(&method), "OTHER");
+            assert_eq!(method_label(&method), "OTHER");
         }
-        assert_eq!(told(&Method::PATCH), "PATCH");
+        assert_eq!(method_label(&Method::PATCH), "PATCH");
     }
 }

@@ -34,7 +34,7 @@ const ROUNDS: usize = 15;
 const PUBLISHERS: usize = 4;
 
 /// No longer than this: what waits for a stalled reader can make each further publish slower.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -114,7 +114,7 @@ impl Life<'_> {
             if stats["connections"].as_u64() == Some(wanted) {
                 return Ok(());
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > TIMEOUT {
                 return Err(LoadError::NotStalled);
             }
             sleep(LOOK_AGAIN).await;
@@ -225,7 +225,7 @@ async fn publish(
     let text = Payload::new(MESSAGE).text(0);
     let mut least = messages;
     for published in 0..messages {
-        if paths.is_empty() || begun.elapsed() > PATIENCE {
+        if paths.is_empty() || begun.elapsed() > TIMEOUT {
             return Ok(least.min(published));
         }
         let mut taking = Vec::with_capacity(paths.len());

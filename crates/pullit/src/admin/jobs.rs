@@ -58,7 +58,7 @@ async fn run(
         "an operator runs a job by hand"
     );
     // The run goes on in the scheduler when this stops waiting for it.
-    match tokio::time::timeout(admin.patience, admin.parts.scheduler.run_now(&name)).await {
+    match tokio::time::timeout(admin.run_timeout, admin.parts.scheduler.run_now(&name)).await {
         Ok(ended) => Ok(Json(RunView::from(ended.map_err(failure::of_run)?)).into_response()),
         Err(_) => {
             let status = "RUNNING";

@@ -33,14 +33,14 @@ pub use self::locks::LockRow;
 pub use self::outbox::{EventView, OutboxSummary};
 
 /// How long the answer to a run by hand waits for its end.
-const PATIENCE: Duration = Duration::from_secs(20);
+const RUN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the operator's room works with.
 #[derive(Clone, Debug)]
 pub struct Admin {
     parts: Arc<AdminParts>,
     started: DateTime<Utc>,
-    patience: Duration,
+    run_timeout: Duration,
 }
 
 /// The parts of an [`Admin`].
@@ -79,7 +79,7 @@ impl Admin {
         Self {
             parts: Arc::new(parts),
             started,
-            patience: PATIENCE,
+            run_timeout: RUN_TIMEOUT,
         }
     }
 

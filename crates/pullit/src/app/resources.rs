@@ -13,10 +13,10 @@ use crate::platform::clock::Now;
 use crate::platform::config::{Config, DATABASE_BROKER, GeneratorConfig, GeneratorKind};
 use crate::platform::db::Db;
 use crate::platform::storage::{FolderStorage, S3Storage, Storage, UrlSigner};
-use crate::question_set::generator::model::{Gemini, ModelGenerator, ModelOptions, OpenAi};
+use crate::question_set::generator::{Gemini, ModelGenerator, ModelOptions, OpenAi};
 
 /// Longest time that a message broker may take to confirm a batch, the way to it included.
-const BROKER_PATIENCE: Duration = Duration::from_secs(8);
+const BROKER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Behind a pooler in transaction mode each statement of a lock is a transaction.
 pub(super) fn locks(db: &Db, node: &str) -> Result<Arc<dyn LockProvider>, BuildError> {
@@ -91,7 +91,7 @@ pub(super) fn broker(config: &Config, db: &Db, now: &Now) -> Result<Arc<dyn Brok
     let options = AmqpOptions {
         url: config.broker.url.clone(),
         prefix: config.broker.prefix.clone(),
-        patience: BROKER_PATIENCE,
+        confirm_timeout: BROKER_TIMEOUT,
         prefetch: u16::try_from(config.worker.concurrency).unwrap_or(u16::MAX),
         node,
     };

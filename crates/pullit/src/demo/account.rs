@@ -77,7 +77,7 @@ pub(super) struct Account {
     colours: bool,
     number: u64,
     began: Instant,
-    patience: Duration,
+    step_timeout: Duration,
 }
 
 impl Account {
@@ -93,7 +93,7 @@ impl Account {
             colours: std::io::stdout().is_terminal(),
             number: 0,
             began: Instant::now(),
-            patience: STEP,
+            step_timeout: STEP,
         }
     }
 
@@ -124,7 +124,7 @@ impl Account {
         self.bar.set_message(title);
         let began = Instant::now();
         let limit = self
-            .patience
+            .step_timeout
             .min(WHOLE.saturating_sub(self.began.elapsed()));
         let ended = timeout(limit, happening).await.unwrap_or_else(|_| {
             let problem = format!("it took longer than {} s", limit.as_secs());
@@ -227,7 +227,7 @@ mod tests {
     #[tokio::test]
     async fn a_step_that_never_ends_did_not_happen() {
         let mut account = Account::new(1);
-        account.patience = Duration::from_millis(1);
+        account.step_timeout = Duration::from_millis(1);
         let failed = account
             .step("It hangs", std::future::pending::<Result<((), Lines), _>>())
             .await;

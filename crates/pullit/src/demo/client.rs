@@ -16,7 +16,7 @@ use crate::platform::tls;
 /// The longest that one request may take.
 const REQUEST: Duration = Duration::from_secs(10);
 /// What follows by itself is waited for this long, and looked at this often.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// A client, signed in or not.
@@ -209,7 +209,7 @@ pub(super) fn number(body: &Value, pointer: &str) -> Result<i64, Problem> {
 /// Looks again and again at what follows by itself, until it is there.
 ///
 /// # Errors
-/// When looking fails; or when patience is at its end, with what was seen last.
+/// When looking fails; or when the time is up, with what was seen last.
 pub(super) async fn until<T, F>(mut look: impl FnMut() -> F) -> Result<T, Problem>
 where
     F: Future<Output = Result<Result<T, String>, Problem>>,
@@ -218,10 +218,10 @@ where
     loop {
         match look().await? {
             Ok(there) => return Ok(there),
-            Err(seen) if began.elapsed() >= PATIENCE => {
+            Err(seen) if began.elapsed() >= TIMEOUT => {
                 return Err(Problem(format!(
                     "waited {} s in vain; seen last: {seen}",
-                    PATIENCE.as_secs()
+                    TIMEOUT.as_secs()
                 )));
             }
             Err(_) => tokio::time::sleep(LOOK_AGAIN).await,

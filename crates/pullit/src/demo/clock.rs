@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const TIMEOUT: Duration = Duration::from_secs(20);
 
     fn ten() -> DateTime<Utc> {
         "2026-11-22T01:00:00Z".parse().unwrap()
@@ -95,7 +95,7 @@ mod tests {
         let sleeper = tokio::spawn(clock.sleep_until(ten() + TimeDelta::hours(1)));
         tokio::task::yield_now().await;
         clock.advance(TimeDelta::minutes(61));
-        tokio::time::timeout(PATIENCE, sleeper)
+        tokio::time::timeout(TIMEOUT, sleeper)
             .await
             .unwrap()
             .unwrap();
@@ -109,7 +109,7 @@ mod tests {
         let sleeper = tokio::spawn(clock.sleep_until(hour));
         tokio::task::yield_now().await;
         clock.advance(TimeDelta::minutes(10) - TimeDelta::milliseconds(50));
-        tokio::time::timeout(PATIENCE, sleeper)
+        tokio::time::timeout(TIMEOUT, sleeper)
             .await
             .unwrap()
             .unwrap();
@@ -121,6 +121,6 @@ mod tests {
         let clock = DemoClock::starting_at(ten());
         let sleeping = clock.sleep_until(ten() + TimeDelta::milliseconds(50));
         drop(clock);
-        tokio::time::timeout(PATIENCE, sleeping).await.unwrap();
+        tokio::time::timeout(TIMEOUT, sleeping).await.unwrap();
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use reqwest::Response;
 use serde_json::Value;
 
-use super::client::{PATIENCE, number, text};
+use super::client::{TIMEOUT, number, text};
 use super::problem::{Problem, check, equal};
 use super::sse::{Event, Parser};
 
@@ -42,7 +42,7 @@ impl EventStream {
 
     /// The next event, if it has this name.
     pub(super) async fn expect(&mut self, name: &str) -> Result<Event, Problem> {
-        let event = tokio::time::timeout(PATIENCE, self.next())
+        let event = tokio::time::timeout(TIMEOUT, self.next())
             .await
             .map_err(|_| Problem(format!("the event stream brought no {name}")))??;
         check(

@@ -60,8 +60,9 @@ pub(super) async fn missed(
     let db = feed.db.read();
     let notifications = store::of_member(db, member, after, settled, MOST_REPLAYED + 1).await?;
     // Asked afterwards: what is pruned from now on was read already.
-    let kept = store::kept(db, member, after).await?;
-    let whole = (is_place || kept.own) && kept.whole && notifications.len() as i64 <= MOST_REPLAYED;
+    let retained = store::retained(db, member, after).await?;
+    let whole =
+        (is_place || retained.own) && retained.whole && notifications.len() as i64 <= MOST_REPLAYED;
     Ok(whole.then_some(Missed {
         after,
         notifications,

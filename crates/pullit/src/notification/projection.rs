@@ -48,12 +48,12 @@ impl Projection for NotificationProjection {
 fn row(event: &Event) -> Result<Value, ApplyError> {
     let (member_id, payload) = match event.event_type.as_str() {
         QUESTION_SET_COMPLETED => {
-            let told: SetCompleted = read(event)?;
-            (told.member_id, message::completed(&told))
+            let set: SetCompleted = read(event)?;
+            (set.member_id, message::completed(&set))
         }
         QUESTION_SET_FAILED => {
-            let told: SetFailed = read(event)?;
-            (told.member_id, message::failed(&told))
+            let set: SetFailed = read(event)?;
+            (set.member_id, message::failed(&set))
         }
         other => {
             return Err(ApplyError::Event {

@@ -34,13 +34,13 @@ ground::from_row!(Owned { id, member_id });
 
 /// What is kept around an id that a client says it has.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kept {
+pub(super) struct Retained {
     /// The id is that of a kept notification of the member.
     pub(super) own: bool,
     /// Nothing of the member's with a larger id was ever pruned.
     pub(super) whole: bool,
 }
-ground::from_row!(Kept { own, whole });
+ground::from_row!(Retained { own, whole });
 
 const INSERT: Dialects = Dialects {
     sqlite: "INSERT INTO notification (member_id, event_name, payload, created_at) \
@@ -73,7 +73,7 @@ const BY_IDS: Dialects = Dialects {
 };
 const OF_MEMBER: &str = "SELECT id, member_id, event_name, payload, created_at FROM notification \
      WHERE member_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4";
-const KEPT: &str = "SELECT EXISTS (SELECT 1 FROM notification WHERE id = $2 AND member_id = $1) AS own, \
+const RETAINED: &str = "SELECT EXISTS (SELECT 1 FROM notification WHERE id = $2 AND member_id = $1) AS own, \
      NOT EXISTS (SELECT 1 FROM notification_horizon WHERE member_id = $1 AND pruned_to > $2) AS whole";
 const OLD: &str =
     "SELECT id FROM notification WHERE created_at < $1 ORDER BY created_at, id LIMIT $2";
@@ -170,13 +170,13 @@ fn readable(rows: &[Row]) -> Vec<Notification> {
 }
 
 /// What is kept around this id.
-pub(super) async fn kept(
+pub(super) async fn retained(
     c: impl Statements<'_>,
     member_id: i64,
     id: i64,
-) -> Result<Kept, sqlx::Error> {
-    let kept = c.row(KEPT, vec![member_id.into(), id.into()]).await?;
-    kept.ok_or_else(|| ground::unexpected("no answer about a notification"))
+) -> Result<Retained, sqlx::Error> {
+    let row = c.row(RETAINED, vec![member_id.into(), id.into()]).await?;
+    row.ok_or_else(|| ground::unexpected("no answer about a notification"))
 }
 
 /// The oldest of those stored before a time.

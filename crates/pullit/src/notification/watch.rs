@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The first and the longest pause while what is committed waits for an open transaction.
-const HELD: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
-/// After so long it is told of.
-const HELD_LONG: Duration = Duration::from_secs(5);
+const BLOCKED_PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
+/// After so long a warning is logged.
+const WARN_AFTER: Duration = Duration::from_secs(5);
 /// The pause after a look that failed.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -27,9 +27,9 @@ pub(super) struct Watch {
     failing: bool,
     settled: Option<i64>,
     /// Nothing was settled since; only while something waits.
-    held_since: Option<Instant>,
-    held: Duration,
-    told: bool,
+    blocked_since: Option<Instant>,
+    pause: Duration,
+    warned: bool,
 }
 
 impl Watch {
@@ -38,9 +38,9 @@ impl Watch {
             poll,
             failing: false,
             settled: None,
-            held_since: None,
-            held: HELD.0,
-            told: false,
+            blocked_since: None,
+            pause: BLOCKED_PAUSES.0,
+            warned: false,
         }
     }
 
@@ -62,29 +62,33 @@ impl Watch {
                 if !looked.waits || looked.settled != self.settled {
                     self.went_on(looked.settled);
                 }
-                if looked.waits { self.held() } else { self.poll }
+                if looked.waits {
+                    self.blocked()
+                } else {
+                    self.poll
+                }
             }
         }
     }
 
     fn went_on(&mut self, settled: Option<i64>) {
-        if self.told {
+        if self.warned {
             tracing::info!("notifications are sent again");
         }
         *self = Self::new(self.poll);
         self.settled = settled;
     }
 
-    fn held(&mut self) -> Duration {
-        let since = *self.held_since.get_or_insert_with(Instant::now);
-        if !self.told && since.elapsed() >= HELD_LONG {
-            self.told = true;
+    fn blocked(&mut self) -> Duration {
+        let since = *self.blocked_since.get_or_insert_with(Instant::now);
+        if !self.warned && since.elapsed() >= WARN_AFTER {
+            self.warned = true;
             tracing::warn!(
                 "notifications wait for a transaction that wrote to their table and has not ended: see pg_locks for `notification`"
             );
         }
-        let pause = self.held;
-        self.held = (self.held * 2).min(HELD.1);
+        let pause = self.pause;
+        self.pause = (self.pause * 2).min(BLOCKED_PAUSES.1);
         pause
     }
 }
@@ -106,30 +110,33 @@ mod tests {
     async fn many_short_writers_are_not_taken_for_one_that_never_ends() {
         let mut watch = Watch::new(POLL);
         for settled in 0..100 {
-            assert_eq!(watch.pause_after(waiting(settled)), HELD.0);
-            tokio::time::advance(HELD_LONG / 10).await;
-            assert!(!watch.told, "after {settled}");
+            assert_eq!(watch.pause_after(waiting(settled)), BLOCKED_PAUSES.0);
+            tokio::time::advance(WARN_AFTER / 10).await;
+            assert!(!watch.warned, "after {settled}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_writer_that_does_not_end_is_told_of_and_looked_at_less_and_less_often() {
+    async fn a_writer_that_does_not_end_is_warned_of_and_looked_at_less_and_less_often() {
         let mut watch = Watch::new(POLL);
         let mut pauses = Vec::new();
         let begun = Instant::now();
-        while begun.elapsed() <= HELD_LONG {
-            assert!(!watch.told);
+        while begun.elapsed() <= WARN_AFTER {
+            assert!(!watch.warned);
             let pause = watch.pause_after(waiting(7));
             pauses.push(pause);
             tokio::time::advance(pause).await;
         }
         watch.pause_after(waiting(7));
-        assert!(watch.told);
+        assert!(watch.warned);
         assert!(pauses.is_sorted(), "{pauses:?}");
-        assert_eq!((pauses[0], pauses.last()), (HELD.0, Some(&HELD.1)));
+        assert_eq!(
+            (pauses[0], pauses.last()),
+            (BLOCKED_PAUSES.0, Some(&BLOCKED_PAUSES.1))
+        );
         // As soon as anything is settled the next one is waited for anew.
-        assert_eq!(watch.pause_after(waiting(8)), HELD.0);
-        assert!(!watch.told);
+        assert_eq!(watch.pause_after(waiting(8)), BLOCKED_PAUSES.0);
+        assert!(!watch.warned);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const HOSTS: [&str; 2] = ["sqlite", "postgres"];
 const EXCHANGE: &str = "pullit";
 const WORK: &str = "pullit.question-generation";
 const TAP: &str = "tap";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 static SHARED: Mutex<Weak<Broker>> = Mutex::const_new(Weak::new());
 
@@ -137,5 +137,5 @@ async fn connect(url: &str) -> (Connection, Channel) {
         let channel = connection.create_channel().await.unwrap();
         (connection, channel)
     };
-    tokio::time::timeout(PATIENCE, connecting).await.unwrap()
+    tokio::time::timeout(TIMEOUT, connecting).await.unwrap()
 }

@@ -25,7 +25,7 @@ use crate::plan::{BATCH, Part, Plan, Round, STEPS, STEPS_OUTSIDE, VARIABLE};
 use crate::{books, taps};
 
 /// The longest that a child may be silent, and that an end may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One database with everything that has happened to it.
 pub(crate) struct Lane<'s> {
@@ -228,7 +228,7 @@ impl<'s> Lane<'s> {
         if self.db.dialect() == Dialect::Postgres {
             let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                           AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
-            wait::until("the dead nodes' transactions end", PATIENCE, async || {
+            wait::until("the dead nodes' transactions end", TIMEOUT, async || {
                 self.number(others).await == 0
             })
             .await;
@@ -255,7 +255,7 @@ impl<'s> Lane<'s> {
     async fn settled(&self, child: &mut Child) {
         let open = "SELECT (SELECT count(*) FROM outbox_event WHERE status = 'PENDING') \
                     + (SELECT count(*) FROM work_item) + (SELECT count(*) FROM question_set WHERE status = 'PENDING')";
-        wait::until("everything has come to its end", PATIENCE, async || {
+        wait::until("everything has come to its end", TIMEOUT, async || {
             assert!(child.is_alive(), "the node ended before its work did");
             self.number(open).await == 0
         })
@@ -323,8 +323,8 @@ impl Child {
     /// The next thing that it tells; nothing when it is dead.
     async fn says(&mut self) -> Option<String> {
         loop {
-            let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
-            let line = line.unwrap_or_else(|_| panic!("a node was silent for {PATIENCE:?}"));
+            let line = tokio::time::timeout(TIMEOUT, self.lines.next_line()).await;
+            let line = line.unwrap_or_else(|_| panic!("a node was silent for {TIMEOUT:?}"));
             let line = line.unwrap()?;
             match line.strip_prefix(MARK) {
                 Some(odd) if odd.starts_with("odd") => self.odd.push(odd.to_owned()),

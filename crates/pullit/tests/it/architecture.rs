@@ -56,7 +56,7 @@ const EDGE: [&str; 6] = [
     "server.rs",
     "health.rs",
     // Clients of the models' services.
-    "question_set/generator/model/",
+    "question_set/generator/",
 ];
 
 /// Who may ask for the program's arguments and its own path.

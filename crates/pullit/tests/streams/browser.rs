@@ -16,7 +16,7 @@ use testkit::http::Client;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::{PATIENCE, events};
+use crate::{TIMEOUT, events};
 
 fn from_the_script(variable: &str) -> PathBuf {
     let path = std::env::var_os(variable);
@@ -94,7 +94,7 @@ impl Page {
     /// The next thing that the page saw, but heartbeats and connections.
     async fn next(&mut self) -> Seen {
         loop {
-            let seen = tokio::time::timeout(PATIENCE, self.seen.recv()).await;
+            let seen = tokio::time::timeout(TIMEOUT, self.seen.recv()).await;
             let seen = seen.expect("the page sees something").unwrap();
             if !matches!(seen.what.as_str(), "heartbeat" | "open" | "error") {
                 return seen;
@@ -105,7 +105,7 @@ impl Page {
     /// Waits for this and sees nothing on the way that the page was to be told only once.
     async fn until(&mut self, what: &str) {
         loop {
-            let seen = tokio::time::timeout(PATIENCE, self.seen.recv()).await;
+            let seen = tokio::time::timeout(TIMEOUT, self.seen.recv()).await;
             let seen = seen.unwrap_or_else(|_| panic!("the page has not seen {what}"));
             let seen = seen.unwrap();
             if seen.what == what {

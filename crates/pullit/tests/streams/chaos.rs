@@ -12,7 +12,7 @@ use sqlx::AssertSqlSafe;
 use testkit::wait;
 use tokio::sync::mpsc;
 
-use crate::PATIENCE;
+use crate::TIMEOUT;
 use crate::book::Book;
 use crate::cluster::{Cluster, NODES};
 use crate::events;
@@ -67,13 +67,13 @@ async fn whatever_dies_every_notification_arrives_at_each_tab_once_and_in_order(
         published.some(&cluster.db, &members, &mut dice).await;
         // The next blow falls while some are still on their way.
         let enough = published.tabs * dice.random_range(50..100) / 100;
-        wait::until("some notifications arrive", PATIENCE, async || {
+        wait::until("some notifications arrive", TIMEOUT, async || {
             book.total() >= enough
         })
         .await;
     }
     cluster.all_alive().await;
-    wait::until("all notifications arrive", PATIENCE, async || {
+    wait::until("all notifications arrive", TIMEOUT, async || {
         book.total() >= published.tabs
     })
     .await;
@@ -81,7 +81,7 @@ async fn whatever_dies_every_notification_arrives_at_each_tab_once_and_in_order(
     // Once more from where each tab is: it has everything, and is told nothing again.
     book.forget_returns();
     strike(&mut cluster, Blow::AllNodes, &mut dice).await;
-    wait::until("every tab is back", PATIENCE, async || {
+    wait::until("every tab is back", TIMEOUT, async || {
         book.total() >= published.tabs && book.all_are_back()
     })
     .await;
@@ -155,7 +155,7 @@ async fn open(
         })
         .collect();
     for _ in &tabs {
-        let opened = tokio::time::timeout(PATIENCE, opened.recv()).await;
+        let opened = tokio::time::timeout(TIMEOUT, opened.recv()).await;
         opened.expect("all streams open").unwrap();
     }
     tabs
@@ -203,7 +203,7 @@ impl Published {
             UNION ALL SELECT 1 FROM notification WHERE (payload ->> 'questionSetId')::bigint = {0}",
             self.sets
         );
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while let Err(error) = events::publish(db, &sets).await {
             assert!(Instant::now() < deadline, "{error}");
             let mut there = None;

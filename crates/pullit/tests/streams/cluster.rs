@@ -10,7 +10,7 @@ use testkit::{postgres, server, wait};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::PATIENCE;
+use crate::TIMEOUT;
 use crate::events;
 
 pub(crate) const NODES: usize = 3;
@@ -125,7 +125,7 @@ impl Cluster {
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
              WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND {which}"
         );
-        wait::until("a connection is cut", PATIENCE, async || {
+        wait::until("a connection is cut", TIMEOUT, async || {
             let cut = AssertSqlSafe(cut.clone());
             // An error when the connection of the pool is one that died.
             let cut = self.db.scalar::<i64, _>(cut, vec![]).await;

@@ -25,4 +25,4 @@ mod events;
 mod tab;
 
 /// The longest that anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);

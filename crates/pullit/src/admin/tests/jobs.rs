@@ -64,7 +64,7 @@ testkit::on_each_database! {
     }
 
     async fn a_run_that_takes_long_goes_on_after_its_answer(db: testkit::Database) {
-        let world = World::patient(db, Duration::ZERO).await;
+        let world = World::with_timeout(db, Duration::ZERO).await;
         let mut signals = Signals::of(&world.scheduler);
         let answer = world.post("jobs/slow/run").await;
         assert_eq!(answer.status, 202);

@@ -73,11 +73,11 @@ impl Answer {
 
 impl World {
     async fn on(database: testkit::Database) -> Self {
-        Self::patient(database, Duration::from_secs(20)).await
+        Self::with_timeout(database, Duration::from_secs(20)).await
     }
 
     /// A world where the answer to a run by hand waits this long.
-    async fn patient(database: testkit::Database, patience: Duration) -> Self {
+    async fn with_timeout(database: testkit::Database, run_timeout: Duration) -> Self {
         let url = database.url().split('?').next().unwrap();
         let db = Db::connect(url, 10).await.unwrap();
         migrate(&db).await.unwrap();
@@ -130,7 +130,7 @@ impl World {
             hub: hub.clone(),
             feed: Arc::new(feed),
         });
-        admin.patience = patience;
+        admin.run_timeout = run_timeout;
         let identify: Arc<dyn Identify> = Arc::new(auth.clone());
         let (router, api) = routes(admin).split_for_parts();
         let router = router

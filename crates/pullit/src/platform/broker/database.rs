@@ -89,7 +89,7 @@ impl DatabaseBroker {
         delivery: &Delivery,
         time: Option<chrono::DateTime<chrono::Utc>>,
     ) -> Result<(), BrokerError> {
-        let Holding::Row(id) = delivery.held else {
+        let Holding::Row(id) = delivery.handle else {
             // Another broker's: nobody holds it here.
             return Err(BrokerError::Lost);
         };
@@ -170,7 +170,7 @@ impl Broker for DatabaseBroker {
                 payload: row.payload,
                 deliveries: row.deliveries,
                 trace: row.traceparent.and_then(|text| text.parse().ok()),
-                held: Holding::Row(row.id),
+                handle: Holding::Row(row.id),
             }));
         }
         Ok(None)
@@ -205,7 +205,7 @@ impl Broker for DatabaseBroker {
     }
 
     async fn close(&self) {
-        // What is still held is handed out again after its lease.
+        // What is not acknowledged is handed out again after its lease.
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use ground::TraceParent;
 use uuid::Uuid;
 
-use super::amqp::Held;
+use super::amqp::Unacked;
 
-/// One piece of work, held by this worker until it says what became of it or is taken for dead.
+/// One piece of work, owned by this worker until it says what became of it or is taken for dead.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// The event that asked for it: what the consumer tells repeats by.
@@ -18,7 +18,7 @@ pub struct Delivery {
     pub deliveries: i32,
     /// The trace that it was asked for in.
     pub trace: Option<TraceParent>,
-    pub(super) held: Holding,
+    pub(super) handle: Holding,
 }
 
 /// What the broker knows it by.
@@ -27,7 +27,7 @@ pub(super) enum Holding {
     /// Its row.
     Row(i64),
     /// Its message.
-    Message(Arc<Held>),
+    Message(Arc<Unacked>),
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ impl Delivery {
             payload: serde_json::Value::Null,
             deliveries: 1,
             trace: None,
-            held: Holding::Row(row),
+            handle: Holding::Row(row),
         }
     }
 }

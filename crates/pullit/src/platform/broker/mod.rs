@@ -25,7 +25,7 @@ pub const QUESTION_GENERATION_DEAD: &str = "pullit.question-generation.dead";
 /// which can tell the member why, gives up earlier.
 pub const MAX_DELIVERIES: i32 = 10;
 
-/// The broker did not do it. What was held is handed out again.
+/// The broker did not do it. What was not acknowledged is handed out again.
 #[derive(Debug, Error)]
 pub enum BrokerError {
     /// Somebody else may have the work now: stop, and store nothing for it.

@@ -1,8 +1,8 @@
 //! `QuestionGenerationWorker`: takes requests from the broker, has the questions made, and stores what comes of it.
 
 mod attempt;
-mod back;
 mod measure;
+mod requeue;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -137,7 +137,7 @@ impl QuestionGenerationWorker {
                 let broker = self.broker.as_ref();
                 (
                     word,
-                    back::give_back(broker, &delivery, delay, cancel).await,
+                    requeue::requeue(broker, &delivery, delay, cancel).await,
                 )
             }
             Outcome::Lost => ("lost", Ok(())),

@@ -23,7 +23,7 @@ pub(crate) const PREFETCH: u16 = 2;
 /// How long the database believes a silent worker alive.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// How long a publisher waits for its confirmation.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A broker of one kind, for one test.
 #[allow(clippy::large_enum_variant, reason = "a test has one")]
@@ -136,7 +136,7 @@ impl Rabbitmq {
             url: url.to_owned(),
             prefix: self.prefix.clone(),
             prefetch: PREFETCH,
-            patience: PATIENCE,
+            confirm_timeout: CONFIRM_TIMEOUT,
             node: "a test".to_owned(),
         };
         AmqpBroker::new(options).unwrap()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pullit::question_set::generator::model::{ModelGenerator, OpenAi};
+use pullit::question_set::generator::{ModelGenerator, OpenAi};
 use question_maker::{GenerationError, QuestionKind};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;

@@ -1,7 +1,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use pullit::question_set::generator::model::{Gemini, ModelGenerator};
+use pullit::question_set::generator::{Gemini, ModelGenerator};
 use question_maker::{QuestionGenerator, QuestionKind, SourceFile};
 use serde_json::json;
 

@@ -9,7 +9,7 @@ mod worker;
 
 use std::time::Duration;
 
-use pullit::question_set::generator::model::{Gemini, Model, ModelGenerator, ModelOptions, OpenAi};
+use pullit::question_set::generator::{Gemini, Model, ModelGenerator, ModelOptions, OpenAi};
 use question_maker::{
     Difficulty, GeneratedQuestion, GenerationError, GenerationRequest, QuestionGenerator,
     QuestionKind, validate,

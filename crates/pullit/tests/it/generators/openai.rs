@@ -1,4 +1,4 @@
-use pullit::question_set::generator::model::{ModelGenerator, OpenAi};
+use pullit::question_set::generator::{ModelGenerator, OpenAi};
 use question_maker::{Answer, QuestionKind};
 
 use super::stand_in::StandIn;

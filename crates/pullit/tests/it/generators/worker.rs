@@ -14,7 +14,7 @@ use question_maker::{
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::jobs::bench::{Bench, PATIENCE, RETRY, at, literal};
+use crate::jobs::bench::{Bench, RETRY, TIMEOUT, at, literal};
 use crate::jobs::rows::Set;
 use crate::support::files::ENGLISH;
 
@@ -56,12 +56,12 @@ struct Hung {
 
 impl Hung {
     async fn is_asked(&self) {
-        let asked = tokio::time::timeout(PATIENCE, self.asked.notified()).await;
+        let asked = tokio::time::timeout(TIMEOUT, self.asked.notified()).await;
         asked.expect("the generator is not asked");
     }
 
     async fn is_given_up(&self) {
-        let dropped = tokio::time::timeout(PATIENCE, self.dropped.notified()).await;
+        let dropped = tokio::time::timeout(TIMEOUT, self.dropped.notified()).await;
         dropped.expect("the generator still runs");
     }
 }

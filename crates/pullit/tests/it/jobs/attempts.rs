@@ -93,7 +93,7 @@ async fn overtaken(db: testkit::Database, fails: bool) {
     assert_eq!(first.told().await.len(), 1, "of the timeout");
 
     held.go.add_permits(1);
-    testkit::wait::until("the first attempt is over and gone", super::bench::PATIENCE, async || {
+    testkit::wait::until("the first attempt is over and gone", super::bench::TIMEOUT, async || {
         first.number("SELECT count(*) FROM processed_event WHERE consumer = 'QuestionGenerationWorker'").await == 1
     })
     .await;
@@ -109,7 +109,7 @@ async fn overtaken(db: testkit::Database, fails: bool) {
     held.go.add_permits(1);
     testkit::wait::until(
         "the second attempt is over",
-        super::bench::PATIENCE,
+        super::bench::TIMEOUT,
         async || first.row(10).await.status != "PENDING",
     )
     .await;
@@ -232,7 +232,7 @@ testkit::on_each_database! {
                 two.asked.notified().await;
                 two.go.add_permits(1);
                 one.go.add_permits(1);
-                testkit::wait::until("the work is done", super::bench::PATIENCE, async || {
+                testkit::wait::until("the work is done", super::bench::TIMEOUT, async || {
                     bench.number("SELECT count(*) FROM work_item").await == 0
                         && one.answers.load(Ordering::Relaxed) + two.answers.load(Ordering::Relaxed) == 2
                 })

@@ -26,7 +26,7 @@ pub(crate) const HEARTBEAT: &str = "sendHeartbeat";
 pub(crate) const PRUNE: &str = "pruneHistory";
 
 /// The longest wait for something that nobody announces.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An instant: `2026-11-22T10:00:00Z`.
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
@@ -141,7 +141,7 @@ impl Bench {
         let cancel = CancellationToken::new();
         let (worker, stop) = (self.app.worker.clone(), cancel.clone());
         let working = tokio::spawn(async move { worker.run(stop).await });
-        testkit::wait::until(what, PATIENCE, done).await;
+        testkit::wait::until(what, TIMEOUT, done).await;
         cancel.cancel();
         working.await.unwrap();
     }

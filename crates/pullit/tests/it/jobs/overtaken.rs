@@ -7,7 +7,7 @@ use std::future::Future;
 use chrono::NaiveDate;
 use ground::{NoFence, Statements, Transaction};
 
-use super::bench::{Bench, PATIENCE, RELAY, at};
+use super::bench::{Bench, RELAY, TIMEOUT, at};
 
 /// Monday 04:00 in Seoul.
 const MONDAY: &str = "2026-11-22T19:00:00Z";
@@ -37,7 +37,7 @@ impl Bench {
 
     async fn somebody_waits(&self) {
         let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()";
-        testkit::wait::until("the work waits for a row", PATIENCE, async || {
+        testkit::wait::until("the work waits for a row", TIMEOUT, async || {
             self.number(waiting).await > 0
         })
         .await;

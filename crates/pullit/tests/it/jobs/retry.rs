@@ -3,7 +3,7 @@ use scheduler::testkit::Signals;
 use scheduler::{Event, RunStatus};
 use testkit::Database;
 
-use super::bench::{Bench, PATIENCE, RETRY, at};
+use super::bench::{Bench, RETRY, TIMEOUT, at};
 use super::rows::Set;
 
 const TEXT: &str = include_str!("../../../../../examples/cells-and-heredity.en.txt");
@@ -199,7 +199,7 @@ async fn a_set_that_somebody_changes_between_the_look_and_the_write_is_a_conflic
     let scheduler = bench.app.scheduler.clone();
     let running = tokio::spawn(async move { scheduler.run_now(RETRY).await });
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    testkit::wait::until("the run waits for the row", PATIENCE, async || {
+    testkit::wait::until("the run waits for the row", TIMEOUT, async || {
         bench.number(waiting).await == 1
     })
     .await;

@@ -6,7 +6,7 @@ use scheduler::testkit::Signals;
 use scheduler::{Cause, Event, RunStatus, RunningScheduler};
 
 use super::bench::{
-    Bench, CLEANUP, HEARTBEAT, PATIENCE, PRUNE, RELAY, RETRY, SOURCES, STREAKS, WEEKLY, at, literal,
+    Bench, CLEANUP, HEARTBEAT, PRUNE, RELAY, RETRY, SOURCES, STREAKS, TIMEOUT, WEEKLY, at, literal,
 };
 
 const CRON: [&str; 6] = [CLEANUP, RETRY, SOURCES, STREAKS, WEEKLY, PRUNE];
@@ -38,7 +38,7 @@ async fn start(bench: &Bench) -> RunningScheduler {
 }
 
 async fn stop(running: RunningScheduler) {
-    running.stop(PATIENCE).await;
+    running.stop(TIMEOUT).await;
 }
 
 /// The slots of every cron job up to `end`, in order.
@@ -64,7 +64,7 @@ async fn live_until(bench: &Bench, end: &str) -> BTreeMap<&'static str, i64> {
         );
         testkit::wait::until(
             &format!("{jobs:?} of {slot} have run"),
-            PATIENCE,
+            TIMEOUT,
             async || bench.number(&done).await == jobs.len() as i64,
         )
         .await;
@@ -164,7 +164,7 @@ testkit::on_each_database! {
         for signals in &mut heard {
             looked_back(signals).await;
         }
-        testkit::wait::until("the missed slots have run", PATIENCE, async || {
+        testkit::wait::until("the missed slots have run", TIMEOUT, async || {
             count(&first, "status = 'SUCCEEDED' AND cause = 'CATCH_UP'").await == 2
         })
         .await;

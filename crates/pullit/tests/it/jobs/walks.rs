@@ -12,7 +12,7 @@ use scheduler::testkit::Signals;
 use scheduler::{Cause, RunStatus};
 use tokio_util::sync::CancellationToken;
 
-use super::bench::{Bench, PATIENCE, STREAKS, at};
+use super::bench::{Bench, STREAKS, TIMEOUT, at};
 
 /// 00:00 on 23 November in Seoul.
 const MIDNIGHT: &str = "2026-11-22T15:00:00Z";
@@ -168,7 +168,7 @@ testkit::on_each_database! {
         bench.set_clock(MIDNIGHT);
         let first = signals.finished(STREAKS).await;
         assert_eq!((first.status, first.affected), (RunStatus::Failed, 0));
-        running.stop(PATIENCE).await;
+        running.stop(TIMEOUT).await;
         assert_eq!(bench.streaks().await, [0, 0, 0, 0, 5, 5, 5, 5, 5]);
 
         let table = if bench.is_postgres() { " ON learn_stats" } else { "" };
@@ -179,7 +179,7 @@ testkit::on_each_database! {
         let mut signals = Signals::of(&other.app.scheduler);
         let running = other.app.scheduler.start().await.unwrap();
         let second = signals.finished(STREAKS).await;
-        running.stop(PATIENCE).await;
+        running.stop(TIMEOUT).await;
         assert_eq!((second.status, second.cause, second.attempt), (RunStatus::Succeeded, Cause::CatchUp, 2));
         assert_eq!((second.scheduled_at, second.affected), (first.scheduled_at, 9));
         assert_eq!(bench.streaks().await, [1, 0, 0, 0, 0, 0, 0, 0, 0]);

@@ -18,7 +18,7 @@ use super::on;
 const ROUNDS: usize = 8;
 /// Answers until a member has asked for everything: the sign-in, and three for each of two uploads with two sets each.
 const ASKED: usize = 1 + 2 * (3 + 2);
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 const PDF: &[u8] = include_bytes!("../../../../../examples/solar-system.en.pdf");
 const TEXT: &[u8] = include_bytes!("../../../../../examples/operating-systems.ko.md");
 
@@ -106,7 +106,7 @@ async fn round(command: &Command, answers_until_death: usize, promised: &mut Pro
         answers: Arc::clone(&answers),
     };
     let killing = async {
-        testkit::wait::until("the server has answered so often", PATIENCE, async || {
+        testkit::wait::until("the server has answered so often", TIMEOUT, async || {
             answers.load(Ordering::Relaxed) >= answers_until_death
         })
         .await;
@@ -141,7 +141,7 @@ async fn settled(db: &Database) {
     let open = "SELECT (SELECT count(*) FROM source WHERE status IN ('UPLOADED', 'PROCESSING')) \
                 + (SELECT count(*) FROM question_set WHERE status = 'PENDING') \
                 + (SELECT count(*) FROM outbox_event) + (SELECT count(*) FROM work_item)";
-    testkit::wait::until("nothing is under way any more", PATIENCE, async || {
+    testkit::wait::until("nothing is under way any more", TIMEOUT, async || {
         number(&rows, open).await == 0
     })
     .await;
@@ -228,7 +228,7 @@ testkit::on_each_database! {
 
         let mut node = command.start().await;
         settled(&db).await;
-        testkit::wait::until("no document is read any more", PATIENCE, async || readers(command.folder()).is_empty()).await;
+        testkit::wait::until("no document is read any more", TIMEOUT, async || readers(command.folder()).is_empty()).await;
         assert_eq!(node.terminate().await.code(), Some(0), "{}", node.output());
         check(&db, &promised).await;
     }
@@ -240,7 +240,7 @@ testkit::on_each_database! {
         let answers = Arc::new(AtomicUsize::new(0));
         let member = Member { client: Client::new(first.base_url()), answers: Arc::clone(&answers) };
         let ending = async {
-            testkit::wait::until("everything is asked for", PATIENCE, async || answers.load(Ordering::Relaxed) >= ASKED).await;
+            testkit::wait::until("everything is asked for", TIMEOUT, async || answers.load(Ordering::Relaxed) >= ASKED).await;
             first.terminate().await
         };
         let (_, status) = tokio::join!(member.study(&mut promised), ending);
@@ -276,14 +276,14 @@ async fn a_node_that_sleeps_or_dies_is_stood_in_for_and_what_it_does_when_it_wak
         member.study(&mut promised).await;
         promised
     });
-    testkit::wait::until("everything is asked for", PATIENCE, async || {
+    testkit::wait::until("everything is asked for", TIMEOUT, async || {
         answers.load(Ordering::Relaxed) >= ASKED
     })
     .await;
     let rows = db.connect().await;
     let in_a_transaction = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                             AND state LIKE 'idle in transaction%'";
-    testkit::wait::until("it sleeps outside a transaction", PATIENCE, async || {
+    testkit::wait::until("it sleeps outside a transaction", TIMEOUT, async || {
         sleeper.pause();
         let outside = number(&rows, in_a_transaction).await == 0;
         if !outside {
@@ -304,7 +304,7 @@ async fn a_node_that_sleeps_or_dies_is_stood_in_for_and_what_it_does_when_it_wak
     };
     let mut later = Promised::default();
     let killing = async {
-        testkit::wait::until("everything is asked for", PATIENCE, async || {
+        testkit::wait::until("everything is asked for", TIMEOUT, async || {
             more.answers.load(Ordering::Relaxed) >= ASKED
         })
         .await;

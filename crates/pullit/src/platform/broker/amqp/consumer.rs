@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::held::Held;
-use super::line::{Line, told};
+use super::connection::{LazyConnection, broker_error};
 use super::message::read;
+use super::unacked::Unacked;
 use crate::platform::broker::BrokerError;
 use crate::platform::broker::delivery::{Delivery, Holding};
 
@@ -23,13 +23,13 @@ use crate::platform::broker::delivery::{Delivery, Holding};
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// Longest time of becoming a consumer, and of ceasing to be one.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(1);
 const TAG: &str = "pullit";
 
 /// Takes messages from the queue as they come, and comes back when the broker was away.
 pub(super) struct Consumer {
-    line: Line,
+    connection: LazyConnection,
     queue: ShortString,
     prefetch: u16,
     arrived: Signal,
@@ -40,15 +40,15 @@ pub(super) struct Consumer {
 #[derive(Default)]
 struct Inner {
     /// At most as many as the prefetch count.
-    waiting: VecDeque<Held>,
+    waiting: VecDeque<Unacked>,
     channel: Option<Channel>,
     task: Option<JoinHandle<()>>,
 }
 
 impl Consumer {
-    pub(super) fn new(line: Line, queue: ShortString, prefetch: u16) -> Self {
+    pub(super) fn new(connection: LazyConnection, queue: ShortString, prefetch: u16) -> Self {
         Self {
-            line,
+            connection,
             queue,
             prefetch,
             arrived: Signal::new(),
@@ -70,24 +70,24 @@ impl Consumer {
     /// The next message that can still be worked on and read.
     pub(super) async fn next(&self) -> Option<Delivery> {
         loop {
-            let held = self.inner().waiting.pop_front()?;
-            if held.is_ours().is_err() {
+            let unacked = self.inner().waiting.pop_front()?;
+            if unacked.is_ours().is_err() {
                 // Its channel is gone; the broker hands it out anew.
                 continue;
             }
-            match read(held.message()) {
+            match read(unacked.message()) {
                 Ok(content) => {
                     return Some(Delivery {
                         event_id: content.event_id,
                         payload: content.payload,
                         deliveries: content.deliveries,
                         trace: content.trace,
-                        held: Holding::Message(Arc::new(held)),
+                        handle: Holding::Message(Arc::new(unacked)),
                     });
                 }
                 Err(reason) => {
                     tracing::error!(reason, queue = %self.queue, "a message is not ours to understand; it goes to the dead letters");
-                    held.put_aside().await;
+                    unacked.put_aside().await;
                 }
             }
         }
@@ -98,7 +98,7 @@ impl Consumer {
     }
 
     /// Takes nothing more. What was received and not taken is still ours as long as its channel is kept.
-    pub(super) async fn cease(&self) -> (Vec<Held>, Option<Channel>) {
+    pub(super) async fn cease(&self) -> (Vec<Unacked>, Option<Channel>) {
         let (channel, task) = {
             let mut inner = self.inner();
             self.stop.cancel();
@@ -118,9 +118,9 @@ impl Consumer {
         (untaken, channel)
     }
 
-    /// Ends the connection; what is still held goes to other workers.
+    /// Ends the connection; what is not acknowledged goes to other workers.
     pub(super) async fn close(&self) {
-        self.line.hang_up().await;
+        self.connection.close().await;
     }
 
     async fn run(&self) {
@@ -140,10 +140,10 @@ impl Consumer {
             }
             // Its channel is gone. A consumer that the broker ended (the queue was deleted) leaves a connection that still lives.
             self.inner().waiting.clear();
-            self.line.hang_up().await;
+            self.connection.close().await;
             // Spread out, because every worker lost the broker at the same moment.
             let spread = pause.mul_f64(rand::random_range(0.5..1.0));
-            tracing::warn!(%error, queue = %self.queue, again_in = ?spread, "no work is taken from the message broker; what was held goes to other workers");
+            tracing::warn!(%error, queue = %self.queue, again_in = ?spread, "no work is taken from the message broker; what was not acknowledged goes to other workers");
             let sleep = tokio::time::sleep(spread);
             if self.stop.run_until_cancelled(sleep).await.is_none() {
                 return;
@@ -154,11 +154,11 @@ impl Consumer {
 
     async fn begin(&self) -> Result<(Channel, Messages), BrokerError> {
         let begun = async {
-            let channel = self.line.channel().await?;
+            let channel = self.connection.channel().await?;
             channel
                 .basic_qos(self.prefetch, BasicQosOptions::default())
                 .await
-                .map_err(told)?;
+                .map_err(broker_error)?;
             let messages = channel
                 .basic_consume(
                     self.queue.clone(),
@@ -167,10 +167,10 @@ impl Consumer {
                     FieldTable::default(),
                 )
                 .await
-                .map_err(told)?;
+                .map_err(broker_error)?;
             Ok((channel, messages))
         };
-        match timeout(PATIENCE, begun).await {
+        match timeout(TIMEOUT, begun).await {
             Ok(begun) => begun,
             Err(_) => {
                 let reason = "it does not let us consume in time".to_owned();
@@ -196,10 +196,10 @@ impl Consumer {
             }
             match messages.next().await {
                 Some(Ok(message)) => {
-                    self.inner().waiting.push_back(Held::new(message));
+                    self.inner().waiting.push_back(Unacked::new(message));
                     self.arrived.notify();
                 }
-                Some(Err(error)) => break told(error),
+                Some(Err(error)) => break broker_error(error),
                 None => {
                     let reason = "the broker ended the consumer".to_owned();
                     break BrokerError::Unavailable(reason);
@@ -211,7 +211,7 @@ impl Consumer {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        // Nothing that could panic happens while it is held.
+        // Nothing that could panic happens while it is owned.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,13 +5,13 @@
 //! reading from connections that publish.
 
 mod address;
+mod connection;
 mod consumer;
-mod held;
-mod line;
 mod message;
 mod publisher;
 mod topology;
 mod transport;
+mod unacked;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,15 @@ use outbox::Destination;
 
 use super::delivery::{Delivery, Holding};
 use super::{Broker, BrokerError};
+use connection::LazyConnection;
 use consumer::Consumer;
-use line::Line;
 use message::Message;
 use publisher::{Publisher, Unsent};
 use topology::Topology;
 use transport::QueueTransport;
 
 pub use address::{BadAddress, address, bad_prefix};
-pub(super) use held::Held;
+pub(super) use unacked::Unacked;
 
 /// Longest time of one generation. RabbitMQ ends the consumer that holds one message for longer than its `consumer_timeout`, 30 minutes
 /// unless set otherwise; the rest is for everything around the generation.
@@ -45,7 +45,7 @@ pub struct AmqpOptions {
     /// Most pieces of work that this node holds at the same time.
     pub prefetch: u16,
     /// Longest time that the broker may take to confirm what is published.
-    pub patience: Duration,
+    pub confirm_timeout: Duration,
     /// What the broker's operator sees this node's connections as.
     pub node: String,
 }
@@ -65,18 +65,18 @@ impl AmqpBroker {
     pub fn new(options: AmqpOptions) -> Result<Self, BadAddress> {
         let address = address(&options.url)?;
         let topology = Arc::new(Topology::new(&options.prefix));
-        let line = |role: &str| {
+        let connection = |role: &str| {
             let name = format!("pullit {} {role}", options.node);
-            Line::new(address.clone(), name, Arc::clone(&topology))
+            LazyConnection::new(address.clone(), name, Arc::clone(&topology))
         };
         Ok(Self {
             publisher: Arc::new(Publisher::new(
-                line("publisher"),
+                connection("publisher"),
                 Arc::clone(&topology),
-                options.patience,
+                options.confirm_timeout,
             )),
             consumer: Arc::new(Consumer::new(
-                line("worker"),
+                connection("worker"),
                 topology.work().clone(),
                 options.prefetch,
             )),
@@ -90,15 +90,15 @@ impl AmqpBroker {
     /// acknowledged: between the two the work may be there twice, and is never gone.
     async fn put_off(
         &self,
-        held: &Held,
+        unacked: &Unacked,
         deliveries: i32,
         delay: Duration,
     ) -> Result<(), BrokerError> {
-        held.is_ours()?;
-        let copy: Message = held.copy(self.topology.after(delay).clone(), deliveries);
+        unacked.is_ours()?;
+        let copy: Message = unacked.copy(self.topology.after(delay).clone(), deliveries);
         let sent = self.publisher.publish(vec![copy], || ()).await;
         match sent.into_iter().next() {
-            Some(Ok(())) => held.acknowledge().await,
+            Some(Ok(())) => unacked.acknowledge().await,
             Some(Err(Unsent::Unavailable(reason) | Unsent::Unroutable(reason))) => {
                 Err(BrokerError::Unavailable(reason))
             }
@@ -107,9 +107,9 @@ impl AmqpBroker {
     }
 }
 
-fn held(delivery: &Delivery) -> Result<&Held, BrokerError> {
-    match &delivery.held {
-        Holding::Message(held) => Ok(held),
+fn unacked(delivery: &Delivery) -> Result<&Unacked, BrokerError> {
+    match &delivery.handle {
+        Holding::Message(unacked) => Ok(unacked),
         // Another broker's: nobody holds it here.
         Holding::Row(_) => Err(BrokerError::Lost),
     }
@@ -148,16 +148,16 @@ impl Broker for AmqpBroker {
 
     /// There is no lease: the message is ours as long as its connection lives.
     async fn extend(&self, delivery: &Delivery) -> Result<(), BrokerError> {
-        held(delivery)?.is_ours()
+        unacked(delivery)?.is_ours()
     }
 
     async fn done(&self, delivery: &Delivery) -> Result<(), BrokerError> {
-        held(delivery)?.acknowledge().await
+        unacked(delivery)?.acknowledge().await
     }
 
     async fn later(&self, delivery: &Delivery, delay: Duration) -> Result<(), BrokerError> {
         let deliveries = delivery.deliveries.saturating_sub(1);
-        self.put_off(held(delivery)?, deliveries, delay).await
+        self.put_off(unacked(delivery)?, deliveries, delay).await
     }
 
     async fn check(&self) -> Result<(), BrokerError> {
@@ -166,11 +166,11 @@ impl Broker for AmqpBroker {
 
     async fn close(&self) {
         let (untaken, _open) = self.consumer.cease().await;
-        for held in untaken {
+        for unacked in untaken {
             // The end of its channel would give it back too, and count it as handed out.
-            if let Ok(content) = message::read(held.message()) {
+            if let Ok(content) = message::read(unacked.message()) {
                 let deliveries = content.deliveries.saturating_sub(1);
-                if let Err(error) = self.put_off(&held, deliveries, Duration::ZERO).await {
+                if let Err(error) = self.put_off(&unacked, deliveries, Duration::ZERO).await {
                     tracing::debug!(%error, event = %content.event_id, "work that nobody took goes back with its connection");
                 }
             }

@@ -12,7 +12,7 @@ use lapin::{Channel, Confirmation, PublisherConfirm};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::line::{Line, told};
+use super::connection::{LazyConnection, broker_error};
 use super::message::Message;
 use super::topology::Topology;
 use crate::platform::broker::BrokerError;
@@ -34,19 +34,23 @@ impl From<BrokerError> for Unsent {
 
 /// Publishes and waits for the broker to confirm.
 pub(super) struct Publisher {
-    line: Line,
+    connection: LazyConnection,
     topology: Arc<Topology>,
-    patience: Duration,
+    confirm_timeout: Duration,
     /// Only one that nothing is under way on: a confirmation that comes too late is nobody's.
     idle: Mutex<Option<Channel>>,
 }
 
 impl Publisher {
-    pub(super) fn new(line: Line, topology: Arc<Topology>, patience: Duration) -> Self {
+    pub(super) fn new(
+        connection: LazyConnection,
+        topology: Arc<Topology>,
+        confirm_timeout: Duration,
+    ) -> Self {
         Self {
-            line,
+            connection,
             topology,
-            patience,
+            confirm_timeout,
             idle: Mutex::new(None),
         }
     }
@@ -58,8 +62,8 @@ impl Publisher {
         messages: Vec<Message>,
         sent: impl FnOnce() + Send,
     ) -> Vec<Result<(), Unsent>> {
-        // One for all of it: a relay that lost its patience first would not hear what was confirmed.
-        let deadline = Instant::now() + self.patience;
+        // One for all of it: a relay that gave up first would not hear what was confirmed.
+        let deadline = Instant::now() + self.confirm_timeout;
         let opened = timeout_at(deadline, async {
             let mut idle = self.idle.lock().await;
             let channel = match idle.take().filter(|channel| channel.status().connected()) {
@@ -81,15 +85,15 @@ impl Publisher {
             *idle = Some(channel);
         } else {
             // The next one starts afresh, and looks whether the queues are there.
-            self.line.hang_up().await;
+            self.connection.close().await;
         }
         outcomes
     }
 
     async fn open(&self) -> Result<Channel, BrokerError> {
-        let channel = self.line.channel().await?;
+        let channel = self.connection.channel().await?;
         let confirms = channel.confirm_select(ConfirmSelectOptions::default());
-        confirms.await.map_err(told)?;
+        confirms.await.map_err(broker_error)?;
         Ok(channel)
     }
 
@@ -121,7 +125,7 @@ impl Publisher {
         for confirm in confirms {
             outcomes.push(match confirm {
                 Ok(confirm) => confirmed(confirm, deadline, &mut returned).await,
-                Err(error) => Err(told(error).into()),
+                Err(error) => Err(broker_error(error).into()),
             });
         }
         for (message, outcome) in messages.iter().zip(&mut outcomes) {
@@ -138,11 +142,11 @@ impl Publisher {
     }
 
     pub(super) async fn check(&self) -> Result<(), BrokerError> {
-        self.line.check().await
+        self.connection.check().await
     }
 
     pub(super) async fn close(&self) {
-        self.line.hang_up().await;
+        self.connection.close().await;
     }
 }
 
@@ -154,7 +158,7 @@ fn too_late() -> Unsent {
     Unsent::Unavailable("not confirmed in time, and perhaps delivered all the same".to_owned())
 }
 
-/// Waits for one confirmation. A returned message may come with any of them, so it is told by its own id.
+/// Waits for one confirmation. A returned message may come with any of them, so its own id tells it apart.
 async fn confirmed(
     confirm: PublisherConfirm,
     deadline: Instant,
@@ -162,7 +166,7 @@ async fn confirmed(
 ) -> Result<(), Unsent> {
     let confirmation = match timeout_at(deadline, confirm).await {
         Ok(Ok(confirmation)) => confirmation,
-        Ok(Err(error)) => return Err(told(error).into()),
+        Ok(Err(error)) => return Err(broker_error(error).into()),
         Err(_) => return Err(too_late()),
     };
     let (outcome, message) = match confirmation {

@@ -14,19 +14,19 @@ use super::topology::Topology;
 use crate::platform::broker::BrokerError;
 
 /// Longest time of connecting, and of making or checking the queues.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time of taking leave.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection that is made when it is needed, and made anew when it broke. Each new one makes or checks the queues first.
-pub(super) struct Line {
+pub(super) struct LazyConnection {
     address: AMQPUri,
     name: String,
     topology: Arc<Topology>,
     connection: Mutex<Option<Connection>>,
 }
 
-impl Line {
+impl LazyConnection {
     pub(super) fn new(address: AMQPUri, name: String, topology: Arc<Topology>) -> Self {
         Self {
             address,
@@ -65,35 +65,35 @@ impl Line {
         };
         let queue = self.topology.work().clone();
         let declare = channel.queue_declare(queue, passive, FieldTable::default());
-        let Ok(found) = tokio::time::timeout(PATIENCE, declare).await else {
+        let Ok(found) = tokio::time::timeout(TIMEOUT, declare).await else {
             return Err(no_answer());
         };
         let Err(error) = found else { return Ok(()) };
         if is_missing(&error) {
-            self.hang_up().await;
+            self.close().await;
         }
-        Err(told(error))
+        Err(broker_error(error))
     }
 
     /// The next channel is one of a new connection.
-    pub(super) async fn hang_up(&self) {
+    pub(super) async fn close(&self) {
         let gone = self.connection.lock().await.take();
         if let Some(gone) = gone {
             let farewell = gone.close(lapin::protocol::constants::REPLY_SUCCESS, "OK".into());
-            let _late_or_broken = tokio::time::timeout(FAREWELL, farewell).await;
+            let _late_or_broken = tokio::time::timeout(CLOSE_TIMEOUT, farewell).await;
         }
     }
 }
 
 async fn in_time<T>(work: impl Future<Output = Result<T, lapin::Error>>) -> Result<T, BrokerError> {
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(done) => done.map_err(told),
+    match tokio::time::timeout(TIMEOUT, work).await {
+        Ok(done) => done.map_err(broker_error),
         Err(_) => Err(no_answer()),
     }
 }
 
 fn no_answer() -> BrokerError {
-    BrokerError::Unavailable(format!("no answer within {} s", PATIENCE.as_secs()))
+    BrokerError::Unavailable(format!("no answer within {} s", TIMEOUT.as_secs()))
 }
 
 fn is_missing(error: &lapin::Error) -> bool {
@@ -104,7 +104,7 @@ fn is_missing(error: &lapin::Error) -> bool {
 }
 
 /// What an error of the protocol means for us.
-pub(super) fn told(error: lapin::Error) -> BrokerError {
+pub(super) fn broker_error(error: lapin::Error) -> BrokerError {
     let ErrorKind::ProtocolError(said) = error.kind() else {
         return BrokerError::Unavailable(error.to_string());
     };

@@ -12,7 +12,7 @@ use super::rate::RateLimit;
 use super::{Model, Prompt};
 
 /// A slot of the rate limit, or a pause that the service asks for, is waited for this long; what takes longer is put off.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// A request that fails is made again so often within its attempt.
 const ASKED_AGAIN: usize = 2;
 /// The pause before the first of these; it doubles, and each is lengthened by chance.
@@ -54,7 +54,7 @@ impl<M: Model> Guarded<M> {
             .build();
         loop {
             let ticket = self.breaker.admit().map_err(put_off)?;
-            let wait = self.rate.reserve(PATIENCE).map_err(put_off)?;
+            let wait = self.rate.reserve(TIMEOUT).map_err(put_off)?;
             tokio::time::sleep(wait).await;
             let fault = match self.measured(prompt).await {
                 Ok(answer) => {
@@ -82,7 +82,7 @@ impl<M: Model> Guarded<M> {
                 }
             }
             let asked = fault.retry_after();
-            if let Some(long) = asked.filter(|asked| *asked > PATIENCE) {
+            if let Some(long) = asked.filter(|asked| *asked > TIMEOUT) {
                 ticket.failed(Some(long));
                 return Err(put_off(long));
             }

@@ -14,7 +14,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When somebody else has it, the broker refuses for good, or this node stops meanwhile.
-pub(super) async fn give_back(
+pub(super) async fn requeue(
     broker: &dyn Broker,
     delivery: &Delivery,
     delay: Duration,
@@ -29,7 +29,7 @@ pub(super) async fn give_back(
                 }
                 tracing::warn!(%error, event = %delivery.event_id, "work could not be given back; trying again");
             }
-            told => return told,
+            other => return other,
         }
     }
 }
@@ -92,7 +92,7 @@ mod tests {
     ) -> (Result<(), BrokerError>, usize) {
         let broker = Scripted(Mutex::new(answers));
         let delivery = Delivery::of_row(1);
-        let told = give_back(&broker, &delivery, Duration::ZERO, cancel).await;
+        let told = requeue(&broker, &delivery, Duration::ZERO, cancel).await;
         let left = broker.0.lock().unwrap().len();
         (told, left)
     }

@@ -20,13 +20,13 @@ impl RateLimit {
         }
     }
 
-    /// Takes the next slot, if it comes within `patience`: how long to wait for it. Else how far away it is, and none is taken.
-    pub(super) fn reserve(&self, patience: Duration) -> Result<Duration, Duration> {
+    /// Takes the next slot, if it comes within `longest`: how long to wait for it. Else how far away it is, and none is taken.
+    pub(super) fn reserve(&self, longest: Duration) -> Result<Duration, Duration> {
         let now = Instant::now();
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = (*next).max(now);
         let wait = slot - now;
-        if wait > patience {
+        if wait > longest {
             return Err(wait);
         }
         *next = slot + self.interval;

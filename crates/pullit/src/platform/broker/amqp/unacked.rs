@@ -10,16 +10,18 @@ use super::message::Message;
 use crate::platform::broker::BrokerError;
 
 /// A message that is not acknowledged yet. Dropped so, it is given back: its work has panicked or was given up.
-pub(in crate::platform::broker) struct Held(Delivery);
+pub(in crate::platform::broker) struct Unacked(Delivery);
 
 /// Without what the message says.
-impl fmt::Debug for Held {
+impl fmt::Debug for Unacked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Held").field(&self.0.delivery_tag).finish()
+        f.debug_tuple("Unacked")
+            .field(&self.0.delivery_tag)
+            .finish()
     }
 }
 
-impl Held {
+impl Unacked {
     pub(super) fn new(message: Delivery) -> Self {
         Self(message)
     }
@@ -57,7 +59,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Unacked {
     fn drop(&mut self) {
         // Without a runtime the connection is about to end, which gives it back too.
         if self.0.acker.usable()
