@@ -208,7 +208,7 @@ async fn deliver_claimed(run: &mut Run<'_>, claimed: Vec<Claimed>) -> Result<(),
     ) {
         claimed.retain(|claimed| !failed_keys.hold_back(&claimed.event));
         match route {
-            None => finish::unroutable(run, claimed).await?,
+            None => finish::unroutable(run, claimed, &mut failed_keys).await?,
             Some(route) => {
                 let batch = Batch::new(routes.destinations(route), claimed, &mut failed_keys);
                 batch.deliver_and_finish(run).await?;

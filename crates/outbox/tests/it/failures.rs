@@ -93,18 +93,35 @@ testkit::on_each_database! {
         assert_eq!(outbox.stored().await[0].status, EventStatus::Dead);
     }
 
-    async fn an_event_without_a_route_is_kept_as_dead_and_the_others_go_on(db: testkit::Database) {
+    async fn an_event_of_an_unknown_type_backs_off_and_holds_its_key_back(db: testkit::Database) {
         let outbox = Outbox::new(db).await;
         let wire = Wire::new();
-        let relay = outbox.relay().route("A", wire.to()).build().unwrap();
-        let lost = outbox.publish("TYPO", "k").await;
-        let good = outbox.publish("A", "k").await;
+        let old = outbox.relay().route("A", wire.to()).build().unwrap();
+        let unknown = outbox.publish("NEW", "k").await;
+        let next = outbox.publish("A", "k").await;
+        let other = outbox.publish("A", "another").await;
 
-        assert_eq!(run(&relay).await, report(1, 0, 1));
-        assert_eq!(wire.asked(), [good]);
+        assert_eq!(run(&old).await, report(1, 1, 0));
+        assert_eq!(wire.asked(), [other]);
         let stored = outbox.stored().await;
-        assert_eq!((stored[0].id, stored[0].status), (lost, EventStatus::Dead));
-        assert_eq!(stored[0].last_error.as_deref(), Some("no route for event type \"TYPO\""));
+        assert_eq!((stored[0].id, stored[0].status, stored[0].attempts), (unknown, EventStatus::Pending, 1));
+        assert_eq!(stored[0].last_error.as_deref(), Some("no route for event type \"NEW\""));
+
+        // A newer program, which knows the type, delivers both in their order.
+        let new = outbox.relay().route("A", wire.to()).route("NEW", wire.to()).build().unwrap();
+        outbox.advance(Duration::from_secs(3600));
+        assert_eq!(run(&new).await, report(2, 0, 0));
+        assert_eq!(wire.asked(), [other, unknown, next]);
+    }
+
+    async fn two_events_of_an_unknown_type_wait_for_each_other(db: testkit::Database) {
+        let outbox = Outbox::new(db).await;
+        let relay = outbox.relay().max_attempts(1).build().unwrap();
+        outbox.publish("NEW", "k").await;
+        outbox.publish("NEW", "k").await;
+        assert_eq!(run(&relay).await, report(0, 0, 2));
+        let stored = outbox.stored().await;
+        assert!(stored.iter().all(|event| event.status == EventStatus::Dead && event.attempts == 1));
     }
 
     async fn a_batch_with_one_poisoned_event_is_applied_without_it(db: testkit::Database) {

@@ -11,6 +11,7 @@ use tracing::{debug, warn};
 use self::statements::Failed;
 use super::{
     batch::{Batch, Failure, Verdict},
+    key_order::FailedKeys,
     row::Claimed,
     run::{Halt, Run},
 };
@@ -64,35 +65,63 @@ pub(super) async fn delete_or_note(
     Ok(deleted + noted)
 }
 
-/// Makes events dead that can go nowhere. Their keys go on.
-pub(super) async fn unroutable(run: &mut Run<'_>, claimed: Vec<Claimed>) -> Result<(), Halt> {
+/// Makes rows dead that cannot be read: their keys go on. Puts events off whose type has no route, and holds their keys back: a newer
+/// program, which runs beside this one during a deploy, may know the type.
+pub(super) async fn unroutable(
+    run: &mut Run<'_>,
+    claimed: Vec<Claimed>,
+    failed_keys: &mut FailedKeys,
+) -> Result<(), Halt> {
     let now = (run.relay.now)();
-    let failed = claimed
-        .into_iter()
-        .map(|claimed| {
-            let Event {
-                id,
-                event_type,
-                attempts,
-                ..
-            } = claimed.event;
-            let last_error = match claimed.unreadable {
-                Some(reason) => format!("the row cannot be read: {reason}"),
-                None => format!("no route for event type {event_type:?}"),
+    let mut dead = Vec::new();
+    let mut put_off = BTreeMap::new();
+    for Claimed {
+        event,
+        postponed,
+        unreadable,
+        ..
+    } in claimed
+    {
+        if let Some(reason) = unreadable {
+            dead.push(unreadable_row(now, &event, postponed, &reason));
+        } else if !failed_keys.hold_back(&event) {
+            failed_keys.add(&event);
+            let reason = format!("no route for event type {:?}", event.event_type);
+            let failure = Failure {
+                seen: event.attempts,
+                reasons: vec![reason],
+                postponed,
+                verdict: Verdict::Failed,
             };
-            warn!(event = id, %event_type, last_error, "event given up, an operator must replay or discard it");
-            Failed {
-                id,
-                seen: attempts,
-                attempts,
-                postponed: claimed.postponed,
-                status: EventStatus::Dead,
-                next_attempt_at: now,
-                last_error,
-            }
-        })
-        .collect();
-    store(run, failed).await
+            put_off.insert(event.id, failure);
+        }
+    }
+    if !dead.is_empty() {
+        store(run, dead).await?;
+    }
+    if put_off.is_empty() {
+        return Ok(());
+    }
+    failed(run, put_off).await
+}
+
+fn unreadable_row(now: DateTime<Utc>, event: &Event, postponed: i32, reason: &str) -> Failed {
+    let last_error = format!("the row cannot be read: {reason}");
+    warn!(
+        event = event.id,
+        event_type = event.event_type,
+        last_error,
+        "event given up, an operator must replay or discard it"
+    );
+    Failed {
+        id: event.id,
+        seen: event.attempts,
+        attempts: event.attempts,
+        postponed,
+        status: EventStatus::Dead,
+        next_attempt_at: now,
+        last_error,
+    }
 }
 
 /// Puts events off that failed. After its last attempt an event becomes dead.
