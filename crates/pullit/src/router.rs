@@ -25,6 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
+use crate::health::Health;
 use crate::platform::config::Config;
 use crate::platform::http::{ApiError, Identify, codes, describe_problems};
 use crate::{
@@ -41,7 +42,7 @@ use crate::{
 struct Api;
 
 /// Every route of the service.
-pub fn router(app: &App) -> Router {
+pub(crate) fn router(app: &App, health: Health) -> Router {
     let rooms = &app.rooms;
     let timed = OpenApiRouter::new()
         .merge(auth::http::routes(app.auth.clone()))
@@ -54,7 +55,7 @@ pub fn router(app: &App) -> Router {
         .merge(marking::http::routes(app.marking.clone()))
         .merge(learn_stats::http::routes(Arc::clone(&rooms.learn_stats)))
         .merge(admin::routes(app.admin.clone()))
-        .merge(health::routes(app.clone()))
+        .merge(health::routes(health))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app.config),
             in_time,
@@ -89,6 +90,15 @@ pub fn router(app: &App) -> Router {
         .layer(PropagateRequestIdLayer::new(request_id.clone()))
         .layer(SetRequestIdLayer::new(request_id, MakeRequestUuid))
         .layer(cors(&app.config))
+}
+
+/// Health, readiness and metrics alone, for whoever watches over nodes of any role.
+pub(crate) fn probes(health: Health) -> Router {
+    let (router, _) = health::routes(health).split_for_parts();
+    router
+        .fallback(async || ApiError::new(codes::NOT_FOUND))
+        .method_not_allowed_fallback(async || ApiError::new(codes::METHOD))
+        .layer(CatchPanicLayer::custom(panicked))
 }
 
 /// The configured front ends may call with credentials; nobody else's pages may.
@@ -232,6 +242,25 @@ mod tests {
             assert_ne!(id, "4bf92f3577b34da6a3ce929d0e0e4736");
             assert_ne!(id, trace_of(&headers).trace_id());
         }
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_answers_with_a_problem() {
+        use tower::ServiceExt;
+
+        let broken = axum::routing::get(async || -> &'static str { panic!("broken") });
+        let router = Router::new()
+            .route("/broken", broken)
+            .layer(CatchPanicLayer::custom(panicked));
+        let request = Request::get("/broken").body(Body::empty()).unwrap();
+        let answer = router.oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), 500);
+        assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
+        let body = axum::body::to_bytes(answer.into_body(), 10_000)
+            .await
+            .unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["code"], codes::INTERNAL.code);
     }
 
     #[test]

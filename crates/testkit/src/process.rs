@@ -101,6 +101,16 @@ impl Pullit {
         self.signal(Signal::CONT);
     }
 
+    /// SIGHUP: a terminal that was closed.
+    pub fn hang_up(&mut self) {
+        self.signal(Signal::HUP);
+    }
+
+    /// SIGINT: Ctrl-C.
+    pub fn interrupt(&mut self) {
+        self.signal(Signal::INT);
+    }
+
     fn signal(&mut self, signal: Signal) {
         // Once reaped, the id may belong to somebody else.
         if self

@@ -9,6 +9,7 @@ mod meter;
 mod outbox;
 mod print;
 mod serve;
+mod signals;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ use thiserror::Error;
 use crate::app::{App, BuildError, Outside};
 use crate::platform::config::{Config, ConfigError, Layers, load};
 use crate::platform::db::{Db, DbOptions};
-use crate::platform::{migrations, telemetry};
+use crate::platform::{log, migrations};
 
 /// Pullit, a study service: question sets from learning material, and the scheduled jobs that keep it healthy.
 #[derive(Debug, Parser)]
@@ -131,7 +132,7 @@ impl Start {
             ..self.layers.clone()
         };
         let (config, _) = load(&layers)?;
-        telemetry::log(&config.log);
+        log::start(&config.log);
         for outdated in &config.outdated {
             tracing::warn!("{outdated}");
         }
@@ -187,6 +188,7 @@ pub fn main(environment: HashMap<String, String>) -> ExitCode {
     let ended = runtime.block_on(run(arguments.command, start));
     // Blocking work that was given up (a generator, a document) must not hold the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    log::finish();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

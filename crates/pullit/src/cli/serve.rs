@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::signals::Signals;
 use super::{Failure, Start, outside, print};
 use crate::app::{App, public_url};
 use crate::platform::config::Config;
 use crate::platform::{open_files, telemetry};
-use crate::server::{Roles, Running};
+use crate::server::{Listeners, Roles, Running};
 
 /// `pullit serve`
 #[derive(Debug, Args)]
@@ -37,7 +37,12 @@ impl Serve {
         let mut config = start.config(flags)?;
         // Before the hub and the rooms, which keep the handles of their measurements.
         telemetry::metrics();
+        let mut signals = Signals::listen().map_err(Failure::of)?;
         let listener = listen(if roles.api { &config.listen } else { UNUSED }).await?;
+        let probes = match config.http.probes.as_str() {
+            "" => None,
+            address => Some(listen(address).await?),
+        };
         let address = listener.local_addr().map_err(Failure::of)?;
         if roles.api {
             safe(&config, address)?;
@@ -46,24 +51,42 @@ impl Serve {
             config.notification.streams =
                 open_files::streams_within(room, config.notification.streams);
         }
-        // Asked for before the first wait, so that no signal of these is missed.
-        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::of)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::of)?;
-        let app = App::build(config, outside()?).await?;
+        let app = tokio::select! {
+            app = App::build(config, outside()?) => app?,
+            () = signals.stop() => {
+                tracing::info!("stopped before the start was over");
+                return Ok(());
+            }
+        };
         let url = public_url(&app.config);
         let dev_login = app.config.auth.dev_login;
-        let running = Running::start(app, roles, listener)
+        let probed = probes.as_ref().and_then(|probes| probes.local_addr().ok());
+        let listeners = Listeners {
+            api: listener,
+            probes,
+        };
+        let running = Running::start(app, roles, listeners)
             .await
             .map_err(Failure::of)?;
         announce(&url, address, roles, dev_login);
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        if let Some(address) = probed {
+            print::line(&format!("Probes:       http://{address}/readyz"));
         }
-        tracing::info!("stopping");
-        running.stop().await;
+        let gave_up = tokio::select! {
+            () = signals.stop() => None,
+            reason = running.gave_up() => Some(reason),
+        };
+        tracing::info!("stopping; a second signal ends the node at once");
+        tokio::select! {
+            () = running.stop() => {}
+            () = signals.stop() => {
+                return Err(Failure::Failed(
+                    "ended at once by a second signal: what was under way is taken over when its lease has run out".to_owned(),
+                ));
+            }
+        }
         tracing::info!("stopped");
-        Ok(())
+        gave_up.map_or(Ok(()), |reason| Err(Failure::Failed(reason)))
     }
 }
 

@@ -6,7 +6,9 @@ pub mod config;
 pub mod db;
 pub mod http;
 pub mod idempotency;
+pub mod log;
 pub mod migrations;
+
 pub mod open_files;
 pub mod payload;
 pub mod run;

@@ -1,4 +1,4 @@
-//! Log lines to standard error, metrics to whoever asks.
+//! Metrics, for whoever asks.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -7,13 +7,8 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
 
-use super::config::LogConfig;
-
-/// PostgreSQL notes at every start that each table exists already.
-const QUIET: &str = "sqlx::postgres::notice=warn";
+use super::log;
 
 /// How often histograms are summed up.
 const SUM_UP: Duration = Duration::from_secs(5);
@@ -23,18 +18,6 @@ const BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
     120.0, 300.0, 900.0,
 ];
-
-/// Starts logging to standard error (standard output belongs to the commands' answers). A second call changes nothing.
-pub fn log(config: &LogConfig) {
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", config.filter))
-        .unwrap_or_else(|_| EnvFilter::new(format!("{QUIET},info")));
-    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Fails when a subscriber is set already: the tests start many servers in one process.
-    let _already_set = match config.format.as_str() {
-        "json" => lines.json().flatten_event(true).try_init(),
-        _ => lines.with_ansi(false).try_init(),
-    };
-}
 
 /// The process-wide metrics recorder, started on first use, and the handle that renders it.
 pub fn metrics() -> PrometheusHandle {
@@ -63,8 +46,10 @@ fn recorder() -> PrometheusRecorder {
 /// for the metrics.
 pub async fn sum_up(cancel: CancellationToken) {
     let mut ticks = tokio::time::interval(SUM_UP);
+    let mut said = 0;
     while cancel.run_until_cancelled(ticks.tick()).await.is_some() {
         metrics().run_upkeep();
+        log::report(&mut said);
     }
 }
 

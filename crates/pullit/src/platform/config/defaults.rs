@@ -110,6 +110,7 @@ impl Default for HttpConfig {
                 "http://127.0.0.1:5173".to_owned(),
             ],
             request_timeout: Span::seconds(30),
+            probes: String::new(),
         }
     }
 }

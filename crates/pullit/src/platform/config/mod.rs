@@ -163,6 +163,8 @@ pub struct HttpConfig {
     pub cors_origins: Vec<String>,
     /// How long one request may take (streams aside).
     pub request_timeout: Span,
+    /// Address and port of `/healthz`, `/readyz` and `/metrics` alone, on nodes of every role; empty: none.
+    pub probes: String,
 }
 
 /// `[upload]`

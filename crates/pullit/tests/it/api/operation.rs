@@ -54,7 +54,9 @@ testkit::on_each_database! {
         let server = Server::start(db).await;
         assert_eq!(server.client.get("/healthz").await.text, "ok");
         let ready = server.client.get("/readyz").await.expect(200);
-        assert_eq!(ready, json!({"ready": true, "database": "up", "storage": "up", "broker": "up"}));
+        let up = json!({"ready": true});
+        let roles = json!({"api": up, "relay": up, "worker": up});
+        assert_eq!(ready, json!({"ready": true, "database": "up", "storage": "up", "broker": "up", "roles": roles}));
         server.stop().await;
     }
 

@@ -6,7 +6,7 @@ use ground::Statements;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use testkit::http::Client;
 use testkit::process::{Command, Pullit};
@@ -57,6 +57,14 @@ testkit::on_each_database! {
         let mut node = command.start().await;
         let ready = readiness(&node).await;
         assert_eq!((&ready["ready"], &ready["broker"]), (&Value::from(false), &Value::from("down")));
+        assert_eq!(ready["roles"]["worker"], json!({"ready": false, "waits_for": ["broker"]}));
+        let client = Client::new(node.base_url());
+        client.get("/readyz?role=worker").await.expect(503);
+        for role in ["api", "relay", "scheduler"] {
+            client.get(&format!("/readyz?role={role}")).await.expect(200);
+        }
+        let said = node.output().matches("not ready: a part that is needed is down").count();
+        assert_eq!(said, 1, "one line for each change, and not for each probe: {}", node.output());
         let member = sign_in(&node).await;
         let set = asks_for_a_set(&member).await;
         assert_eq!(member.set(set).await.json["code"], "Q_002", "it is PENDING");

@@ -4,10 +4,13 @@ mod broker;
 mod config;
 mod crash;
 mod dev;
+mod log;
 mod nodes;
 mod operator;
+mod probes;
 mod replaced;
 mod serve;
+mod signals;
 
 use testkit::Database;
 use testkit::process::{Command, Finished, Pullit};

@@ -1,6 +1,8 @@
 //! `/healthz`, `/readyz`, `/metrics`: for those who watch over the service.
 
-use std::future::Future;
+mod readiness;
+mod relay_pulse;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,33 +10,44 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use serde::Serialize;
+use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use utoipa::ToSchema;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::readiness::{Prober, Readiness};
+pub(crate) use self::relay_pulse::RelayPulse;
 use crate::app::App;
-use crate::platform::http::Json;
+use crate::platform::http::{ApiError, Json, Query};
 use crate::platform::telemetry;
-use crate::platform::write_probe::WriteProbe;
+use crate::server::{Roles, Supervisor};
 
-/// A part that does not answer within this is not ready.
+/// The backlog is counted within this.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The backlog is counted at most so often, however many ask for the metrics.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 
+/// What the probes know of their node.
 #[derive(Clone)]
-struct Health {
+pub(crate) struct Health {
     app: App,
-    writes: Arc<WriteProbe>,
+    prober: Arc<Prober>,
     /// When the backlog was counted last. Who asks meanwhile waits for the count that is under way.
     counted: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Health {
+    pub(crate) fn new(app: App, roles: Roles, supervisor: Supervisor, relay: RelayPulse) -> Self {
+        Self {
+            prober: Arc::new(Prober::new(&app, roles, supervisor, relay)),
+            app,
+            counted: Arc::default(),
+        }
+    }
+
     async fn count_backlog(&self) {
         let mut counted = self.counted.lock().await;
         if counted.is_some_and(|at| at.elapsed() < COUNT_EVERY) {
@@ -57,12 +70,7 @@ impl Health {
 }
 
 /// The routes of the room.
-pub fn routes(app: App) -> OpenApiRouter {
-    let health = Health {
-        writes: Arc::new(WriteProbe::new(app.db.clone())),
-        app,
-        counted: Arc::default(),
-    };
+pub(crate) fn routes(health: Health) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(healthz))
         .routes(routes!(readyz))
@@ -76,56 +84,27 @@ async fn healthz() -> &'static str {
     "ok"
 }
 
-#[derive(Debug, Serialize, ToSchema)]
-struct Readiness {
-    ready: bool,
-    database: &'static str,
-    storage: &'static str,
-    broker: &'static str,
+#[derive(Debug, Deserialize, IntoParams)]
+struct Asked {
+    /// One role alone: `api`, `scheduler`, `relay` or `worker`. A load balancer asks for `api`.
+    role: Option<String>,
 }
 
-/// Whether the database takes writes, and the storage and the broker answer.
-#[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
-async fn readyz(State(Health { app, writes, .. }): State<Health>) -> Response {
-    let (database, storage, broker) = tokio::join!(
-        answers("database", writes.check((app.now)())),
-        answers("storage", app.storage.check()),
-        answers("broker", app.broker.check()),
-    );
-    let ready = database && storage && broker;
-    let status = if ready {
+/// Whether the node can do the work of its roles: the database takes writes, storage and broker answer, the relay runs.
+#[utoipa::path(get, path = "/readyz", tag = "operation", params(Asked),
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
+async fn readyz(
+    State(Health { app, prober, .. }): State<Health>,
+    asked: Result<Query<Asked>, ApiError>,
+) -> Result<Response, ApiError> {
+    let Query(asked) = asked?;
+    let readiness = prober.probe(&app, asked.role.as_deref()).await;
+    let status = if readiness.ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let word = |up| if up { "up" } else { "down" };
-    let readiness = Readiness {
-        ready,
-        database: word(database),
-        storage: word(storage),
-        broker: word(broker),
-    };
-    (status, Json(readiness)).into_response()
-}
-
-async fn answers<T, E: std::fmt::Display>(
-    part: &str,
-    asked: impl Future<Output = Result<T, E>>,
-) -> bool {
-    match tokio::time::timeout(TIMEOUT, asked).await {
-        Ok(Ok(_)) => true,
-        Ok(Err(error)) => {
-            tracing::warn!(part, %error, "not ready: a part that is needed does not answer");
-            false
-        }
-        Err(_) => {
-            tracing::warn!(
-                part,
-                "not ready: a part that is needed does not answer in time"
-            );
-            false
-        }
-    }
+    Ok((status, Json(readiness)).into_response())
 }
 
 /// Measurements in the Prometheus text format.
