@@ -47,11 +47,43 @@ pub(super) const EXTEND: &str = concat!(
     now!()
 );
 
+/// A hold that began in the future, because the clock was set back since, is as long as it was from now on. It does not
+/// end when it would have.
 pub(super) const RELEASE: &str = concat!(
-    "UPDATE shedlock SET lock_until = max(",
+    "UPDATE shedlock SET lock_until = CASE WHEN locked_at > ",
     now!(),
-    ", $3)
+    "
+   THEN strftime('%Y-%m-%dT%H:%M:%f', 'now',
+          printf('+%.3f seconds', max(0.0, (julianday($3) - julianday(locked_at)) * 86400.0))) || '000+00:00'
+   ELSE max(",
+    now!(),
+    ", $3) END
  WHERE name = $1 AND locked_by = $2 AND lock_until > ",
+    now!()
+);
+
+/// `$1` name. The row, if it was taken in the future and not extended since the clock was set back.
+pub(super) const STALE: &str = concat!(
+    "SELECT locked_by, locked_at, lock_until FROM shedlock
+ WHERE name = $1 AND lock_until > locked_at AND locked_at > ",
+    now!()
+);
+
+/// `$1` name, `$2` holder, `$3` when it was taken, `$4` its end.
+pub(super) const FREE_STALE: &str = concat!(
+    "UPDATE shedlock SET lock_until = ",
+    now!(),
+    "
+ WHERE name = $1 AND locked_by = $2 AND locked_at = $3 AND lock_until = $4 AND locked_at > ",
+    now!()
+);
+
+/// `$1` name, `$2` holder, `$3` the end that was seen.
+pub(super) const FREE: &str = concat!(
+    "UPDATE shedlock SET lock_until = ",
+    now!(),
+    "
+ WHERE name = $1 AND locked_by = $2 AND lock_until = $3 AND lock_until > ",
     now!()
 );
 
@@ -67,3 +99,50 @@ macro_rules! select_info {
 
 pub(super) const LOCKS: &str = concat!(select_info!(), " ORDER BY name");
 pub(super) const LOCK_INFO: &str = concat!(select_info!(), " WHERE name = $1");
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use sqlx::SqlitePool;
+
+    use super::*;
+    use crate::database::time_text;
+
+    /// The end after a release of a lock that was taken at `locked_at`, with this minimum hold.
+    async fn end_of_hold(locked_at: DateTime<Utc>, at_least: TimeDelta) -> DateTime<Utc> {
+        let pool = SqlitePool::connect("sqlite::memory:").await.unwrap();
+        for table in crate::schema::SQLITE {
+            sqlx::query(*table).execute(&pool).await.unwrap();
+        }
+        let sql = "INSERT INTO shedlock (name, lock_until, locked_at, locked_by) VALUES ('job', $1, $2, 'a:1')";
+        let insert = sqlx::query(sql)
+            .bind(time_text(Utc::now() + TimeDelta::days(1)))
+            .bind(time_text(locked_at));
+        insert.execute(&pool).await.unwrap();
+        let release = sqlx::query(RELEASE).bind("job").bind("a:1");
+        let release = release.bind(time_text(locked_at + at_least));
+        let done = release.execute(&pool).await.unwrap();
+        assert_eq!(done.rows_affected(), 1);
+        let end = sqlx::query_scalar("SELECT lock_until FROM shedlock");
+        end.fetch_one(&pool).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_hold_that_began_in_the_future_counts_from_now() {
+        let future = Utc::now() + TimeDelta::hours(9);
+        for at_least in [TimeDelta::zero(), TimeDelta::minutes(10)] {
+            let before = Utc::now() - TimeDelta::milliseconds(2);
+            let end = end_of_hold(future, at_least).await;
+            assert!(end >= before + at_least, "{end}");
+            assert!(end <= Utc::now() + at_least, "{end}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hold_that_began_in_the_past_ends_when_it_is_to_the_microsecond() {
+        let locked_at: DateTime<Utc> = "2026-11-22T10:00:00.123Z".parse().unwrap();
+        let hold = Utc::now() - locked_at + TimeDelta::hours(1);
+        let end = end_of_hold(locked_at, hold).await;
+        assert_eq!(time_text(end), time_text(locked_at + hold));
+    }
+}

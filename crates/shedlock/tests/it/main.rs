@@ -22,6 +22,7 @@ mod postgres_columns;
 mod proxy;
 mod redis;
 mod sqlite;
+mod stale;
 mod stage;
 mod stopped;
 mod warnings;
