@@ -305,7 +305,10 @@ macro_rules! provider_from_core {
                 self.core.lock_info(name).await
             }
 
-            async fn force_release(&self, held: &crate::LockInfo) -> Result<bool, crate::LockError> {
+            async fn force_release(
+                &self,
+                held: &crate::LockInfo,
+            ) -> Result<bool, crate::LockError> {
                 self.core.force_release(held).await
             }
 

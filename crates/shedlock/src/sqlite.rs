@@ -134,10 +134,7 @@ async fn try_take_over(
     Ok(taken)
 }
 
-async fn try_free(
-    connection: &mut SqliteConnection,
-    held: &LockInfo,
-) -> Result<bool, sqlx::Error> {
+async fn try_free(connection: &mut SqliteConnection, held: &LockInfo) -> Result<bool, sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let query = sqlx::query(FREE)
         .bind(&held.name)

@@ -30,6 +30,9 @@ struct Overview {
     uptime_seconds: u64,
     /// Its time.
     now: DateTime<Utc>,
+    /// By how many seconds that node's clock was set since it started: forwards, or back if negative. Slots come anew or
+    /// are caught up on; nothing stands still.
+    clock_set_by_seconds: i64,
     /// The caller's member id.
     operator_id: i64,
     jobs: Vec<ConsoleJob>,
@@ -90,6 +93,7 @@ async fn overview(
             .try_into()
             .unwrap_or_default(),
         now,
+        clock_set_by_seconds: admin.parts.scheduler.clock_set_by().num_seconds(),
         operator_id: operator.id,
         jobs: jobs.into_iter().map(ConsoleJob::from).collect(),
         outbox: admin.outbox_summary().await?,

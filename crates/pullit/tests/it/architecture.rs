@@ -10,6 +10,7 @@ const TABLES: [(&str, &[&str]); 8] = [
         "learn_stats",
         &["learn_stats", "learn_stats_daily", "learn_stats_walk"],
     ),
+    ("admin", &["lock_audit"]),
     ("marking", &["marking_result"]),
     ("member", &["member"]),
     ("notification", &["notification", "notification_horizon"]),

@@ -114,3 +114,6 @@ pub(super) async fn free(
         .bind(&row.lock_until);
     Ok(query.execute(connection).await?.rows_affected() == 1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ mod postgres_columns;
 mod proxy;
 mod redis;
 mod sqlite;
-mod stale;
 mod stage;
+mod stale;
 mod stopped;
 mod warnings;

@@ -85,7 +85,10 @@ async fn a_living_holder_is_not_robbed_when_the_clock_is_set_back() {
     }
     assert!(holder.is_trusted());
     let held: LockInfo = row(&*other, "job").await;
-    assert!(held.lock_until < Utc::now() + LEASE, "extended by the new clock");
+    assert!(
+        held.lock_until < Utc::now() + LEASE,
+        "extended by the new clock"
+    );
     holder.unlock().await.unwrap();
     assert!(is_taken(&*other).await, "and given back at once");
 }
