@@ -4,10 +4,12 @@ mod broker;
 mod config;
 mod crash;
 mod dev;
+mod locks;
 mod nodes;
 mod operator;
 mod replaced;
 mod serve;
+mod set_back;
 
 use testkit::Database;
 use testkit::process::{Command, Finished, Pullit};
