@@ -118,12 +118,18 @@ async fn release(app: &App, name: &str, yes: bool) -> Result<(), Failure> {
             "nobody holds the lock {name}; `pullit locks list` shows all"
         ))
     })?;
-    print::line(&format!(
+    let holder = format!(
         "{name} is held by {}, since {}, until {}.",
         held.locked_by,
         held.locked_at.to_rfc3339(),
         held.lock_until.to_rfc3339()
-    ));
+    );
+    if !yes && !std::io::stdin().is_terminal() {
+        return Err(Failure::Usage(format!(
+            "{holder} There is no terminal to ask on; --yes releases it without a question"
+        )));
+    }
+    print::line(&holder);
     if !yes && !agreed().await? {
         return Err(Failure::Failed(format!("{name} was not released")));
     }
@@ -141,11 +147,6 @@ async fn release(app: &App, name: &str, yes: bool) -> Result<(), Failure> {
 
 /// Asks on the terminal.
 async fn agreed() -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::Usage(
-            "there is no terminal to ask on; --yes releases the lock without a question".to_owned(),
-        ));
-    }
     let answer = tokio::task::spawn_blocking(|| {
         let mut out = std::io::stderr().lock();
         write!(
