@@ -1,7 +1,7 @@
 //! `/admin/api/overview`
 
 use axum::extract::State;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use scheduler::JobStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -76,6 +76,12 @@ impl From<JobStatus> for ConsoleJob {
     }
 }
 
+/// In whole seconds, the nearest.
+fn seconds(by: TimeDelta) -> i64 {
+    let millis = by.num_milliseconds();
+    (millis.abs() + 500) / 1_000 * millis.signum()
+}
+
 /// Jobs, outbox and streams in one answer.
 #[utoipa::path(get, path = "/admin/api/overview", tag = "admin", security(("bearer" = [])),
     responses((status = 200, body = Overview), (status = 401, description = "A_001, A_002"), (status = 403, description = "A_005")))]
@@ -93,7 +99,7 @@ async fn overview(
             .try_into()
             .unwrap_or_default(),
         now,
-        clock_set_by_seconds: admin.parts.scheduler.clock_set_by().num_seconds(),
+        clock_set_by_seconds: seconds(admin.parts.scheduler.clock_set_by()),
         operator_id: operator.id,
         jobs: jobs.into_iter().map(ConsoleJob::from).collect(),
         outbox: admin.outbox_summary().await?,

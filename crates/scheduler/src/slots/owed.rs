@@ -31,11 +31,11 @@ pub(super) fn judge(slots: &[DateTime<Utc>], history: &History, now: DateTime<Ut
         let attempt = if !runs.is_empty() {
             verdict.open |= may_come_to_nothing(&runs);
             next_attempt(&runs, now)
-        } else if reached(row.resumed_at) || reached(row.foreign_slot) {
-            None
-        } else if previous
-            .as_ref()
-            .is_some_and(|previous| previous.lacks(slot))
+        } else if reached(row.resumed_at)
+            || reached(row.foreign_slot)
+            || previous
+                .as_ref()
+                .is_some_and(|previous| previous.lacks(slot))
         {
             None
         } else if row.paused {

@@ -220,7 +220,7 @@ async fn a_dead_run_whose_lock_lies_in_the_future_is_found_and_taken_up_on_sqlit
     // The clock was set back by nine hours after a node had died.
     world.clock.set(four() + TimeDelta::minutes(1));
     world.run_row("job", four(), "RUNNING", None).await;
-    let taken = Utc::now() + TimeDelta::hours(9);
+    let taken = scheduler::Clock::now(&scheduler::SystemClock) + TimeDelta::hours(9);
     let until = taken + TimeDelta::milliseconds(300);
     world.lock_row("job", "dead:1", taken, until).await;
     let update = "UPDATE job_run SET lock_owner = 'dead:1'";

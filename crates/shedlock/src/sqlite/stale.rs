@@ -116,4 +116,8 @@ pub(super) async fn free(
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "SQLite's own clock is the machine's"
+)]
 mod tests;
