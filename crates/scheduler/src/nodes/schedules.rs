@@ -50,8 +50,11 @@ impl Core {
 
     /// What the living nodes disagree on.
     pub(crate) async fn conflicting_schedules(&self) -> Result<Conflicts, sqlx::Error> {
-        let since = self.now() - GONE_AFTER;
-        Ok(by_job(self.store.schedule_conflicts(since).await?))
+        let now = self.now();
+        let conflicts = self
+            .store
+            .schedule_conflicts(now - GONE_AFTER, now + GONE_AFTER);
+        Ok(by_job(conflicts.await?))
     }
 
     /// Reports what has changed since the last time, `known`.

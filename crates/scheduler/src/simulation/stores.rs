@@ -52,7 +52,11 @@ impl Store for Line {
         Ok(self.call(Errand::Question, |_| ()).await?)
     }
 
-    async fn schedule_conflicts(&self, _: DateTime<Utc>) -> Result<Vec<NodeSchedule>, sqlx::Error> {
+    async fn schedule_conflicts(
+        &self,
+        _: DateTime<Utc>,
+        _: DateTime<Utc>,
+    ) -> Result<Vec<NodeSchedule>, sqlx::Error> {
         Ok(self.call(Errand::Question, |_| Vec::new()).await?)
     }
 

@@ -41,10 +41,11 @@ pub(crate) trait Store: Send + Sync + Debug {
     /// Forgets the node's schedules.
     async fn forget_schedules(&self, node: &str) -> Result<(), sqlx::Error>;
 
-    /// The schedules of the jobs that nodes seen since then disagree on, by job, schedule and node.
+    /// The schedules of the jobs that nodes seen between these times disagree on, by job, schedule and node.
     async fn schedule_conflicts(
         &self,
         since: DateTime<Utc>,
+        until: DateTime<Utc>,
     ) -> Result<Vec<NodeSchedule>, sqlx::Error>;
 
     /// Whether the node is one of ours.

@@ -64,10 +64,10 @@ impl Store for DatabaseStore {
     async fn schedule_conflicts(
         &self,
         since: DateTime<Utc>,
+        until: DateTime<Utc>,
     ) -> Result<Vec<NodeSchedule>, sqlx::Error> {
-        self.db
-            .rows(sql::SCHEDULE_CONFLICTS, vec![since.into()])
-            .await
+        let values = vec![since.into(), until.into()];
+        self.db.rows(sql::SCHEDULE_CONFLICTS, values).await
     }
 
     async fn is_known_node(&self, node: &str) -> Result<bool, sqlx::Error> {

@@ -46,10 +46,10 @@ pub(crate) const SAVE_PLANS: Dialects = Dialects {
 /// $1 node.
 pub(crate) const FORGET_SCHEDULES: &str = "DELETE FROM job_schedule WHERE node = $1";
 
-/// $1 nodes seen since.
+/// $1 nodes seen since, $2 and before: one that was seen in the future was seen before the clock was set back.
 pub(crate) const SCHEDULE_CONFLICTS: &str = "SELECT s.job_name, s.schedule, s.node FROM job_schedule s JOIN job_node n ON n.node = s.node \
-     WHERE n.seen_at >= $1 AND s.job_name IN \
-       (SELECT o.job_name FROM job_schedule o JOIN job_node m ON m.node = o.node WHERE m.seen_at >= $1 \
+     WHERE n.seen_at >= $1 AND n.seen_at <= $2 AND s.job_name IN \
+       (SELECT o.job_name FROM job_schedule o JOIN job_node m ON m.node = o.node WHERE m.seen_at >= $1 AND m.seen_at <= $2 \
          GROUP BY o.job_name HAVING MIN(o.schedule) <> MAX(o.schedule)) \
      ORDER BY s.job_name, s.schedule, s.node";
 
