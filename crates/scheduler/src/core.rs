@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use shedlock::LockProvider;
@@ -9,7 +10,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Reading};
 use crate::event::Event;
 use crate::job::Scope;
 use crate::registered::Registered;
@@ -22,6 +23,8 @@ pub(crate) struct Core {
     pub(crate) cluster_locks: Arc<dyn LockProvider>,
     pub(crate) node_locks: Arc<dyn LockProvider>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The clock when the scheduler was built.
+    pub(crate) built: Reading,
     pub(crate) node: String,
     pub(crate) jobs: Vec<Registered>,
     /// Where each job stands in `jobs`, by its name.
@@ -47,6 +50,12 @@ impl Core {
     /// The time, as exactly as the tables store it.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now().trunc_subsecs(6)
+    }
+
+    /// Sleeps until so much time has passed since the clock's elapsed time was `began`.
+    pub(crate) async fn sleep_since(&self, began: Duration, pause: Duration) {
+        let passed = self.clock.elapsed().saturating_sub(began);
+        self.clock.sleep(pause.saturating_sub(passed)).await;
     }
 
     pub(crate) fn locks(&self, scope: Scope) -> &Arc<dyn LockProvider> {

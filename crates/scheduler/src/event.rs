@@ -1,6 +1,6 @@
 //! What the scheduler announces: for a console, and for tests to wait on instead of sleeping.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::job::Progress;
 use crate::model::{Cause, Run, ScheduleOn};
@@ -74,6 +74,11 @@ pub enum Event {
     MisfiresChecked {
         /// The job.
         job: String,
+    },
+    /// The wall clock was set back, and every slot is planned anew.
+    ClockSetBack {
+        /// By how much.
+        by: TimeDelta,
     },
     /// This node registered itself again, and compared its schedules with those of the others.
     Heartbeat,

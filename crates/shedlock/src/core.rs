@@ -92,7 +92,7 @@ impl Core {
         c: &LockConfiguration,
         tail: Option<LockInfo>,
     ) -> Result<Option<LockGuard>, LockError> {
-        let tail_end = tail.as_ref().map(|row| row.lock_until);
+        let mut tail_end = tail.as_ref().map(|row| row.lock_until);
         let not_before = tail_end.unwrap_or(DateTime::UNIX_EPOCH);
         let owner = self.new_owner();
         let registration = self.owned.register(c.name(), owner.clone(), not_before)?;
@@ -118,6 +118,10 @@ impl Core {
         let Some(taken) = taken? else {
             return Ok(None);
         };
+        if let Some(row) = tail.filter(|row| row.locked_at > taken.locked_at) {
+            // The store's clock was set back since. A tail is as long as it was, and does not end when it would have.
+            tail_end = Some(taken.locked_at + (row.lock_until - row.locked_at));
+        }
         // Nobody has it before this is through, and the caller may stop waiting.
         attempt.undecided = true;
         let mut requests = owned.requests.lock().await;
@@ -164,6 +168,26 @@ impl Core {
 
     pub(crate) async fn lock_info(&self, name: &str) -> Result<Option<LockInfo>, LockError> {
         bounded(self.timeout, self.store.lock_info(name)).await
+    }
+
+    pub(crate) async fn force_release(&self, held: &LockInfo) -> Result<bool, LockError> {
+        let freed = bounded(self.timeout, self.store.free(held)).await?;
+        if freed {
+            warn!(
+                lock = held.name,
+                locked_by = held.locked_by,
+                "a lock was released for its holder by an operator: it is free"
+            );
+        }
+        Ok(freed)
+    }
+
+    pub(crate) async fn free_if_stale(&self, c: &LockConfiguration) -> Result<bool, LockError> {
+        bounded(
+            self.timeout,
+            self.store.free_if_stale(c.name(), c.at_most()),
+        )
+        .await
     }
 
     pub(crate) async fn shut_down(&self, grace: Duration) -> ShutDown {
@@ -279,6 +303,20 @@ macro_rules! provider_from_core {
                 name: &str,
             ) -> Result<Option<crate::LockInfo>, crate::LockError> {
                 self.core.lock_info(name).await
+            }
+
+            async fn force_release(
+                &self,
+                held: &crate::LockInfo,
+            ) -> Result<bool, crate::LockError> {
+                self.core.force_release(held).await
+            }
+
+            async fn free_if_stale(
+                &self,
+                c: &crate::LockConfiguration,
+            ) -> Result<bool, crate::LockError> {
+                self.core.free_if_stale(c).await
             }
 
             async fn shut_down(&self, grace: std::time::Duration) -> crate::ShutDown {

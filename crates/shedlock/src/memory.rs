@@ -205,6 +205,24 @@ impl Store for Memory {
         Ok(self.move_end(name, locked_by, |now| now.max(not_before)))
     }
 
+    async fn free(&self, held: &LockInfo) -> Result<bool, LockError> {
+        let mut rows = self.rows();
+        let now = self.now();
+        let Some(row) = rows.get_mut(&held.name) else {
+            return Ok(false);
+        };
+        let Some(info) = row.info.as_mut() else {
+            return Ok(false);
+        };
+        let same = info.locked_by == held.locked_by && info.lock_until == held.lock_until;
+        let freed = same && info.lock_until > now;
+        if freed {
+            info.lock_until = now;
+            row.token += 1;
+        }
+        Ok(freed)
+    }
+
     async fn locks(&self) -> Result<Vec<LockInfo>, LockError> {
         let rows = self.rows();
         let now = self.now();

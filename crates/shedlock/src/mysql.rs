@@ -267,6 +267,21 @@ impl Store for MySqlStore {
         Ok(connection.done(done)?.rows_affected() == 1)
     }
 
+    async fn free(&self, held: &LockInfo) -> Result<bool, LockError> {
+        let mut connection = self.connect().await?;
+        // Java takes locks without a token.
+        let added = sqlx::query(ADD_FENCE).bind(&held.name);
+        let added = added.execute(connection.begin()).await;
+        connection.done(added)?;
+        let query = sqlx::query(self.learnt.columns().statements().free)
+            .bind(&held.locked_by)
+            .bind(&held.name)
+            .bind(&held.name)
+            .bind(held.lock_until.timestamp_micros());
+        let done = query.execute(connection.begin()).await;
+        Ok(connection.done(done)?.rows_affected() > 0)
+    }
+
     async fn locks(&self) -> Result<Vec<LockInfo>, LockError> {
         self.select(|columns| columns.statements().locks, None)
             .await

@@ -18,7 +18,7 @@ use crate::{
     core::{Core, Store, Taken, provider_from_core},
     database::{lock_error, micros, time_from_micros},
 };
-use statements::{EXTEND, LOCK_INFO, LOCKS, RELEASE, TAKE, TAKE_OVER};
+use statements::{EXTEND, FREE, LOCK_INFO, LOCKS, RELEASE, TAKE, TAKE_OVER};
 
 /// Locks in a table of PostgreSQL, shared with Java ShedLock. See [`crate::schema::POSTGRES`].
 #[derive(Debug, Clone)]
@@ -194,6 +194,14 @@ impl Store for Postgres {
             .bind(name)
             .bind(locked_by)
             .bind(not_before.timestamp_micros());
+        Ok(self.changed(query).await? == 1)
+    }
+
+    async fn free(&self, held: &LockInfo) -> Result<bool, LockError> {
+        let query = sqlx::query(FREE)
+            .bind(&held.name)
+            .bind(&held.locked_by)
+            .bind(held.lock_until.timestamp_micros());
         Ok(self.changed(query).await? == 1)
     }
 

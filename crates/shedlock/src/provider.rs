@@ -78,6 +78,32 @@ pub trait LockProvider: Send + Sync + Debug + 'static {
     /// The database failed or did not answer in time.
     async fn lock_info(&self, name: &str) -> Result<Option<LockInfo>, LockError>;
 
+    /// For an operator: ends the lease of a holder that is known to be dead, so that nobody waits for its end.
+    ///
+    /// The lock is free at once, without a tail, and its fencing token is counted on. It is released only while its row
+    /// is still as `held` shows it: same holder, same end, not yet over. So whoever is asked first, and answers after half
+    /// a lease, cannot hit a living holder, which has extended it by then: false.
+    ///
+    /// # Danger
+    /// A holder that lives after all goes on until its next extension or fence check finds the lock lost. Until then
+    /// two may work at once, and what they do outside the database nobody fences. Java's holders do not notice at all.
+    ///
+    /// # Errors
+    /// The database failed or did not answer in time: the lock may be released or not.
+    async fn force_release(&self, held: &LockInfo) -> Result<bool, LockError>;
+
+    /// Frees the lock if its row was taken at a time that the store's clock has not reached, and nobody has touched it
+    /// for a whole lease: the clock was set back, and its holder is gone. True if it did.
+    ///
+    /// Only SQLite's rows are judged so, because all their holders share one machine's clock. Everywhere else the
+    /// answer is false. An acquisition does this by itself; ask where a lock that nobody wants must end too.
+    ///
+    /// # Errors
+    /// The database failed or did not answer in time.
+    async fn free_if_stale(&self, _c: &LockConfiguration) -> Result<bool, LockError> {
+        Ok(false)
+    }
+
     /// Ends this provider and all its clones: no more acquisitions, and nothing stays taken behind a
     /// process that is about to end.
     ///

@@ -19,7 +19,7 @@ use crate::{
 use connection::{Call, Connections};
 use error::lock_error;
 use keys::Keys;
-use scripts::{EXTEND, LOOK, RELEASE, Script, TAKE, TAKE_OVER};
+use scripts::{EXTEND, FREE, LOOK, RELEASE, Script, TAKE, TAKE_OVER};
 
 /// Java ShedLock's environment when none is named.
 const DEFAULT_ENV: &str = "default";
@@ -256,6 +256,14 @@ impl Store for Redis {
         // After running twice, the second answer would be that the lock is not ours.
         let released: i64 = single(self.connections.ask_once(&[call]).await)?;
         Ok(released == 1)
+    }
+
+    async fn free(&self, held: &LockInfo) -> Result<bool, LockError> {
+        let arguments = vec![held.locked_by.clone(), millis_at(held.lock_until)];
+        let call = self.on_lock_and_fence(&FREE, &held.name, arguments);
+        // After running twice, the second answer would be that the lock is as it was no more.
+        let freed: i64 = single(self.connections.ask_once(&[call]).await)?;
+        Ok(freed == 1)
     }
 
     async fn locks(&self) -> Result<Vec<LockInfo>, LockError> {

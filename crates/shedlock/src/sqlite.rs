@@ -4,6 +4,7 @@
 //! milliseconds; the microseconds of its times are zero, and durations are rounded up to milliseconds.
 
 mod check;
+mod stale;
 mod statements;
 
 use std::{sync::Arc, time::Duration};
@@ -18,7 +19,8 @@ use crate::{
     core::{Core, Store, Taken, provider_from_core},
     database::{lock_error, millis, time_text},
 };
-use statements::{COUNT, EXTEND, LOCK_INFO, LOCKS, RELEASE, TAKE, TAKE_OVER};
+use stale::StaleRows;
+use statements::{COUNT, EXTEND, FREE, LOCK_INFO, LOCKS, RELEASE, TAKE, TAKE_OVER};
 
 /// Locks in a table of an SQLite database. See [`crate::schema::SQLITE`].
 #[derive(Debug, Clone)]
@@ -36,6 +38,7 @@ impl SqliteLockProvider {
     pub fn new(pool: SqlitePool, node: impl Into<String>) -> Self {
         let store = Sqlite {
             connections: Connections::new(pool, GivenUp::Return),
+            stale: StaleRows::default(),
         };
         Self {
             core: Core::new(Arc::new(store), node),
@@ -53,6 +56,20 @@ impl SqliteLockProvider {
 #[derive(Debug)]
 struct Sqlite {
     connections: Connections<sqlx::Sqlite>,
+    stale: StaleRows,
+}
+
+impl Sqlite {
+    async fn take_free(
+        &self,
+        name: &str,
+        locked_by: &str,
+        at_most: Duration,
+    ) -> Result<Option<Taken>, LockError> {
+        let mut connection = self.connections.one().await?;
+        let taken = try_take(connection.begin(), name, locked_by, at_most).await;
+        connection.done_in_transaction(taken).await
+    }
 }
 
 /// The second half of an acquisition: its number.
@@ -117,6 +134,21 @@ async fn try_take_over(
     Ok(taken)
 }
 
+async fn try_free(connection: &mut SqliteConnection, held: &LockInfo) -> Result<bool, sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let query = sqlx::query(FREE)
+        .bind(&held.name)
+        .bind(&held.locked_by)
+        .bind(time_text(held.lock_until));
+    let freed = query.execute(&mut *transaction).await?.rows_affected() == 1;
+    if freed {
+        let count = sqlx::query(COUNT).bind(&held.name);
+        count.fetch_one(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(freed)
+}
+
 #[async_trait]
 impl Store for Sqlite {
     async fn take(
@@ -125,9 +157,11 @@ impl Store for Sqlite {
         locked_by: &str,
         at_most: Duration,
     ) -> Result<Option<Taken>, LockError> {
-        let mut connection = self.connections.one().await?;
-        let taken = try_take(connection.begin(), name, locked_by, at_most).await;
-        connection.done_in_transaction(taken).await
+        let taken = self.take_free(name, locked_by, at_most).await?;
+        if taken.is_some() || !self.free_if_stale(name, at_most).await? {
+            return Ok(taken);
+        }
+        self.take_free(name, locked_by, at_most).await
     }
 
     async fn take_over(
@@ -169,6 +203,27 @@ impl Store for Sqlite {
         let mut connection = self.connections.one().await?;
         let done = query.execute(connection.begin()).await;
         Ok(connection.done(done)?.rows_affected() == 1)
+    }
+
+    async fn free(&self, held: &LockInfo) -> Result<bool, LockError> {
+        let mut connection = self.connections.one().await?;
+        let freed = try_free(connection.begin(), held).await;
+        connection.done_in_transaction(freed).await
+    }
+
+    async fn free_if_stale(&self, name: &str, at_most: Duration) -> Result<bool, LockError> {
+        let mut connection = self.connections.one().await?;
+        let found = stale::find(connection.begin(), name).await;
+        let found = connection.done(found)?;
+        let Some(row) = self.stale.is_over(name, found, at_most) else {
+            return Ok(false);
+        };
+        let freed = stale::free(connection.begin(), name, &row).await;
+        let freed = connection.done(freed)?;
+        if freed {
+            self.stale.report_freed(name, &row);
+        }
+        Ok(freed)
     }
 
     async fn locks(&self) -> Result<Vec<LockInfo>, LockError> {

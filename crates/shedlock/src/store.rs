@@ -71,6 +71,22 @@ pub trait LockStore: Send + Sync + Debug + 'static {
         not_before: DateTime<Utc>,
     ) -> Result<bool, LockError>;
 
+    /// Moves the end to now and counts the token on, if the row is still exactly `held`: same holder, same end, not yet
+    /// over. For an operator who knows that the holder is dead.
+    ///
+    /// # Errors
+    /// The store failed or could not be reached.
+    async fn free(&self, held: &LockInfo) -> Result<bool, LockError>;
+
+    /// Moves the end to now, if the row was taken at a time that the store's clock has not reached, and has stayed as it
+    /// is for `at_most` and for its own lease. Of use only where all holders share the store's clock.
+    ///
+    /// # Errors
+    /// The store failed or could not be reached.
+    async fn free_if_stale(&self, _name: &str, _at_most: Duration) -> Result<bool, LockError> {
+        Ok(false)
+    }
+
     /// Every row, by name.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod console;
 mod failure;
 pub mod job_view;
 mod jobs;
+pub mod lock_release;
 mod locks;
 mod members;
 mod operator;

@@ -1,7 +1,7 @@
 //! `/admin/api/overview`
 
 use axum::extract::State;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use scheduler::JobStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -30,6 +30,9 @@ struct Overview {
     uptime_seconds: u64,
     /// Its time.
     now: DateTime<Utc>,
+    /// By how many seconds that node's clock was set since it started: forwards, or back if negative. Slots come anew or
+    /// are caught up on; nothing stands still.
+    clock_set_by_seconds: i64,
     /// The caller's member id.
     operator_id: i64,
     jobs: Vec<ConsoleJob>,
@@ -73,6 +76,12 @@ impl From<JobStatus> for ConsoleJob {
     }
 }
 
+/// In whole seconds, the nearest.
+fn seconds(by: TimeDelta) -> i64 {
+    let millis = by.num_milliseconds();
+    (millis.abs() + 500) / 1_000 * millis.signum()
+}
+
 /// Jobs, outbox and streams in one answer.
 #[utoipa::path(get, path = "/admin/api/overview", tag = "admin", security(("bearer" = [])),
     responses((status = 200, body = Overview), (status = 401, description = "A_001, A_002"), (status = 403, description = "A_005")))]
@@ -90,6 +99,7 @@ async fn overview(
             .try_into()
             .unwrap_or_default(),
         now,
+        clock_set_by_seconds: seconds(admin.parts.scheduler.clock_set_by()),
         operator_id: operator.id,
         jobs: jobs.into_iter().map(ConsoleJob::from).collect(),
         outbox: admin.outbox_summary().await?,

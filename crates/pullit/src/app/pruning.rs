@@ -7,6 +7,7 @@ use scheduler::Scheduler;
 
 use super::foundation::Foundation;
 use super::rooms::DomainRooms;
+use crate::admin::lock_release;
 use crate::auth::Auth;
 use crate::housekeeping::{Batch, Kept, Next, Prune, Pruned};
 use crate::notification::Feed;
@@ -45,6 +46,7 @@ pub(super) fn kept(base: &Foundation, rooms: &DomainRooms, runs: &Runs) -> Vec<K
         ),
         line("marks of handled events", keep.inbox, Box::new(Inbox(db()))),
         line("outbox audit", keep.audit, Box::new(Audit(db()))),
+        line("lock audit", keep.audit, Box::new(LockAudit(db()))),
         line("job runs", keep.runs, Box::new(runs.clone())),
         line(
             "uploads",
@@ -123,6 +125,19 @@ impl Prune for Audit {
     async fn prune(&self, batch: &Batch<'_>) -> Result<Pruned, RunError> {
         let mut tx = self.0.begin().await?;
         let rows = outbox::audit::prune_batch(&mut tx, batch.before, batch.size.into()).await?;
+        batch.fence.check(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Pruned::batch(rows, batch.size))
+    }
+}
+
+struct LockAudit(Db);
+
+#[async_trait]
+impl Prune for LockAudit {
+    async fn prune(&self, batch: &Batch<'_>) -> Result<Pruned, RunError> {
+        let mut tx = self.0.begin().await?;
+        let rows = lock_release::prune_batch(&mut tx, batch.before, batch.size.into()).await?;
         batch.fence.check(&mut tx).await?;
         tx.commit().await?;
         Ok(Pruned::batch(rows, batch.size))

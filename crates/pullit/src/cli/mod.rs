@@ -6,6 +6,7 @@ mod jobs;
 mod locks;
 mod members;
 mod meter;
+mod operator;
 mod outbox;
 mod print;
 mod serve;
@@ -51,7 +52,7 @@ enum Command {
     /// The scheduled jobs.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
-    /// Who holds which lock.
+    /// Who holds which lock; and releasing that of a dead holder.
     #[command(subcommand)]
     Locks(locks::Locks),
     /// Events on their way, and dead letters.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The domain's rooms, and the tables that are theirs alone to write.
-const TABLES: [(&str, &[&str]); 8] = [
+const TABLES: [(&str, &[&str]); 9] = [
     ("auth", &["refresh_token"]),
     (
         "learn_stats",
         &["learn_stats", "learn_stats_daily", "learn_stats_walk"],
     ),
+    ("admin", &["lock_audit"]),
     ("marking", &["marking_result"]),
     ("member", &["member"]),
     ("notification", &["notification", "notification_horizon"]),

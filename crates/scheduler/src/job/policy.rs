@@ -21,8 +21,11 @@ pub enum Misfire {
     /// It is skipped.
     #[default]
     Skip,
-    /// The newest one runs once when a node is there again. One that ended ABANDONED or FAILED is tried
-    /// again, five minutes apart, three attempts at most.
+    /// The newest one runs once when a node is there again. One that FAILED is tried again after five minutes, one
+    /// that was ABANDONED at once, three attempts at most.
+    ///
+    /// A slot from before a change of the job's schedule is owed only if both schedules have it. What only the new one
+    /// has, nobody missed. What only the old one had went with it.
     RunOnce,
     /// As [`RunOnce`](Self::RunOnce), for the newest `most` slots. Each has a run of its own, the oldest first, one
     /// after the other. A slot that gave way to a newer one while it waited is caught up on as well.

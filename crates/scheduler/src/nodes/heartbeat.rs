@@ -1,8 +1,8 @@
 //! A node's heartbeat: it registers the node again and again, and compares schedules with the others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::TimeDelta;
 use ground::chain;
 
 use super::schedules::Conflicts;
@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::event::Event;
 
 /// How often a node registers itself again, and compares its schedules with those of the others.
-const HEARTBEAT_INTERVAL: TimeDelta = TimeDelta::minutes(1);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(60);
 /// After so many heartbeats it publishes its schedules again, should somebody have taken it for gone.
 const PUBLISH_EVERY: u32 = 60;
 
@@ -24,7 +24,7 @@ impl Core {
         let mut published = false;
         let mut conflicts = Conflicts::new();
         for time in 0_u32.. {
-            let began = self.now();
+            let began = self.clock.elapsed();
             published &= !time.is_multiple_of(PUBLISH_EVERY);
             if let Err(error) = self.heartbeat(&mut published, &mut conflicts).await {
                 tracing::warn!(
@@ -36,7 +36,7 @@ impl Core {
             tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return,
-                () = self.clock.sleep_until(began + HEARTBEAT_INTERVAL) => {}
+                () = self.sleep_since(began, HEARTBEAT_INTERVAL) => {}
             }
         }
     }

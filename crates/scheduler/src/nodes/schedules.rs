@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::core::Core;
 use crate::event::Event;
@@ -33,10 +33,28 @@ impl Core {
             .await
     }
 
+    /// Notes since when the jobs that catch up have their schedules: slots from before that are judged by the previous one.
+    pub(crate) async fn save_plans(
+        &self,
+        started: &[usize],
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        let jobs = started.iter().map(|index| &self.jobs[*index].job);
+        let plans = jobs.filter(|job| job.misfire.slots() > 0);
+        let plans = plans.map(|job| Schedule {
+            job: &job.name,
+            text: job.trigger.slots_text(),
+        });
+        self.store.save_plans(&plans.collect::<Vec<_>>(), now).await
+    }
+
     /// What the living nodes disagree on.
     pub(crate) async fn conflicting_schedules(&self) -> Result<Conflicts, sqlx::Error> {
-        let since = self.now() - GONE_AFTER;
-        Ok(by_job(self.store.schedule_conflicts(since).await?))
+        let now = self.now();
+        let conflicts = self
+            .store
+            .schedule_conflicts(now - GONE_AFTER, now + GONE_AFTER);
+        Ok(by_job(conflicts.await?))
     }
 
     /// Reports what has changed since the last time, `known`.

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use ground::chain;
 
 use crate::core::Core;
@@ -11,7 +10,7 @@ use crate::event::Event;
 use crate::job::ProgressCell;
 
 /// The shortest time between two reports of a run.
-const REPORT_INTERVAL: TimeDelta = TimeDelta::seconds(1);
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the end of a run waits for its report to be retracted.
 const RETRACT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -27,6 +26,7 @@ impl Core {
         loop {
             cell.changed().await;
             let (progress, now) = (cell.get(), self.now());
+            let began = self.clock.elapsed();
             if last == Some(progress) {
                 continue;
             }
@@ -47,7 +47,7 @@ impl Core {
                     "progress could not be written; other processes see an older one"
                 ),
             }
-            self.clock.sleep_until(now + REPORT_INTERVAL).await;
+            self.sleep_since(began, REPORT_INTERVAL).await;
         }
     }
 

@@ -1,6 +1,8 @@
 //! Calling a job until it has settled: again after each conflict, while its policy and its time allow.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ground::chain;
@@ -46,20 +48,20 @@ impl Core {
                 ended => return conflicts.outcome(ended, job.timeout),
             };
             conflicts.met(&error);
-            let at = self.retry_later(job, run, error);
+            let pause = self.retry_later(job, run, error);
             tokio::select! {
                 biased;
                 // First, because a run that lost its lease has nothing more to say, whatever else ended it.
                 () = lost.cancelled() => return Outcome::abandoned(),
                 () = context.cancellation.cancelled() => return conflicts.stopped(),
                 () = &mut expired => return conflicts.outcome(Ended::TimedOut, job.timeout),
-                () = self.clock.sleep_until(at) => {}
+                () = self.clock.sleep(pause) => {}
             }
         }
     }
 
-    /// Counts and announces a conflict, and answers when the job is called again.
-    fn retry_later(&self, job: &JobSettings, run: &mut Run, error: String) -> DateTime<Utc> {
+    /// Counts and announces a conflict, and answers how long the job waits to be called again.
+    fn retry_later(&self, job: &JobSettings, run: &mut Run, error: String) -> Duration {
         run.retries += 1;
         tracing::warn!(
             job = job.name,
@@ -80,7 +82,7 @@ impl Core {
             at,
             error,
         });
-        at
+        pause.to_std().unwrap_or_default()
     }
 
     /// Completes when the run's time is over.
@@ -89,11 +91,7 @@ impl Core {
         let Some(timeout) = job.timeout else {
             return std::future::pending().boxed();
         };
-        let at = run
-            .started_at
-            .checked_add_signed(TimeDelta::from_std(timeout).unwrap_or(TimeDelta::MAX))
-            .unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let over = self.clock.sleep_until(at);
+        let over = self.clock.sleep(timeout);
         let (events, job, slot) = (self.events.clone(), job.name.clone(), run.scheduled_at);
         async move {
             over.await;

@@ -24,6 +24,8 @@ pub(crate) struct ScheduleQueue {
     /// Those to be checked as soon as no check is in flight.
     to_check: BTreeSet<usize>,
     checking: bool,
+    /// By how much the clock was set back in all.
+    set_back: TimeDelta,
 }
 
 #[derive(Debug)]
@@ -35,6 +37,8 @@ struct Entry {
     /// Wake-ups that came during a step.
     run_ended: bool,
     requested: bool,
+    /// The clock was set back during a step.
+    set_back: bool,
     /// A check came during a step.
     check_owed: bool,
     /// Whether a slot may have been missed. Not once the newest slots were seen to be done, until there is a newer one.
@@ -50,6 +54,7 @@ impl Entry {
             steps: 0,
             run_ended: false,
             requested: false,
+            set_back: false,
             check_owed: false,
             open: catches_up,
             catches_up,
@@ -78,6 +83,7 @@ impl ScheduleQueue {
             check_at: began,
             to_check: BTreeSet::new(),
             checking: false,
+            set_back: TimeDelta::zero(),
         }
     }
 
@@ -111,11 +117,20 @@ impl ScheduleQueue {
     }
 
     /// A step of the job has ended.
-    pub(crate) fn finish_step(&mut self, index: usize, step: StepResult, now: DateTime<Utc>) {
+    pub(crate) fn finish_step(
+        &mut self,
+        registered: &Registered,
+        step: StepResult,
+        now: DateTime<Utc>,
+    ) {
+        let index = registered.index;
         let Some(entry) = self.entries.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
         let mut cursor = step.cursor;
+        if std::mem::take(&mut entry.set_back) {
+            cursor.plan_anew(registered, now, self.set_back);
+        }
         let wake_ups = [
             (std::mem::take(&mut entry.run_ended), WakeUp::RunEnded),
             (std::mem::take(&mut entry.requested), WakeUp::Requested),
@@ -129,6 +144,24 @@ impl ScheduleQueue {
         }
         self.due.insert((cursor.due_at(), index));
         entry.cursor = Some(cursor);
+    }
+
+    /// The clock was set back to `now`, by so much: whatever waits for a time waits for it by the clock as it is.
+    pub(crate) fn plan_anew(&mut self, jobs: &[Registered], now: DateTime<Utc>, by: TimeDelta) {
+        self.set_back += by;
+        self.check_at = self.check_at.min(now + CHECK_INTERVAL);
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            let (Some(entry), Some(registered)) = (entry, jobs.get(index)) else {
+                continue;
+            };
+            let Some(cursor) = &mut entry.cursor else {
+                entry.set_back = true;
+                continue;
+            };
+            self.due.remove(&(cursor.due_at(), index));
+            cursor.plan_anew(registered, now, self.set_back);
+            self.due.insert((cursor.due_at(), index));
+        }
     }
 
     /// Something wants the job to be stepped now.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::handle::Scheduler;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Reading, SystemClock};
 use crate::core::Core;
 use crate::error::BuildError;
 use crate::job::{Job, Misfire, Record, Scope};
@@ -112,6 +112,7 @@ impl SchedulerBuilder {
             .cluster_locks
             .ok_or(BuildError::Missing("lock provider for the cluster"))?;
         let by_name = by_name(&self.jobs)?;
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         Ok(Scheduler {
             core: Arc::new(Core {
                 store,
@@ -119,7 +120,8 @@ impl SchedulerBuilder {
                 node_locks: self
                     .node_locks
                     .unwrap_or_else(|| Arc::new(MemoryLockProvider::new(&node))),
-                clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+                built: Reading::of(&*clock),
+                clock,
                 node,
                 jobs: self
                     .jobs

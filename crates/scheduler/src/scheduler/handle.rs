@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use tokio::sync::broadcast;
 
+use crate::clock::Reading;
 use crate::core::Core;
 use crate::event::Event;
 
@@ -18,5 +20,12 @@ impl Scheduler {
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.core.events.subscribe()
+    }
+
+    /// By how much the wall clock was set since this scheduler was built: forwards, or back if negative. What passed by
+    /// itself does not count.
+    #[must_use]
+    pub fn clock_set_by(&self) -> TimeDelta {
+        Reading::of(&*self.core.clock).set_since(self.core.built)
     }
 }

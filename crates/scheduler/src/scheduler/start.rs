@@ -54,6 +54,7 @@ impl Scheduler {
         core.store
             .register_jobs(&names.collect::<Vec<_>>(), began)
             .await?;
+        core.save_plans(&started, began).await?;
         let queue = ScheduleQueue::new(&core.jobs, &started, began);
         // A second start would run every job twice. The jobs of the first stay those that other nodes know of.
         let _ = core.started.set(started);

@@ -3,11 +3,13 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use futures::FutureExt;
 use tokio::sync::mpsc;
 
+use crate::clock::Reading;
 use crate::core::Core;
+use crate::event::Event;
 use crate::schedule_queue::{
     Candidate, Judged, MisfireCheck, ScheduleQueue, SlotCursor, StepResult, Verdict,
 };
@@ -21,6 +23,7 @@ enum Report {
 struct Timer {
     core: Arc<Core>,
     queue: ScheduleQueue,
+    clock: Reading,
     reports: mpsc::UnboundedSender<Report>,
 }
 
@@ -31,9 +34,11 @@ impl Core {
         let mut timer = Timer {
             core: self.clone(),
             queue,
+            clock: Reading::of(&*self.clock),
             reports,
         };
         while !self.stopping.is_cancelled() {
+            timer.notice_the_clock();
             timer.start_what_is_due();
             tokio::select! {
                 biased;
@@ -45,9 +50,29 @@ impl Core {
                     }
                 }
                 () = self.wake_ups.arrived() => {}
-                () = self.clock.sleep_until(timer.queue.next_due()) => {}
+                () = self.clock.sleep_until_or_set_back(timer.queue.next_due()) => {}
             }
         }
+    }
+
+    /// Plans anew when the clock was set back between the two readings.
+    pub(crate) fn notice_set_back(
+        &self,
+        queue: &mut ScheduleQueue,
+        before: Reading,
+        after: Reading,
+    ) {
+        let Some(by) = after.set_back_since(before) else {
+            return;
+        };
+        tracing::warn!(
+            node = self.node,
+            seconds = by.num_milliseconds() as f64 / 1_000.0,
+            "the wall clock was set back: fixed rates and delays go on, cron is planned anew, and no slot runs twice"
+        );
+        metrics::counter!("scheduler_clock_set_back_total").increment(1);
+        queue.plan_anew(&self.jobs, after.wall.trunc_subsecs(6), by);
+        self.announce(Event::ClockSetBack { by });
     }
 
     /// A panic outside the job's function (a lock provider or a clock can do that) costs what was due until `now`. It does
@@ -76,6 +101,13 @@ impl Core {
 }
 
 impl Timer {
+    /// Plans anew when the clock was set back.
+    fn notice_the_clock(&mut self) {
+        let before = std::mem::replace(&mut self.clock, Reading::of(&*self.core.clock));
+        self.core
+            .notice_set_back(&mut self.queue, before, self.clock);
+    }
+
     fn start_what_is_due(&mut self) {
         let now = self.core.now();
         for (index, wake_up) in self.core.wake_ups.drain() {
@@ -121,7 +153,8 @@ impl Timer {
     fn handle(&mut self, report: Report) {
         match report {
             Report::Stepped(index, result) => {
-                self.queue.finish_step(index, result, self.core.now());
+                let registered = &self.core.jobs[index];
+                self.queue.finish_step(registered, result, self.core.now());
             }
             Report::Checked(judged) => {
                 let catch_ups = self.queue.finish_check(judged);

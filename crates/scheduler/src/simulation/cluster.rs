@@ -120,6 +120,7 @@ impl Cluster {
             }
             Incident::Thaw { node } => self.thaw(node),
             Incident::Ask { node, hand } => self.ask(node, hand),
+            Incident::SetClock { node, by } => self.set_clock(node, by),
             Incident::Gone { node } => self.gone(node),
             Incident::ForeignTake { job, holds } => self.world().foreign_take(&job, holds),
             Incident::ForeignRelease { job } => self.world().foreign_release(&job),
@@ -127,6 +128,7 @@ impl Cluster {
             Incident::Watch => {
                 let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
                 world.watch();
+                world.watch_ticks(&self.scenario.jobs);
                 world.watch_over(&self.scenario.jobs);
             }
             Incident::CalmEnds { began } => self.calm_ends(began),
@@ -250,6 +252,25 @@ impl Cluster {
         }
     }
 
+    /// A stopped process sees it when it goes on.
+    fn set_clock(&mut self, node: usize, by: TimeDelta) {
+        let Some(process) = &self.processes[node] else {
+            return;
+        };
+        let mut world = self.world();
+        let millis = by.num_milliseconds();
+        world.trace(node, "has its clock set", millis.unsigned_abs(), || {
+            format!("by {millis} ms")
+        });
+        world.judge.saw(if millis < 0 {
+            "clock set back"
+        } else {
+            "clock set forwards"
+        });
+        drop(world);
+        process.line.wall.set(by);
+    }
+
     fn gone(&mut self, node: usize) {
         let mut world = self.world();
         world.trace(node, "is gone", 0, String::new);
@@ -297,7 +318,7 @@ impl Cluster {
     fn calm_ends(&mut self, began: Micros) {
         let mut ahead = (TimeDelta::zero(), TimeDelta::zero());
         for process in self.processes.iter().flatten() {
-            let clock = process.line.clocks.ahead;
+            let clock = process.line.wall.ahead();
             ahead = (ahead.0.min(clock), ahead.1.max(clock));
         }
         self.world()

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use super::chance::Chance;
 use super::time::{Micros, SECOND, seconds};
 
@@ -42,6 +44,11 @@ pub(super) enum Incident {
         node: usize,
         hand: Hand,
     },
+    /// Somebody sets its wall clock, forwards or back.
+    SetClock {
+        node: usize,
+        by: TimeDelta,
+    },
     /// A process has ended by itself.
     Gone {
         node: usize,
@@ -63,6 +70,11 @@ pub(super) enum Incident {
         began: Micros,
     },
     End,
+}
+
+/// By how much a clock is set: a correction, a wrong minute, a wrong zone.
+pub(super) fn step(chance: &mut Chance) -> TimeDelta {
+    TimeDelta::seconds(*chance.pick(&[-5, -600, -32_400, 5, 600]))
 }
 
 pub(super) fn doom(chance: &mut Chance) -> Doom {

@@ -111,8 +111,10 @@ async fn work(kind: Kind, line: Line, context: JobContext) -> Result<u64, JobErr
     let run = RunOf { line, context };
     if run.context.retry() == 0 {
         let write = run.write();
-        run.line
-            .note(move |world| world.judge.begun(&write.job, write.token));
+        run.line.note(move |world| {
+            world.judge.begun(&write.job, write.token);
+            world.judge.begun_at.insert(write.job, world.now);
+        });
     }
     match kind {
         Kind::Quick => run.write_fenced().await,

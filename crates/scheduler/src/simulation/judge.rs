@@ -32,6 +32,8 @@ pub(super) enum Invariant {
     NothingForgotten,
     /// A slot that comes while all is well is run.
     CalmSlotsRun,
+    /// What runs after a delay goes on, whatever the clocks show.
+    TicksGoOn,
     /// A stop gives back every lock.
     StopGivesBack,
     /// Nothing begins after a stop.
@@ -62,6 +64,8 @@ pub(super) struct Judge {
     pub(super) dead_since: BTreeMap<i64, Micros>,
     /// Since when a run is over, as far as its scheduler is concerned.
     pub(super) over: BTreeMap<i64, Micros>,
+    /// When a run of each job began last.
+    pub(super) begun_at: BTreeMap<String, Micros>,
     /// How often things happened that the simulation is about.
     pub(super) seen: BTreeMap<&'static str, u64>,
 }

@@ -4,19 +4,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use shedlock::LeaseClock;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::chance::Chance;
 use super::judge::Invariant;
-use super::time::{Micros, at};
+use super::time::Micros;
+use super::wall::Wall;
 use super::weather::Fault;
 use super::world::{Errand, Event, World};
-use crate::clock::Clock;
 
 const MILLION: u64 = 1_000_000;
 
@@ -29,15 +26,14 @@ pub(super) struct Line {
     /// Tells the runner of the node that its horizon may have come nearer.
     pub(super) sent: Arc<Notify>,
     pub(super) clocks: Clocks,
+    pub(super) wall: Wall,
 }
 
-/// What a process reads time from. Its timers and its lease clock go at `rate` (a million: as the database's), its
-/// wall clock goes right but is `ahead`.
+/// What a process measures time with. Its timers and its lease clock go at `rate` (a million: as the database's).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clocks {
     pub(super) born: (Instant, Micros),
     pub(super) rate: u64,
-    pub(super) ahead: TimeDelta,
 }
 
 impl Clocks {
@@ -50,7 +46,7 @@ impl Clocks {
     }
 
     /// How long a timer must be to fire that much later.
-    fn timer(&self, later: Micros) -> Duration {
+    pub(super) fn timer(&self, later: Micros) -> Duration {
         Duration::from_micros((later * self.rate).div_ceil(MILLION))
     }
 
@@ -58,10 +54,6 @@ impl Clocks {
     pub(super) fn instant(&self, time: Micros) -> Instant {
         let since = self.timer(time.saturating_sub(self.born.1)).as_micros() as u64;
         self.born.0 + Duration::from_millis(since.div_ceil(1_000))
-    }
-
-    pub(super) fn wall(&self, time: Micros) -> DateTime<Utc> {
-        at(time) + self.ahead
     }
 }
 
@@ -123,27 +115,6 @@ impl Line {
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Line({}.{})", self.node, self.process)
-    }
-}
-
-impl Clock for Clocks {
-    fn now(&self) -> DateTime<Utc> {
-        self.wall(Clocks::now(self))
-    }
-
-    fn sleep_until(&self, t: DateTime<Utc>) -> BoxFuture<'static, ()> {
-        let clocks = *self;
-        async move {
-            loop {
-                let left = t - Clock::now(&clocks);
-                if left <= TimeDelta::zero() {
-                    return;
-                }
-                let left = left.min(TimeDelta::days(1)).num_microseconds();
-                tokio::time::sleep(clocks.timer(left.unwrap_or(0) as u64)).await;
-            }
-        }
-        .boxed()
     }
 }
 

@@ -13,7 +13,8 @@
 //!   arrive or not. A process of another name takes their place. They are stopped (as by SIGSTOP) and go on when more time
 //!   has passed than their leases had. They are stopped gracefully.
 //! - Wall clocks are up to a minute apart. Timers and lease clocks go faster or slower than the database's, by what the
-//!   lock's margin promises to make up for.
+//!   lock's margin promises to make up for. Wall clocks are set while a process runs, forwards and back, one or all of them,
+//!   by seconds or by hours.
 //! - Operators run, pause and resume. A process that knows nothing of us takes locks.
 //! - Jobs are quick, long beyond their leases, failing, panicking, in conflict. They write behind the fence, and act
 //!   outside the database under trust or until they are cancelled.
@@ -23,7 +24,7 @@
 //! # What is not simulated
 //! - The SQL: the tables in memory follow its meaning, and the tests on the databases hold it to that. A transaction is one
 //!   step; that PostgreSQL's row locks make it one is for those tests.
-//! - Jobs of scope `node` or `none`, pruning, clocks that are set while a process runs, thread preemption between two awaits.
+//! - Jobs of scope `node` or `none`, pruning, a database whose clock is set, thread preemption between two awaits.
 //! - A statement whose caller has given up may land late, as it may in life. When that is an extension, and the lock was given
 //!   back with a minimum hold meanwhile, it moves the end of that hold. The judge excuses a graceful stop for it.
 //!
@@ -47,6 +48,7 @@ mod tests;
 mod time;
 mod trace;
 mod verdict;
+mod wall;
 mod weather;
 mod world;
 
@@ -73,4 +75,6 @@ enum Broken {
     Forgetful,
     /// Locks are not given back.
     NeverReleased,
+    /// Pauses are measured by the wall clock.
+    WallAlone,
 }

@@ -15,8 +15,10 @@ use super::jobs::Plan;
 use super::judge::Invariant;
 use super::line::{Clocks, Line};
 use super::time::Micros;
+use super::wall::{Wall, WallAlone};
 use super::world::{Event, World};
 use crate::Scheduler;
+use crate::clock::Clock;
 
 pub(super) struct Process {
     runtime: Runtime,
@@ -50,16 +52,17 @@ impl Process {
             .build()
             .expect("a runtime without any input or output");
         let entered = runtime.enter();
+        let clocks = Clocks {
+            born: (Instant::now(), birth.time),
+            rate: birth.rate,
+        };
         let line = Line {
             world: world.clone(),
             node: birth.node,
             process: birth.process,
             sent: Arc::new(Notify::new()),
-            clocks: Clocks {
-                born: (Instant::now(), birth.time),
-                rate: birth.rate,
-                ahead: birth.ahead,
-            },
+            clocks,
+            wall: Wall::new(clocks, birth.ahead),
         };
         let name = line.world().seats[birth.node].name.clone();
         let locks = StoreLockProvider::new(Arc::new(line.clone()), &*name)
@@ -68,10 +71,14 @@ impl Process {
             Broken::Margin => locks.with_margin(Duration::ZERO),
             _ => locks,
         });
+        let clock: Arc<dyn Clock> = match broken {
+            Broken::WallAlone => Arc::new(WallAlone(line.wall.clone())),
+            _ => Arc::new(line.wall.clone()),
+        };
         let scheduler = Scheduler::builder()
             .store(Arc::new(line.clone()))
             .cluster_locks(locks.clone())
-            .clock(Arc::new(line.clocks))
+            .clock(clock)
             .node_id(name)
             .jobs(jobs.iter().map(|plan| plan.job(&line)))
             .build()

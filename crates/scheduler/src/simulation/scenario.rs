@@ -102,6 +102,9 @@ impl Scenario {
                 ));
             }
         }
+        if chance.percent(30) {
+            self.set_clocks(chance, from, to);
+        }
         for _ in 0..chance.within(0..=8) {
             let node = chance.within(0..=NODES as u64 - 1) as usize;
             let job = chance.pick(&self.jobs).name.clone();
@@ -124,6 +127,21 @@ impl Scenario {
                 None,
                 Incident::ForeignTake { job, holds },
             ));
+        }
+    }
+
+    /// Sets clocks: those of all nodes at once, as on one machine, or each by itself.
+    fn set_clocks(&mut self, chance: &mut Chance, from: Micros, to: Micros) {
+        let (together, all) = (chance.percent(50), super::incident::step(chance));
+        let at_once = chance.within(from..=to);
+        for node in 0..NODES {
+            let (time, by) = if together {
+                (at_once, all)
+            } else {
+                (chance.within(from..=to), super::incident::step(chance))
+            };
+            let incident = Incident::SetClock { node, by };
+            self.incidents.push((time, Some(node), incident));
         }
     }
 }

@@ -44,11 +44,19 @@ impl Store for Line {
         Ok(self.call(Errand::Question, |_| ()).await?)
     }
 
+    async fn save_plans(&self, _: &[Schedule<'_>], _: DateTime<Utc>) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+
     async fn forget_schedules(&self, _: &str) -> Result<(), sqlx::Error> {
         Ok(self.call(Errand::Question, |_| ()).await?)
     }
 
-    async fn schedule_conflicts(&self, _: DateTime<Utc>) -> Result<Vec<NodeSchedule>, sqlx::Error> {
+    async fn schedule_conflicts(
+        &self,
+        _: DateTime<Utc>,
+        _: DateTime<Utc>,
+    ) -> Result<Vec<NodeSchedule>, sqlx::Error> {
         Ok(self.call(Errand::Question, |_| Vec::new()).await?)
     }
 
@@ -226,6 +234,11 @@ impl Store for Line {
             None => world.begin_run(node, row),
         };
         Ok(self.call(Errand::Deed("broken off: entry"), act).await?)
+    }
+
+    /// The database's clock is nobody's to set here.
+    async fn running_jobs(&self) -> Result<Vec<String>, sqlx::Error> {
+        Ok(Vec::new())
     }
 
     async fn abandon_dead(&self, now: DateTime<Utc>, why: &str) -> Result<Vec<Run>, sqlx::Error> {

@@ -108,6 +108,7 @@ impl Tables {
                 _ => newest_other,
             },
             runs: asked.map(|row| row.run.clone()).collect(),
+            change: None,
         }
     }
 

@@ -12,7 +12,7 @@ use super::judge::Invariant;
 const SEEDS: u64 = 2_000;
 
 /// What the seeds together must have shown, or they prove nothing.
-const SEEN: [&str; 21] = [
+const SEEN: [&str; 23] = [
     "run",
     "success",
     "failure",
@@ -27,6 +27,8 @@ const SEEN: [&str; 21] = [
     "crash",
     "freeze",
     "graceful stop",
+    "clock set back",
+    "clock set forwards",
     "newest slot checked",
     "broken off: taking",
     "broken off: entry",
@@ -184,4 +186,9 @@ fn without_the_look_back_a_slot_is_forgotten() {
 #[test]
 fn without_giving_back_a_stop_leaves_locks() {
     is_missed(Broken::NeverReleased, Invariant::StopGivesBack);
+}
+
+#[test]
+fn with_the_wall_clock_alone_what_ticks_stands_still() {
+    is_missed(Broken::WallAlone, Invariant::TicksGoOn);
 }

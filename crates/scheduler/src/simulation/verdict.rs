@@ -13,6 +13,12 @@ use crate::model::RunStatus;
 /// How long a scan may be away: its period on a slow clock, and a call.
 const SCAN: Micros = 10_500_000;
 
+/// How long a calm may take to put ticks in order: others' locks, starts, and a minimum hold of the longest kind.
+const SETTLED: Micros = seconds(200);
+
+/// How far apart the ticks of a delay of twenty seconds may be: another node's comes in between, and a failure.
+const TICK: Micros = seconds(60);
+
 /// How late an extension may land that its caller has given up.
 const LATE: Micros = seconds(30);
 
@@ -81,6 +87,31 @@ impl World {
                     "run {id} is dead since {} s, and {name:?} is well",
                     since as f64 / 1e6
                 )
+            });
+        }
+    }
+
+    /// Once a calm has put everything in order, a job with a delay runs again and again. What an earlier run holds on to its lock
+    /// is in its way, and nothing else.
+    pub(super) fn watch_ticks(&mut self, jobs: &[Plan]) {
+        let now = self.now;
+        let calm = |(from, to): &(Micros, Micros)| (from + SETTLED..*to).contains(&now);
+        if !self.weather.calms.iter().any(calm) {
+            return;
+        }
+        for plan in jobs.iter().filter(|plan| plan.kind == Kind::Ticking) {
+            if self
+                .tables
+                .jobs
+                .get(&plan.name)
+                .is_some_and(|job| job.paused)
+            {
+                continue;
+            }
+            let since = now - self.judge.begun_at.get(&plan.name).copied().unwrap_or(0);
+            let bound = TICK + plan.at_least.as_micros() as u64;
+            self.judge.demand(Invariant::TicksGoOn, since <= bound, || {
+                format!("{} has not begun for {} s", plan.name, since as f64 / 1e6)
             });
         }
     }

@@ -9,7 +9,7 @@ use crate::job::{Record, Scope};
 use crate::model::{Cause, Run, RunRequest};
 use crate::registered::Registered;
 use crate::runs::Claim;
-use crate::schedule_queue::{SlotCursor, StepResult, Waiting};
+use crate::schedule_queue::{SlotCursor, StepResult, Waiting, Watch};
 
 /// A slot noticed later than this was missed: its misfire policy decides.
 const IN_TIME: TimeDelta = TimeDelta::seconds(60);
@@ -27,6 +27,7 @@ enum Slot {
 struct Slots {
     seen: DateTime<Utc>,
     waiting: Option<Waiting>,
+    watch: Watch,
     newer: bool,
     missed: bool,
     runs: Vec<Run>,
@@ -36,9 +37,12 @@ impl Core {
     /// Does what is due of a job.
     pub(crate) async fn step(&self, registered: &Registered, cursor: SlotCursor) -> StepResult {
         match cursor {
-            SlotCursor::Slots { seen, waiting, .. } => {
-                self.step_slots(registered, seen, waiting).await
-            }
+            SlotCursor::Slots {
+                seen,
+                waiting,
+                watch,
+                ..
+            } => self.step_slots(registered, seen, waiting, watch).await,
             SlotCursor::Delay { slot, .. } => self.step_delay(registered, slot).await,
         }
     }
@@ -48,17 +52,19 @@ impl Core {
         registered: &Registered,
         seen: DateTime<Utc>,
         waiting: Option<Waiting>,
+        watch: Watch,
     ) -> StepResult {
         let mut slots = Slots {
             seen,
             waiting,
+            watch,
             newer: false,
             missed: false,
             runs: Vec::new(),
         };
         loop {
             // Read once: what comes next counts from here, however long the steps below take.
-            let now = self.now();
+            let now = self.now() + watch.ahead;
             self.notice_newest(registered, &mut slots, now);
             let Some(due) = slots.waiting.as_mut().filter(|slot| slot.try_at <= now) else {
                 break;
@@ -85,6 +91,7 @@ impl Core {
                 seen: slots.seen,
                 next: next.unwrap_or(DateTime::<Utc>::MAX_UTC),
                 waiting: slots.waiting,
+                watch,
             },
             newer: slots.newer,
             missed: slots.missed,
@@ -101,6 +108,10 @@ impl Core {
         slots.newer = true;
         if let Some(superseded) = slots.waiting.take() {
             self.passed(registered, superseded.slot, Passed::Superseded);
+        }
+        if slots.watch.knows(registered, slot) {
+            self.passed(registered, slot, Passed::AlreadyRan);
+            return;
         }
         let noticed = Waiting::new(registered, slot);
         slots.missed = now - noticed.start > IN_TIME;

@@ -20,6 +20,14 @@ pub(crate) trait Store: Send + Sync + Debug {
     /// Adds the rows of the jobs that are missing.
     async fn register_jobs(&self, names: &[&str], now: DateTime<Utc>) -> Result<(), sqlx::Error>;
 
+    /// Notes the schedules of these jobs. One that differs from what was noted is the job's since now, and what was noted
+    /// is the previous one.
+    async fn save_plans(
+        &self,
+        plans: &[Schedule<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error>;
+
     /// Remembers that the node is one of ours, and when it last said so.
     async fn register_node(&self, node: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error>;
 
@@ -33,10 +41,11 @@ pub(crate) trait Store: Send + Sync + Debug {
     /// Forgets the node's schedules.
     async fn forget_schedules(&self, node: &str) -> Result<(), sqlx::Error>;
 
-    /// The schedules of the jobs that nodes seen since then disagree on, by job, schedule and node.
+    /// The schedules of the jobs that nodes seen between these times disagree on, by job, schedule and node.
     async fn schedule_conflicts(
         &self,
         since: DateTime<Utc>,
+        until: DateTime<Utc>,
     ) -> Result<Vec<NodeSchedule>, sqlx::Error>;
 
     /// Whether the node is one of ours.
@@ -90,6 +99,9 @@ pub(crate) trait Store: Send + Sync + Debug {
     /// The job must not be paused, unless the run is by hand. The lock must still be the run's own. The slot and attempt
     /// must have no row.
     async fn begin_run(&self, run: &NewRun<'_>) -> Result<NewRunOutcome, sqlx::Error>;
+
+    /// The jobs that have a RUNNING row.
+    async fn running_jobs(&self) -> Result<Vec<String>, sqlx::Error>;
 
     /// Marks every RUNNING row ABANDONED whose lock is not its own any more, and answers with them. A row without
     /// an owner (a script's) is alive while anybody but another run of the job owns the lock.

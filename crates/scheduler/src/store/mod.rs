@@ -8,5 +8,6 @@ pub mod schema;
 pub(crate) use self::contract::Store;
 pub(crate) use self::database::DatabaseStore;
 pub(crate) use self::rows::{
-    History, JobRow, NewRun, NewRunOutcome, NodeSchedule, Overview, Schedule, SlotQuery,
+    History, JobRow, NewRun, NewRunOutcome, NodeSchedule, Overview, Schedule, ScheduleChange,
+    SlotQuery,
 };

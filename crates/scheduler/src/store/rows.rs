@@ -49,6 +49,15 @@ pub(crate) struct History {
     pub(crate) newest_other: Option<DateTime<Utc>>,
     /// The runs of the slots asked for.
     pub(crate) runs: Vec<Run>,
+    /// The last change of the job's schedule.
+    pub(crate) change: Option<ScheduleChange>,
+}
+
+/// A job got another schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScheduleChange {
+    pub(crate) since: DateTime<Utc>,
+    pub(crate) previous: String,
 }
 
 /// A row of `job`.

@@ -2,10 +2,10 @@
 
 use ground::{Executor, schema::create_missing};
 
-/// The tables in PostgreSQL: `job`, `job_run`, `job_node`, `job_schedule` and `job_progress`.
+/// The tables in PostgreSQL: `job`, `job_run`, `job_node`, `job_schedule`, `job_plan` and `job_progress`.
 ///
-/// `job_node` has the nodes that are ours, `job_schedule` each node's schedule of each job. `job_progress` says how far
-/// runs in flight have come.
+/// `job_node` has the nodes that are ours, `job_schedule` each node's schedule of each job. `job_plan` says since when a
+/// job that catches up has its schedule, and what it was before. `job_progress` says how far runs in flight have come.
 pub const POSTGRES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS job (
         name VARCHAR(64) PRIMARY KEY,
@@ -19,6 +19,12 @@ pub const POSTGRES: &[&str] = &[
         seen_at TIMESTAMPTZ NOT NULL
     )",
     SCHEDULE,
+    "CREATE TABLE IF NOT EXISTS job_plan (
+        job_name VARCHAR(64) PRIMARY KEY,
+        schedule TEXT NOT NULL,
+        previous TEXT,
+        since TIMESTAMPTZ
+    )",
     "CREATE TABLE IF NOT EXISTS job_progress (
         run_id BIGINT PRIMARY KEY,
         done BIGINT NOT NULL,
@@ -62,6 +68,12 @@ pub const SQLITE: &[&str] = &[
         seen_at TEXT NOT NULL
     )",
     SCHEDULE,
+    "CREATE TABLE IF NOT EXISTS job_plan (
+        job_name VARCHAR(64) PRIMARY KEY,
+        schedule TEXT NOT NULL,
+        previous TEXT,
+        since TEXT
+    )",
     "CREATE TABLE IF NOT EXISTS job_progress (
         run_id BIGINT PRIMARY KEY,
         done BIGINT NOT NULL,

@@ -2,6 +2,7 @@
 
 use ground::chain;
 
+use crate::clock::Reading;
 use crate::error::SchedulerError;
 use crate::model::Run;
 use crate::schedule_queue::{MisfireCheck, ScheduleQueue, WakeUp};
@@ -52,6 +53,7 @@ use crate::scheduler::Scheduler;
 pub struct Ticker {
     scheduler: Scheduler,
     queue: ScheduleQueue,
+    clock: Reading,
 }
 
 impl Ticker {
@@ -62,6 +64,7 @@ impl Ticker {
     pub async fn of(scheduler: &Scheduler) -> Result<Self, SchedulerError> {
         Ok(Self {
             queue: scheduler.register(|_| true).await?,
+            clock: Reading::of(&*scheduler.core.clock),
             scheduler: scheduler.clone(),
         })
     }
@@ -72,6 +75,8 @@ impl Ticker {
     /// are marked first. A job that waits for the clock to move, or for a conflict's retry, waits in here.
     pub async fn tick(&mut self) -> Vec<Run> {
         let core = self.scheduler.core.clone();
+        let before = std::mem::replace(&mut self.clock, Reading::of(&*core.clock));
+        core.notice_set_back(&mut self.queue, before, self.clock);
         let now = core.now();
         let mut runs = Vec::new();
         if let Err(error) = core.abandon_dead().await {
@@ -83,7 +88,7 @@ impl Ticker {
         for (index, cursor) in self.queue.pop_due(now) {
             let mut step = core.step(&core.jobs[index], cursor).await;
             runs.append(&mut step.runs);
-            self.queue.finish_step(index, step, now);
+            self.queue.finish_step(&core.jobs[index], step, now);
         }
         let MisfireCheck {
             candidates,
@@ -99,7 +104,7 @@ impl Ticker {
         for (index, cursor, verdict) in catch_ups.owed {
             let mut step = core.catch_up(&core.jobs[index], cursor, verdict).await;
             runs.append(&mut step.runs);
-            self.queue.finish_step(index, step, now);
+            self.queue.finish_step(&core.jobs[index], step, now);
         }
         runs
     }

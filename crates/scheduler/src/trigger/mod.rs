@@ -242,6 +242,25 @@ impl Trigger {
         matches!(self.kind, Kind::FixedDelay(_))
     }
 
+    pub(crate) fn is_fixed_rate(&self) -> bool {
+        matches!(self.kind, Kind::FixedRate(_))
+    }
+
+    /// All that its slots depend on, for [`from_slots_text`](Self::from_slots_text).
+    pub(crate) fn slots_text(&self) -> String {
+        let trigger = Self::from(self.kind.clone());
+        match trigger.zone() {
+            Some(zone) => format!("{trigger} in {zone}"),
+            None => trigger.to_string(),
+        }
+    }
+
+    /// The trigger of a [`slots_text`](Self::slots_text), of cron with the usual policy. None of any other.
+    pub(crate) fn from_slots_text(text: &str) -> Option<Self> {
+        let (expression, zone) = text.strip_prefix("cron ")?.rsplit_once(" in ")?;
+        Self::cron(expression, zone.parse().ok()?).ok()
+    }
+
     /// What triggers of one cron expression have in common: their slots are the same.
     pub(crate) fn shared(&self) -> Option<usize> {
         match &self.kind {

@@ -6,6 +6,7 @@
 )]
 
 mod by_hand;
+mod changed;
 mod conflicts;
 mod foreign;
 mod meddling;
@@ -17,6 +18,7 @@ mod runs;
 mod schedules;
 mod schema;
 mod sea_orm;
+mod set_back;
 mod slots;
 mod support;
 mod timeouts;

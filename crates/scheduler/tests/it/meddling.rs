@@ -60,6 +60,10 @@ impl LockProvider for Meddler {
         self.inner.lock_info(name).await
     }
 
+    async fn force_release(&self, held: &LockInfo) -> Result<bool, LockError> {
+        self.inner.force_release(held).await
+    }
+
     async fn shut_down(&self, grace: Duration) -> ShutDown {
         self.inner.shut_down(grace).await
     }

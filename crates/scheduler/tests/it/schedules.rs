@@ -132,6 +132,22 @@ testkit::on_each_database! {
         let all = (0..3).flat_map(|day| [four(), five].map(|slot| slot + TimeDelta::days(day)));
         assert_eq!(slots, all.collect::<Vec<_>>());
     }
+
+    async fn a_node_that_was_killed_before_the_clock_was_set_back_counts_as_gone(db: testkit::Database) {
+        let world = World::new(db).await;
+        let killed = world.node_at("killed", ManualClock::at(at(TEN_TO_FOUR)), [job(OTHER)]).await;
+        let mut signals = Signals::of(&killed);
+        killed.start().await.unwrap();
+        renewed(&mut signals).await;
+        let node = world.node("living", [job(ONE)]).await;
+        let mut signals = Signals::of(&node);
+        node.start().await.unwrap();
+        renewed(&mut signals).await;
+        assert_eq!(conflict(&node).await.len(), 2);
+        world.clock.advance(-TimeDelta::hours(9));
+        assert_eq!(a_minute(&world.clock, &mut signals).await, 1, "they agree again");
+        assert_eq!(conflict(&node).await, []);
+    }
 }
 
 async fn renewed(signals: &mut Signals) {

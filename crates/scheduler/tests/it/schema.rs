@@ -30,9 +30,10 @@ async fn create_without_writing(db: &Database) -> Result<(), sqlx::Error> {
     create_tables(&mut tx).await
 }
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "job",
     "job_node",
+    "job_plan",
     "job_progress",
     "job_run",
     "job_run_history",
@@ -81,6 +82,6 @@ async fn tables_of_another_schema_are_not_taken_for_ours() {
     tx.script(own).await.unwrap();
     create_tables(&mut tx).await.unwrap();
     let count = "SELECT count(*) FROM pg_class WHERE relnamespace = '\"Own\"'::regnamespace AND relkind = 'r'";
-    assert_eq!(tx.scalar(count, vec![]).await.unwrap(), Some(5_i64));
+    assert_eq!(tx.scalar(count, vec![]).await.unwrap(), Some(6_i64));
     tx.commit().await.unwrap();
 }

@@ -30,6 +30,7 @@ pub(super) struct Statements {
     pub(super) take_over: &'static str,
     pub(super) extend: &'static str,
     pub(super) release: &'static str,
+    pub(super) free: &'static str,
     pub(super) locks: &'static str,
     pub(super) lock_info: &'static str,
 }
@@ -202,6 +203,26 @@ macro_rules! statements {
                 utc!($until, "lock_until"),
                 " > ",
                 now!()
+            ),
+            // Holder, name, name, and the end that was seen.
+            free: concat!(
+                "UPDATE shedlock AS s, shedlock_fence AS f
+   SET s.lock_until = ",
+                stored!($until, now!()),
+                ",
+       s.locked_at = s.locked_at,
+       f.token = f.token + 1
+ WHERE ",
+                is_held_by!("s.locked_by"),
+                " AND s.name = ? AND f.name = ?
+   AND ",
+                utc!($until, "s.lock_until"),
+                " > ",
+                now!(),
+                "
+   AND ",
+                micros_of!(utc!($until, "s.lock_until")),
+                " = ?"
             ),
             locks: concat!(select_info!($until, $at), " ORDER BY name"),
             lock_info: concat!(select_info!($until, $at), " WHERE name = ?"),

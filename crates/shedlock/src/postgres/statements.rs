@@ -127,6 +127,29 @@ pub(super) const RELEASE: &str = concat!(
     now!()
 );
 
+/// `$1` name, `$2` holder, `$3` the end that was seen.
+pub(super) const FREE: &str = concat!(
+    "WITH freed AS (
+    UPDATE shedlock SET lock_until = lock_until + (",
+    now!(),
+    " - ",
+    micros_of!("lock_until"),
+    ") * interval '1 microsecond'
+     WHERE name = $1 AND locked_by = $2
+       AND ",
+    micros_of!("lock_until"),
+    " = $3
+       AND ",
+    micros_of!("lock_until"),
+    " > ",
+    now!(),
+    "
+    RETURNING name
+)
+INSERT INTO shedlock_fence AS fence (name, token) SELECT name, 1 FROM freed
+ON CONFLICT (name) DO UPDATE SET token = fence.token + 1"
+);
+
 macro_rules! select_info {
     () => {
         concat!(

@@ -169,6 +169,23 @@ return 1
     ))
 });
 
+/// Keys: lock, token. Arguments: the holder and the end that were seen. Answers how many locks were freed.
+pub(super) static FREE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        clock!(),
+        holder!(),
+        ending!(),
+        "
+if holder(redis.call('GET', KEYS[1])) ~= ARGV[1] or ending(KEYS[1]) ~= tonumber(ARGV[2]) then
+    return 0
+end
+redis.call('INCR', KEYS[2])
+redis.call('DEL', KEYS[1])
+return 1
+"
+    ))
+});
+
 /// Key: lock. Answers the value and its end (negative: never), or nothing.
 pub(super) static LOOK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(

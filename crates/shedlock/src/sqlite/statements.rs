@@ -47,11 +47,43 @@ pub(super) const EXTEND: &str = concat!(
     now!()
 );
 
+/// A hold that began in the future, because the clock was set back since, is as long as it was from now on. It does not
+/// end when it would have.
 pub(super) const RELEASE: &str = concat!(
-    "UPDATE shedlock SET lock_until = max(",
+    "UPDATE shedlock SET lock_until = CASE WHEN locked_at > ",
     now!(),
-    ", $3)
+    "
+   THEN strftime('%Y-%m-%dT%H:%M:%f', 'now',
+          printf('+%.3f seconds', max(0.0, (julianday($3) - julianday(locked_at)) * 86400.0))) || '000+00:00'
+   ELSE max(",
+    now!(),
+    ", $3) END
  WHERE name = $1 AND locked_by = $2 AND lock_until > ",
+    now!()
+);
+
+/// `$1` name. The row, if it was taken in the future and not extended since the clock was set back.
+pub(super) const STALE: &str = concat!(
+    "SELECT locked_by, locked_at, lock_until FROM shedlock
+ WHERE name = $1 AND lock_until > locked_at AND locked_at > ",
+    now!()
+);
+
+/// `$1` name, `$2` holder, `$3` when it was taken, `$4` its end.
+pub(super) const FREE_STALE: &str = concat!(
+    "UPDATE shedlock SET lock_until = ",
+    now!(),
+    "
+ WHERE name = $1 AND locked_by = $2 AND locked_at = $3 AND lock_until = $4 AND locked_at > ",
+    now!()
+);
+
+/// `$1` name, `$2` holder, `$3` the end that was seen.
+pub(super) const FREE: &str = concat!(
+    "UPDATE shedlock SET lock_until = ",
+    now!(),
+    "
+ WHERE name = $1 AND locked_by = $2 AND lock_until = $3 AND lock_until > ",
     now!()
 );
 

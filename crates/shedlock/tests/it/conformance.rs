@@ -2,6 +2,7 @@
 
 mod ending;
 pub(crate) mod fuzz;
+mod operator;
 mod over;
 mod shutdown;
 mod taking;
@@ -11,6 +12,7 @@ use crate::stage::{
 };
 use ending::*;
 use fuzz::*;
+use operator::*;
 use over::*;
 use shutdown::*;
 use taking::*;
@@ -51,6 +53,10 @@ macro_rules! conformance {
                     only_the_named_previous_owner_is_taken_over,
                     taking_over_takes_a_free_lock_like_any_other,
                     one_of_two_takers_over_wins,
+                    a_lock_that_an_operator_released_is_free_and_lost_for_its_holder,
+                    an_operators_release_leaves_no_tail_and_counts_the_token_on,
+                    an_operator_releases_only_the_holder_and_the_end_that_he_saw,
+                    another_programs_lock_can_be_released_by_an_operator_too,
                     waiting_for_a_lock_ends_when_it_is_given_back,
                     all_locks_are_listed_by_name_with_whether_they_are_held,
                     names_and_owners_of_full_length_and_any_script_are_kept_whole,

@@ -23,5 +23,6 @@ mod proxy;
 mod redis;
 mod sqlite;
 mod stage;
+mod stale;
 mod stopped;
 mod warnings;

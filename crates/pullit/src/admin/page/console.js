@@ -519,7 +519,15 @@ function drawAgain() {
   drawStreams();
   drawMembers();
   setText($("node"), `version ${latest.version} · up ${span(latest.uptimeSeconds)}`);
+  drawClock();
   tick();
+}
+
+// A clock that was set a little is nobody's business; by NTP it is all the time.
+function drawClock() {
+  const by = latest.clockSetBySeconds;
+  $("clock").hidden = Math.abs(by) < 2;
+  setText($("clock"), `The clock of this node was set ${by < 0 ? "back" : "forwards"} by ${span(Math.abs(by))} since it started.`);
 }
 
 async function refresh() {

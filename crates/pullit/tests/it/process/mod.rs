@@ -4,12 +4,14 @@ mod broker;
 mod config;
 mod crash;
 mod dev;
+mod locks;
 mod log;
 mod nodes;
 mod operator;
 mod probes;
 mod replaced;
 mod serve;
+mod set_back;
 mod signals;
 
 use testkit::Database;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{DatabaseStore, sql};
 use crate::job::Progress;
 use crate::model::Run;
-use crate::store::rows::{History, JobRow, Overview, Schedule, SlotQuery};
+use crate::store::rows::{History, JobRow, Overview, Schedule, ScheduleChange, SlotQuery};
 
 /// How many jobs are asked for in one statement.
 const CHUNK: usize = 2_000;
@@ -34,6 +34,13 @@ fn json(rows: impl Iterator<Item = impl Serialize>) -> Result<Value, sqlx::Error
     Ok(text.into())
 }
 
+fn schedules_json(schedules: &[Schedule<'_>]) -> Result<Value, sqlx::Error> {
+    json(schedules.iter().map(|schedule| ScheduleJson {
+        job: schedule.job,
+        schedule: &schedule.text,
+    }))
+}
+
 fn texts(names: &[&str]) -> Value {
     Value::texts(names.iter().copied())
 }
@@ -51,6 +58,18 @@ impl DatabaseStore {
         Ok(())
     }
 
+    pub(super) async fn upsert_plans(
+        &self,
+        plans: &[Schedule<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        for chunk in plans.chunks(CHUNK) {
+            let values = vec![schedules_json(chunk)?, now.into()];
+            self.db.run(sql::SAVE_PLANS, values).await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn replace_schedules(
         &self,
         node: &str,
@@ -59,11 +78,7 @@ impl DatabaseStore {
         let forget = self.db.run(sql::FORGET_SCHEDULES, vec![node.into()]);
         forget.await?;
         for chunk in schedules.chunks(CHUNK) {
-            let rows = chunk.iter().map(|schedule| ScheduleJson {
-                job: schedule.job,
-                schedule: &schedule.text,
-            });
-            let values = vec![node.into(), json(rows)?];
+            let values = vec![node.into(), schedules_json(chunk)?];
             self.db.run(sql::SAVE_SCHEDULES, values).await?;
         }
         Ok(())
@@ -128,6 +143,12 @@ impl DatabaseStore {
             history.row = JobRow::from_row(&row)?;
             history.oldest = row.get("first_slot")?;
             history.newest_other = row.get("newest_other")?;
+            let change: (Option<DateTime<Utc>>, Option<String>) =
+                (row.get("since")?, row.get("previous")?);
+            history.change = match change {
+                (Some(since), Some(previous)) => Some(ScheduleChange { since, previous }),
+                _ => None,
+            };
         }
         Ok(())
     }

@@ -35,6 +35,14 @@ impl Store for DatabaseStore {
         self.insert_jobs(names, now).await
     }
 
+    async fn save_plans(
+        &self,
+        plans: &[Schedule<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        self.upsert_plans(plans, now).await
+    }
+
     async fn register_node(&self, node: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
         let values = vec![node.into(), now.into()];
         self.db.run(sql::REGISTER_NODE, values).await.map(drop)
@@ -56,10 +64,10 @@ impl Store for DatabaseStore {
     async fn schedule_conflicts(
         &self,
         since: DateTime<Utc>,
+        until: DateTime<Utc>,
     ) -> Result<Vec<NodeSchedule>, sqlx::Error> {
-        self.db
-            .rows(sql::SCHEDULE_CONFLICTS, vec![since.into()])
-            .await
+        let values = vec![since.into(), until.into()];
+        self.db.rows(sql::SCHEDULE_CONFLICTS, values).await
     }
 
     async fn is_known_node(&self, node: &str) -> Result<bool, sqlx::Error> {
@@ -136,9 +144,12 @@ impl Store for DatabaseStore {
         outcome
     }
 
+    async fn running_jobs(&self) -> Result<Vec<String>, sqlx::Error> {
+        self.db.scalars(sql::RUNNING_JOBS, vec![]).await
+    }
+
     async fn abandon_dead(&self, now: DateTime<Utc>, why: &str) -> Result<Vec<Run>, sqlx::Error> {
-        let any = self.db.raw_row(sql::ANY_RUNNING, vec![]).await?;
-        if any.is_none() {
+        if self.running_jobs().await?.is_empty() {
             return Ok(Vec::new());
         }
         self.db

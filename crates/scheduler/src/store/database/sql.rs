@@ -31,13 +31,25 @@ pub(crate) const SAVE_SCHEDULES: Dialects = Dialects {
      ON CONFLICT (node, job_name) DO UPDATE SET schedule = excluded.schedule",
 };
 
+/// $1 `[{"job": …, "schedule": …}]`, $2 now. In the order of names, so that two nodes that start at once do not wait for each other.
+pub(crate) const SAVE_PLANS: Dialects = Dialects {
+    postgres: "INSERT INTO job_plan (job_name, schedule) \
+     SELECT s.job, s.schedule FROM jsonb_to_recordset($1::jsonb) AS s(job TEXT, schedule TEXT) ORDER BY s.job \
+     ON CONFLICT (job_name) DO UPDATE SET previous = job_plan.schedule, schedule = excluded.schedule, since = $2 \
+     WHERE job_plan.schedule <> excluded.schedule",
+    sqlite: "INSERT INTO job_plan (job_name, schedule) \
+     SELECT json_extract(s.value, '$.job'), json_extract(s.value, '$.schedule') FROM json_each($1) s WHERE TRUE \
+     ON CONFLICT (job_name) DO UPDATE SET previous = job_plan.schedule, schedule = excluded.schedule, since = $2 \
+     WHERE job_plan.schedule <> excluded.schedule",
+};
+
 /// $1 node.
 pub(crate) const FORGET_SCHEDULES: &str = "DELETE FROM job_schedule WHERE node = $1";
 
-/// $1 nodes seen since.
+/// $1 nodes seen since, $2 and before: one that was seen in the future was seen before the clock was set back.
 pub(crate) const SCHEDULE_CONFLICTS: &str = "SELECT s.job_name, s.schedule, s.node FROM job_schedule s JOIN job_node n ON n.node = s.node \
-     WHERE n.seen_at >= $1 AND s.job_name IN \
-       (SELECT o.job_name FROM job_schedule o JOIN job_node m ON m.node = o.node WHERE m.seen_at >= $1 \
+     WHERE n.seen_at >= $1 AND n.seen_at <= $2 AND s.job_name IN \
+       (SELECT o.job_name FROM job_schedule o JOIN job_node m ON m.node = o.node WHERE m.seen_at >= $1 AND m.seen_at <= $2 \
          GROUP BY o.job_name HAVING MIN(o.schedule) <> MAX(o.schedule)) \
      ORDER BY s.job_name, s.schedule, s.node";
 
@@ -144,17 +156,19 @@ pub(crate) const ASKED_RUNS: Dialects = Dialects {
 
 /// $1 as for [`ASKED_RUNS`]. What [`JOB`] says of each, and the slots beside them that have runs.
 pub(crate) const ASKED_JOBS: Dialects = Dialects {
-    postgres: "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, \
+    postgres: "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, p.previous, p.since, \
        (SELECT MIN(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL') AS first_slot, \
        (SELECT MAX(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL' \
          AND r.scheduled_at > a.oldest AND r.scheduled_at <> ALL (a.slots)) AS newest_other \
-     FROM jsonb_to_recordset($1::jsonb) AS a(job TEXT, oldest TIMESTAMPTZ, slots TIMESTAMPTZ[]) LEFT JOIN job j ON j.name = a.job",
-    sqlite: "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, \
+     FROM jsonb_to_recordset($1::jsonb) AS a(job TEXT, oldest TIMESTAMPTZ, slots TIMESTAMPTZ[]) LEFT JOIN job j ON j.name = a.job \
+     LEFT JOIN job_plan p ON p.job_name = a.job",
+    sqlite: "SELECT a.job, j.paused, j.created_at, j.resumed_at, j.foreign_slot, p.previous, p.since, \
        (SELECT MIN(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL') AS first_slot, \
        (SELECT MAX(r.scheduled_at) FROM job_run r WHERE r.job_name = a.job AND r.cause <> 'MANUAL' \
          AND r.scheduled_at > a.oldest AND r.scheduled_at NOT IN (SELECT s.value FROM json_each(a.slots) s)) AS newest_other \
      FROM (SELECT json_extract(value, '$.job') AS job, json_extract(value, '$.oldest') AS oldest, json_extract(value, '$.slots') AS slots \
-       FROM json_each($1)) a LEFT JOIN job j ON j.name = a.job",
+       FROM json_each($1)) a LEFT JOIN job j ON j.name = a.job \
+     LEFT JOIN job_plan p ON p.job_name = a.job",
 };
 
 /// $1 job, $2 lock owner.
@@ -191,9 +205,9 @@ pub(crate) const ABANDON: Dialects = Dialects {
     ),
 };
 
-/// Whether any run is marked RUNNING: what the scan asks first, so that it need not write.
-pub(crate) const ANY_RUNNING: &str =
-    "SELECT 1 AS running FROM job_run WHERE status = 'RUNNING' LIMIT 1";
+/// What the scan asks first, so that it need not write.
+pub(crate) const RUNNING_JOBS: &str =
+    "SELECT DISTINCT job_name FROM job_run WHERE status = 'RUNNING' ORDER BY job_name";
 
 /// $1 ended before, $2 how many. The newest run of each job stays, whatever its age: it says that the job has run.
 pub(crate) const PRUNE: &str = "DELETE FROM job_run WHERE id IN (SELECT id FROM job_run r WHERE r.finished_at < $1 AND r.status <> 'RUNNING' \

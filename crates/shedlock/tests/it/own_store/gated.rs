@@ -125,6 +125,15 @@ impl LockStore for Gated {
         Ok(ours)
     }
 
+    async fn free(&self, held: &LockInfo) -> Result<bool, LockError> {
+        self.called("free");
+        let ours = self.holder().as_deref() == Some(held.locked_by.as_str());
+        if ours {
+            self.take_away();
+        }
+        Ok(ours)
+    }
+
     async fn locks(&self) -> Result<Vec<LockInfo>, LockError> {
         Ok(Vec::new())
     }
