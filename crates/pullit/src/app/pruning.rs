@@ -39,6 +39,11 @@ pub(super) fn kept(base: &Foundation, rooms: &DomainRooms, runs: &Runs) -> Vec<K
             Box::new(Tokens(rooms.auth.clone())),
         ),
         line(
+            "sessions",
+            keep.tokens,
+            Box::new(Sessions(rooms.auth.clone())),
+        ),
+        line(
             "remembered answers",
             keep.idempotency,
             Box::new(Answers(db())),
@@ -88,7 +93,23 @@ struct Tokens(Auth);
 #[async_trait]
 impl Prune for Tokens {
     async fn prune(&self, batch: &Batch<'_>) -> Result<Pruned, RunError> {
-        let rows = self.0.prune(batch.keep, batch.size, batch.fence).await?;
+        let rows = self
+            .0
+            .prune_tokens(batch.keep, batch.size, batch.fence)
+            .await?;
+        Ok(Pruned::batch(rows, batch.size))
+    }
+}
+
+struct Sessions(Auth);
+
+#[async_trait]
+impl Prune for Sessions {
+    async fn prune(&self, batch: &Batch<'_>) -> Result<Pruned, RunError> {
+        let rows = self
+            .0
+            .prune_sessions(batch.keep, batch.size, batch.fence)
+            .await?;
         Ok(Pruned::batch(rows, batch.size))
     }
 }

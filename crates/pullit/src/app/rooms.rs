@@ -6,7 +6,7 @@ use sse_hub::{Hub, HubOptions};
 
 use super::foundation::Foundation;
 use super::resources::public_url;
-use crate::auth::{AccessTokens, Auth, AuthOptions};
+use crate::auth::{Auth, AuthOptions};
 use crate::learn_stats::{LearnStats, StatsOptions};
 use crate::marking::Marking;
 use crate::member::Members;
@@ -66,16 +66,17 @@ fn auth(base: &Foundation, members: &Members) -> Auth {
     let config = &base.config;
     let options = AuthOptions {
         dev_login: config.auth.dev_login,
+        access_ttl: config.auth.access_ttl.delta(),
         refresh_ttl: config.auth.refresh_ttl.delta(),
         refresh_grace: config.auth.refresh_grace.delta(),
+        session_ttl: config.auth.session_ttl.delta(),
         secure_cookie: public_url(config).starts_with("https://"),
     };
-    let tokens = AccessTokens::new(&base.secrets, config.auth.access_ttl.delta());
     Auth::new(
         base.db.clone(),
         Arc::clone(&base.now),
         members.clone(),
-        tokens,
+        &base.secrets,
         options,
     )
 }

@@ -3,6 +3,7 @@
 mod error;
 mod hs256;
 pub mod http;
+mod refresh_tokens;
 mod secret;
 mod service;
 mod sessions;

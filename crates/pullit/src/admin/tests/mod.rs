@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use utoipa::openapi::OpenApi;
 
 use super::{Admin, AdminParts, routes};
-use crate::auth::{AccessTokens, Auth, AuthOptions, Secrets};
+use crate::auth::{Auth, AuthOptions, Secrets};
 use crate::member::{CreateMember, Members};
 use crate::notification::{Feed, FeedOptions};
 use crate::platform::clock::Now;
@@ -89,13 +89,14 @@ impl World {
         let members = Members::new(db.clone(), now.clone());
         let options = AuthOptions {
             dev_login: true,
+            access_ttl: TimeDelta::minutes(15),
             refresh_ttl: TimeDelta::days(14),
             refresh_grace: TimeDelta::seconds(10),
+            session_ttl: TimeDelta::days(90),
             secure_cookie: false,
         };
         let secrets = Secrets::from_text("a secret of the tests that is long enough");
-        let tokens = AccessTokens::new(&secrets, TimeDelta::minutes(15));
-        let auth = Auth::new(db.clone(), now.clone(), members.clone(), tokens, options);
+        let auth = Auth::new(db.clone(), now.clone(), members.clone(), &secrets, options);
         let locks = locks(&db, "this-node");
         let slow_may_end = Arc::new(Notify::new());
         let scheduler = Scheduler::builder()

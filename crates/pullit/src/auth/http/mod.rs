@@ -101,11 +101,11 @@ async fn kakao_callback() -> ApiError {
 #[async_trait]
 impl Identify for Auth {
     async fn identify(&self, access_token: &str) -> Result<Identity, ApiError> {
-        let (member, expires_at) = self.authenticate(access_token).await?;
+        let caller = self.authenticate(access_token).await?;
         Ok(Identity {
-            member_id: member.id,
-            role: member.role,
-            expires_at,
+            member_id: caller.member_id,
+            role: caller.role,
+            expires_at: caller.expires_at,
         })
     }
 }
@@ -138,8 +138,8 @@ impl From<AuthError> for ApiError {
 }
 
 fn answer(auth: &Auth, signed_in: SignedIn) -> Response {
-    let seconds = auth.options.refresh_ttl.num_seconds();
-    let cookie = set_cookie(auth, &signed_in.refresh_token, seconds);
+    let token = &signed_in.refresh_token;
+    let cookie = set_cookie(auth, &token.text, auth.seconds_left(token));
     let body = Json(AccessToken {
         access_token: signed_in.access_token,
     });

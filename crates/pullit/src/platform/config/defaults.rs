@@ -97,6 +97,7 @@ impl Default for AuthConfig {
             access_ttl: Span::minutes(15),
             refresh_ttl: Span::days(14),
             refresh_grace: Span::seconds(10),
+            session_ttl: Span::days(90),
         }
     }
 }

@@ -150,6 +150,8 @@ pub struct AuthConfig {
     pub refresh_ttl: Span,
     /// How long a refresh token that was just rotated is still taken, so that two tabs that refresh at once both succeed.
     pub refresh_grace: Span,
+    /// How long a session lives, however often it is refreshed.
+    pub session_ttl: Span,
 }
 
 /// `[http]`

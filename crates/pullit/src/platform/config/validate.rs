@@ -129,6 +129,7 @@ fn check_spans(config: &Config) -> Checked {
     let spans = [
         ("auth.access_ttl", config.auth.access_ttl),
         ("auth.refresh_ttl", config.auth.refresh_ttl),
+        ("auth.session_ttl", config.auth.session_ttl),
         ("http.request_timeout", config.http.request_timeout),
         ("upload.url_ttl", config.upload.url_ttl),
         (

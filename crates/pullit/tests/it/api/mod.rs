@@ -8,6 +8,7 @@ mod marking;
 mod notifications;
 mod operation;
 mod question_sets;
+mod sessions;
 mod sign_in;
 mod stats;
 mod upload;

@@ -170,7 +170,7 @@ testkit::on_each_database! {
         let good = member.client.bearer().unwrap();
         let now = server.clock.time();
         let elsewhere = AccessTokens::new(&Secrets::from_text("some other secret, long enough as well"), TimeDelta::minutes(15));
-        let forged = elsewhere.issue(member.id, now).unwrap();
+        let forged = elsewhere.issue(member.id, "a session", now + TimeDelta::days(90), now).unwrap();
         let claims = B64.encode(json!({"sub": member.id.to_string(), "iat": now.timestamp(), "exp": now.timestamp() + 900}).to_string());
         let none = |alg: &str| format!("{}.{claims}.", B64.encode(json!({"alg": alg, "typ": "JWT"}).to_string()));
         let (signed, signature) = good.rsplit_once('.').unwrap();
