@@ -50,6 +50,11 @@ pub(super) fn kept(base: &Foundation, rooms: &DomainRooms, runs: &Runs) -> Vec<K
         ),
         line("marks of handled events", keep.inbox, Box::new(Inbox(db()))),
         line("outbox audit", keep.audit, Box::new(Audit(db()))),
+        line(
+            "sign-in links",
+            keep.audit,
+            Box::new(Links(rooms.auth.clone())),
+        ),
         line("job runs", keep.runs, Box::new(runs.clone())),
         line(
             "uploads",
@@ -109,6 +114,19 @@ impl Prune for Sessions {
         let rows = self
             .0
             .prune_sessions(batch.keep, batch.size, batch.fence)
+            .await?;
+        Ok(Pruned::batch(rows, batch.size))
+    }
+}
+
+struct Links(Auth);
+
+#[async_trait]
+impl Prune for Links {
+    async fn prune(&self, batch: &Batch<'_>) -> Result<Pruned, RunError> {
+        let rows = self
+            .0
+            .prune_links(batch.keep, batch.size, batch.fence)
             .await?;
         Ok(Pruned::batch(rows, batch.size))
     }

@@ -11,7 +11,8 @@ use crate::learn_stats::{LearnStats, StatsOptions};
 use crate::marking::Marking;
 use crate::member::Members;
 use crate::notification::{Feed, FeedOptions};
-use crate::question_set::{QuestionSets, SetLimits};
+use crate::platform::loopback;
+use crate::question_set::{QuestionSets, Quota, SetLimits};
 use crate::schedulers;
 use crate::source::{SourceLimits, Sources};
 
@@ -64,13 +65,21 @@ pub(super) fn build(base: &Foundation) -> DomainRooms {
 
 fn auth(base: &Foundation, members: &Members) -> Auth {
     let config = &base.config;
+    let url = public_url(config);
+    let mut origins = config.http.cors_origins.clone();
+    origins.push(url.clone());
+    let origins = origins
+        .iter()
+        .map(|origin| origin.trim_end_matches('/').to_owned());
     let options = AuthOptions {
         dev_login: config.auth.dev_login,
+        is_local: loopback::is_authority(&config.listen) && loopback::is_url(&url),
+        origins: origins.collect(),
         access_ttl: config.auth.access_ttl.delta(),
         refresh_ttl: config.auth.refresh_ttl.delta(),
         refresh_grace: config.auth.refresh_grace.delta(),
         session_ttl: config.auth.session_ttl.delta(),
-        secure_cookie: public_url(config).starts_with("https://"),
+        secure_cookie: url.starts_with("https://"),
     };
     Auth::new(
         base.db.clone(),
@@ -101,6 +110,11 @@ fn question_sets(base: &Foundation, sources: &Arc<Sources>) -> QuestionSets {
         max_retries: base.config.question_set.max_retries,
         retries_per_run: base.config.question_set.retries_per_run,
         cleanup_batch: base.config.question_set.cleanup_batch,
+        quota: Quota {
+            per_day: base.config.quotas.question_sets_per_day,
+            pending: base.config.quotas.question_sets_pending,
+            zone: base.config.zone,
+        },
     };
     QuestionSets::new(
         base.db.clone(),

@@ -3,6 +3,7 @@
 mod error;
 mod hs256;
 pub mod http;
+mod links;
 mod refresh_tokens;
 mod secret;
 mod service;
@@ -10,6 +11,7 @@ mod sessions;
 mod tokens;
 
 pub use error::AuthError;
+pub use links::SignInLink;
 pub(crate) use secret::hex;
 pub use secret::{SecretError, Secrets};
 pub use service::{Auth, AuthOptions};

@@ -1,5 +1,7 @@
 //! Sign-in, refresh and sign-out, and who stands behind an access token.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use ground::{Fence, FenceError};
 
@@ -13,10 +15,14 @@ use crate::platform::clock::Now;
 use crate::platform::db::Db;
 
 /// How sign-in is set up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AuthOptions {
     /// Whether an e-mail address alone signs in.
     pub dev_login: bool,
+    /// Whether we listen on this machine alone, and browsers reach us there.
+    pub is_local: bool,
+    /// Origins of pages that may use the refresh cookie, besides our own.
+    pub origins: Arc<[String]>,
     /// How long an access token lives.
     pub access_ttl: TimeDelta,
     /// How long a refresh token lives.
@@ -30,7 +36,7 @@ pub struct AuthOptions {
 }
 
 impl AuthOptions {
-    fn lifetimes(&self) -> Lifetimes {
+    pub(super) fn lifetimes(&self) -> Lifetimes {
         Lifetimes {
             session: self.session_ttl,
             refresh: self.refresh_ttl,
@@ -57,9 +63,9 @@ pub(super) struct Authenticated {
 /// The sign-in room.
 #[derive(Clone)]
 pub struct Auth {
-    db: Db,
-    now: Now,
-    members: Members,
+    pub(super) db: Db,
+    pub(super) now: Now,
+    pub(super) members: Members,
     tokens: AccessTokens,
     successors: Successors,
     pub(super) options: AuthOptions,
@@ -105,6 +111,10 @@ impl Auth {
         let (member, made) = self.members.find_or_create(&mut tx, create).await?;
         if !member.active() {
             return Err(AuthError::MemberOut);
+        }
+        // Whatever passes for a local request, it makes nobody an operator.
+        if member.role == Role::Admin {
+            return Err(AuthError::Operator);
         }
         let lifetimes = self.options.lifetimes();
         let issued = sessions::open(&mut tx, member.id, (self.now)(), lifetimes).await?;
@@ -245,7 +255,7 @@ impl Auth {
         })
     }
 
-    fn sign(&self, issued: Issued) -> Result<SignedIn, AuthError> {
+    pub(super) fn sign(&self, issued: Issued) -> Result<SignedIn, AuthError> {
         let session = &issued.session;
         let end = session.end(self.options.lifetimes());
         let access_token = self

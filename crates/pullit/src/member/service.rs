@@ -129,6 +129,29 @@ impl Members {
         store::by_id(tx, id).await
     }
 
+    /// The member with this address, as the caller's transaction sees it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_by_email(
+        &self,
+        tx: &mut Connection<'_>,
+        email: &str,
+    ) -> Result<Option<Member>, sqlx::Error> {
+        store::by_email(tx, &email.trim().to_lowercase()).await
+    }
+
+    /// The operator with the smallest id who may use the service, as the caller's transaction sees it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn first_operator(
+        &self,
+        tx: &mut Connection<'_>,
+    ) -> Result<Option<Member>, sqlx::Error> {
+        store::first_operator(tx).await
+    }
+
     /// Bans a member in the caller's transaction, and remembers the status of before. Whether there is such a member.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use super::model::{Member, Role};
 const BY_ID: &str = "SELECT id, name, email, role, status, created_at FROM member WHERE id = $1";
 const BY_EMAIL: &str =
     "SELECT id, name, email, role, status, created_at FROM member WHERE email = $1";
+const FIRST_OPERATOR: &str = "SELECT id, name, email, role, status, created_at FROM member \
+     WHERE role = 'ADMIN' AND status = 'ACTIVE' ORDER BY id LIMIT 1";
 // The unique e-mail decides between two sign-ins at once: the loser finds the winner's row.
 const INSERT: &str = "INSERT INTO member (name, email, role, status, created_at) \
      VALUES ($1, $2, $3, 'ACTIVE', $4) ON CONFLICT (email) DO NOTHING";
@@ -35,6 +37,10 @@ pub(super) async fn by_email(
     email: &str,
 ) -> Result<Option<Member>, sqlx::Error> {
     c.row(BY_EMAIL, vec![email.into()]).await
+}
+
+pub(super) async fn first_operator(c: impl Statements<'_>) -> Result<Option<Member>, sqlx::Error> {
+    c.row(FIRST_OPERATOR, Vec::new()).await
 }
 
 /// Whether this call made the member.

@@ -45,6 +45,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     "0007": 7 "script_ids",
     "0008": 8 "write_probe",
     "0009": 9 "session",
+    "0010": 10 "sign_in_link",
 };
 
 const CREATE_RECORD: Dialects = Dialects {

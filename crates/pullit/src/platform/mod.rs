@@ -6,6 +6,7 @@ pub mod config;
 pub mod db;
 pub mod http;
 pub mod idempotency;
+pub mod loopback;
 pub mod migrations;
 pub mod open_files;
 pub mod payload;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The domain's rooms, and the tables that are theirs alone to write.
 const TABLES: [(&str, &[&str]); 8] = [
-    ("auth", &["refresh_token", "session"]),
+    ("auth", &["refresh_token", "session", "sign_in_link"]),
     (
         "learn_stats",
         &["learn_stats", "learn_stats_daily", "learn_stats_walk"],
@@ -35,7 +35,9 @@ const TABLES: [(&str, &[&str]); 8] = [
 ];
 
 /// Which room's statements read whose tables. Whatever is not here asks the other room.
-const READS: [(&str, &str); 8] = [
+const READS: [(&str, &str); 9] = [
+    // Whose requests take turns at the quota.
+    ("question_set", "member"),
     // Each request asks for a member's role and status with the session.
     ("auth", "member"),
     // Sums over the ledgers, and the members that they are summed for.
