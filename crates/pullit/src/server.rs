@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::notification::evict_banned;
+use crate::notification::evict_ended;
 use crate::platform::broker::BrokerError;
 use crate::platform::{open_files, telemetry};
 use crate::{router, schedulers};
@@ -175,13 +175,11 @@ impl Running {
                 let (feed, stop) = (feed.clone(), stop.clone());
                 async move { feed.hear(stop).await }
             }));
-            let (hub, members) = (app.hub.clone(), app.members.clone());
+            let (hub, members, auth) = (app.hub.clone(), app.members.clone(), app.auth.clone());
             let stop = cancel.clone();
-            workers.push(supervised(
-                "end of banned members' streams",
-                cancel.clone(),
-                move || evict_banned(hub.clone(), members.clone(), stop.clone()),
-            ));
+            workers.push(supervised("end of streams", cancel.clone(), move || {
+                evict_ended(hub.clone(), members.clone(), auth.clone(), stop.clone())
+            }));
             let options = ServeOptions {
                 connections: (app.config.notification.streams + OTHER_CONNECTIONS)
                     .min(open_files::room_for_clients()),

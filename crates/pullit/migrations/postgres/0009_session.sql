@@ -11,6 +11,7 @@ CREATE TABLE session (
 );
 CREATE INDEX session_member ON session (member_id);
 CREATE INDEX session_expiry ON session (expires_at);
+CREATE INDEX session_end ON session (ended_at) WHERE ended_at IS NOT NULL;
 
 -- What an unban gives back.
 ALTER TABLE member ADD COLUMN status_before_ban VARCHAR(16);

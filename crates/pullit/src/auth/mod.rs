@@ -15,4 +15,5 @@ pub use links::SignInLink;
 pub(crate) use secret::hex;
 pub use secret::{SecretError, Secrets};
 pub use service::{Auth, AuthOptions};
+pub use sessions::EndedSession;
 pub use tokens::AccessTokens;

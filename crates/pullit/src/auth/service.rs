@@ -8,7 +8,7 @@ use ground::{Fence, FenceError};
 use super::error::AuthError;
 use super::refresh_tokens::{self, RefreshToken, Successors};
 use super::secret::Secrets;
-use super::sessions::{self, Issued, Lifetimes, Rotation};
+use super::sessions::{self, EndedSession, Issued, Lifetimes, Rotation};
 use super::tokens::{AccessTokens, Verdict};
 use crate::member::{CreateMember, MemberStatus, Members, Role};
 use crate::platform::clock::Now;
@@ -186,6 +186,14 @@ impl Auth {
         }
         tx.commit().await?;
         Ok(unbanned)
+    }
+
+    /// The sessions that were ended within this time, by a sign-out, a ban, or a refresh token that came back.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ended_within(&self, time: TimeDelta) -> Result<Vec<EndedSession>, sqlx::Error> {
+        sessions::ended_since(self.db.read(), (self.now)() - time).await
     }
 
     /// Deletes one batch of refresh tokens that ended `keep` ago or earlier.

@@ -57,6 +57,16 @@ pub(super) enum Rotation {
     Reused(Session),
 }
 
+/// A session that was ended before its time.
+#[derive(Debug)]
+pub struct EndedSession {
+    /// Session id.
+    pub id: String,
+    /// Whose it was.
+    pub member_id: i64,
+}
+ground::from_row!(EndedSession { id, member_id });
+
 /// Who stands behind an access token.
 #[derive(Debug)]
 pub(super) struct Standing {
@@ -95,6 +105,8 @@ const END: &str = "UPDATE session SET ended_at = $2 WHERE id = $1 AND ended_at I
 const END_ALL: &str = "UPDATE session SET ended_at = $2 WHERE member_id = $1 AND ended_at IS NULL";
 const STANDING: &str = "SELECT m.role, m.status, s.id AS session_id, s.ended_at FROM member m \
      LEFT JOIN session s ON s.id = $2 AND s.member_id = m.id WHERE m.id = $1";
+const ENDED: &str = "SELECT id, member_id FROM session WHERE ended_at IS NOT NULL AND ended_at > $1 \
+     ORDER BY ended_at DESC LIMIT 10000";
 const PRUNE: &str = "DELETE FROM session WHERE id IN \
      (SELECT id FROM session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
 
@@ -223,6 +235,14 @@ pub(super) async fn standing(
 ) -> Result<Option<Standing>, sqlx::Error> {
     c.row(STANDING, vec![member_id.into(), session_id.into()])
         .await
+}
+
+/// The newest of the sessions that were ended since then.
+pub(super) async fn ended_since(
+    c: impl Statements<'_>,
+    since: DateTime<Utc>,
+) -> Result<Vec<EndedSession>, sqlx::Error> {
+    c.rows(ENDED, vec![since.into()]).await
 }
 
 /// Deletes sessions whose last token ended before `before`; the number deleted.

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 use testkit::http::{Answer, Client, Method};
 
-use crate::support::{Problem, Server, Setup};
+use crate::support::{Member, Problem, Server, Setup};
 
 const COOKIE: &str = "refresh_token";
 
@@ -148,5 +148,28 @@ testkit::on_each_database! {
         server.clock.advance(TimeDelta::days(2));
         server.ran("pruneHistory").await;
         assert_eq!(server.number("SELECT COUNT(*) FROM session").await, 0);
+    }
+
+    async fn a_stream_ends_with_its_session_on_every_node(db: testkit::Database) {
+        let server = Server::start(db).await;
+        let other = Setup::new().start_beside(&server).await;
+        let member = server.member("a@pullit.test").await;
+        let elsewhere = server.member("a@pullit.test").await;
+        let stranger = server.member("b@pullit.test").await;
+        let there = Client::new(&other.url);
+        there.set_bearer(member.client.bearer().as_deref());
+        let mut streams = [member.stream().await, Member { id: member.id, client: there }.stream().await];
+        let mut unconcerned = stranger.stream().await;
+        for stream in &mut streams {
+            stream.next_named("handShakeComplete").await;
+        }
+        member.client.request(Method::POST, "/auth/logout").send().await.expect(200);
+        for mut stream in streams {
+            stream.next_named("tokenExpired").await;
+            stream.rest().await;
+        }
+        // Who is signed in elsewhere comes back.
+        elsewhere.stream().await.next_named("handShakeComplete").await;
+        unconcerned.next_named("heartbeat").await;
     }
 }
