@@ -172,4 +172,20 @@ testkit::on_each_database! {
         elsewhere.stream().await.next_named("handShakeComplete").await;
         unconcerned.next_named("heartbeat").await;
     }
+
+    async fn a_session_from_before_sessions_had_rows_goes_on_and_ends_in_time(db: testkit::Database) {
+        let server = Server::start(db).await;
+        let token = first_token(&server).await;
+        server.clock.advance(TimeDelta::days(10));
+        server.change("DELETE FROM session", vec![]).await;
+        let mut token = successor(refresh_with(&server, &token).await);
+        assert_eq!(server.number("SELECT COUNT(*) FROM session").await, 1);
+        for _ in 0..7 {
+            server.clock.advance(TimeDelta::days(11));
+            token = successor(refresh_with(&server, &token).await);
+        }
+        // Ninety days from the sign-in, not from the row.
+        server.clock.advance(TimeDelta::days(3));
+        refresh_with(&server, &token).await.problem(401, "A_003");
+    }
 }

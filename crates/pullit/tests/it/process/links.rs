@@ -13,12 +13,9 @@ async fn printed(node: &Pullit) -> String {
     let line = output
         .lines()
         .find(|line| line.contains("/auth/link?token="));
-    let words = line.unwrap().split_whitespace();
-    words
-        .filter(|word| word.contains("://"))
-        .last()
-        .unwrap()
-        .to_owned()
+    let mut words = line.unwrap().split_whitespace();
+    let link = words.rfind(|word| word.contains("://"));
+    link.unwrap().to_owned()
 }
 
 #[tokio::test]
