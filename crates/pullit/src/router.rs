@@ -9,9 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use ground::{TraceParent, trace};
-use http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -27,7 +25,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::health::Health;
 use crate::platform::config::Config;
-use crate::platform::http::{ApiError, Identify, codes, describe_problems};
+use crate::platform::http::{ApiError, Identify, Network, codes, describe_problems, guard};
 use crate::{
     admin, auth, health, learn_stats, marking, member, notification, question_set, source,
 };
@@ -45,7 +43,10 @@ struct Api;
 pub(crate) fn router(app: &App, health: Health) -> Router {
     let rooms = &app.rooms;
     let timed = OpenApiRouter::new()
-        .merge(auth::http::routes(app.auth.clone()))
+        .merge(auth::http::routes(
+            app.auth.clone(),
+            Arc::new(quotas(&app.config)),
+        ))
         .merge(member::http::routes(app.members.clone()))
         .merge(source::routes(Arc::clone(&rooms.sources)))
         .merge(question_set::http::routes(
@@ -78,17 +79,19 @@ pub(crate) fn router(app: &App, health: Health) -> Router {
         .get_or_insert_default()
         .add_security_scheme("bearer", SecurityScheme::Http(bearer));
     let identify: Arc<dyn Identify> = Arc::new(app.auth.clone());
-    let request_id = HeaderName::from_static("x-request-id");
     router
         .merge(SwaggerUi::new("/docs").url("/openapi.json", api))
         .merge(admin::console())
         .fallback(async || ApiError::new(codes::NOT_FOUND))
         .method_not_allowed_fallback(async || ApiError::new(codes::METHOD))
         .layer(axum::Extension(identify))
+        .layer(middleware::from_fn(guard::one_host))
         .layer(middleware::from_fn(observe))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(PropagateRequestIdLayer::new(request_id.clone()))
-        .layer(SetRequestIdLayer::new(request_id, MakeRequestUuid))
+        .layer(middleware::from_fn(guard::answer_headers))
+        .layer(PropagateRequestIdLayer::new(guard::REQUEST_ID))
+        .layer(SetRequestIdLayer::new(guard::REQUEST_ID, MakeRequestUuid))
+        .layer(middleware::from_fn(guard::safe_request_id))
         .layer(cors(&app.config))
 }
 
@@ -99,6 +102,19 @@ pub(crate) fn probes(health: Health) -> Router {
         .fallback(async || ApiError::new(codes::NOT_FOUND))
         .method_not_allowed_fallback(async || ApiError::new(codes::METHOD))
         .layer(CatchPanicLayer::custom(panicked))
+}
+
+/// How often one address may ask to sign in.
+fn quotas(config: &Config) -> auth::http::Quotas {
+    // What cannot be read was refused at start.
+    let trusted = config.http.trusted_proxies.iter();
+    let trusted: Vec<Network> = trusted.filter_map(|text| text.parse().ok()).collect();
+    let quotas = &config.quotas;
+    auth::http::Quotas::new(
+        quotas.sign_ins_per_minute,
+        quotas.refreshes_per_minute,
+        trusted,
+    )
 }
 
 /// The configured front ends may call with credentials; nobody else's pages may.
@@ -129,7 +145,7 @@ fn cors(config: &Config) -> CorsLayer {
             HeaderName::from_static(TRACEPARENT),
             HeaderName::from_static("tracestate"),
         ])
-        .expose_headers([LOCATION, HeaderName::from_static("x-request-id")])
+        .expose_headers([LOCATION, RETRY_AFTER, guard::REQUEST_ID])
         .max_age(std::time::Duration::from_secs(3600))
 }
 
@@ -163,7 +179,7 @@ async fn observe(request: Request, next: Next) -> Response {
     let trace = trace_of(request.headers());
     let span = tracing::info_span!("request", %method, path, id, trace_id = trace.trace_id());
     let answering = trace::scope(trace, next.run(request));
-    let mut response = answering.instrument(span).await;
+    let response = answering.instrument(span).await;
     let status = response.status();
     if status.is_server_error() {
         let trace_id = trace.trace_id();
@@ -177,9 +193,6 @@ async fn observe(request: Request, next: Next) -> Response {
     metrics::counter!("http_requests_total", &labels).increment(1);
     metrics::histogram!("http_request_seconds", &labels[..2])
         .record(started.elapsed().as_secs_f64());
-    response
-        .headers_mut()
-        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

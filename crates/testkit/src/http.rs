@@ -92,6 +92,28 @@ impl Client {
         token
     }
 
+    /// Signs in by a one-time link, as a browser does that opens it, and returns the access token.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn follow_link(&self, link: &str) -> String {
+        self.get(link).await.expect(302);
+        self.refresh().await
+    }
+
+    /// Exchanges the refresh cookie, and returns the new access token.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn refresh(&self) -> String {
+        let answer = self.request(Method::POST, "/auth/refresh").send().await;
+        let body = answer.expect(200);
+        let token = body["accessToken"].as_str();
+        let token = token.unwrap_or_else(|| panic!("no accessToken in {body}"));
+        self.set_bearer(Some(token));
+        token.to_owned()
+    }
+
     /// The access token that requests carry.
     pub fn bearer(&self) -> Option<String> {
         self.session().bearer.clone()

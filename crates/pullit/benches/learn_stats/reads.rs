@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The pause between two requests of one reader.
 const PAUSE: Duration = Duration::from_millis(20);
-const READERS: usize = 2;
+pub(crate) const READERS: usize = 2;
 /// What 99 of 100 readers should not wait longer than.
 const TARGET: Duration = Duration::from_millis(50);
 /// Access tokens live 15 minutes.
@@ -26,18 +26,19 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    pub(crate) fn begin(url: &str, members: u32) -> Self {
+    /// Readers at this address, each of whom signs in by a link.
+    pub(crate) fn begin(url: &str, members: u32, links: [String; READERS]) -> Self {
         let reads = Self {
             counts: Arc::default(),
             waited: Arc::default(),
             stop: CancellationToken::new(),
             tasks: Vec::new(),
         };
-        let tasks = (0..READERS).map(|_| {
+        let tasks = links.into_iter().map(|link| {
             let (counts, waited) = (reads.counts.clone(), reads.waited.clone());
             let (stop, url) = (reads.stop.clone(), url.to_owned());
             tokio::spawn(async move {
-                let reading = read(&url, members, &counts, &waited);
+                let reading = read(&url, &link, members, &counts, &waited);
                 stop.run_until_cancelled(reading).await;
             })
         });
@@ -72,10 +73,17 @@ impl Reads {
     }
 }
 
-async fn read(url: &str, members: u32, counts: &AtomicBool, waited: &Mutex<Vec<Duration>>) {
+async fn read(
+    url: &str,
+    link: &str,
+    members: u32,
+    counts: &AtomicBool,
+    waited: &Mutex<Vec<Duration>>,
+) {
     let client = Client::new(url);
+    client.follow_link(link).await;
     loop {
-        client.dev_login(super::world::OPERATOR).await;
+        client.refresh().await;
         let signed_in = Instant::now();
         while signed_in.elapsed() < SIGN_IN_EVERY {
             let member = rand::rng().random_range(1..=members);

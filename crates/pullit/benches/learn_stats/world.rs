@@ -101,7 +101,12 @@ impl World {
             worker: false,
         };
         let running = Running::start(app.clone(), roles, listener).await.unwrap();
-        let reads = Reads::begin(&format!("http://{}", running.address), members);
+        let link = async || {
+            let link = app.auth.make_link(OPERATOR, "bench").await.unwrap();
+            format!("/auth/link?token={}", link.token)
+        };
+        let links = [link().await, link().await];
+        let reads = Reads::begin(&format!("http://{}", running.address), members, links);
         Self {
             app,
             running,

@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 
 use super::Admin;
 use super::operator::Operator;
-use crate::member::{Member, MemberStatus};
+use crate::member::Member;
 use crate::platform::http::{ApiError, Json, PathId, Query, codes};
 
 pub(super) fn routes() -> OpenApiRouter<Admin> {
@@ -54,11 +54,7 @@ async fn ban(
         return Err(ApiError::field("id", "자기 자신은 차단할 수 없습니다"));
     }
     let parts = &admin.parts;
-    // The status first: from then on no new session and no new stream can begin.
-    if !parts.members.set_status(id, MemberStatus::Banned).await? {
-        return Err(codes::MEMBER_NOT_FOUND.into());
-    }
-    let sessions = parts.auth.end_sessions(id).await?;
+    let sessions = parts.auth.ban(id).await?.ok_or(codes::MEMBER_NOT_FOUND)?;
     let streams = parts.hub.disconnect(&id, None);
     tracing::info!(
         operator = operator.id,
@@ -70,7 +66,7 @@ async fn ban(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lets a banned member in again, who then has to sign in anew. Members who are not banned stay as they are.
+/// Gives a banned member the status of before the ban. Whoever comes back has to sign in anew. Members who are not banned stay as they are.
 #[utoipa::path(post, path = "/admin/api/members/{id}/unban", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
     responses((status = 204), (status = 404, description = "M_001")))]
 async fn unban(
@@ -78,15 +74,15 @@ async fn unban(
     operator: Operator,
     PathId(id): PathId,
 ) -> Result<StatusCode, ApiError> {
-    let members = &admin.parts.members;
-    let member = members.get(id).await?.ok_or(codes::MEMBER_NOT_FOUND)?;
-    if member.status == MemberStatus::Banned {
-        members.set_status(id, MemberStatus::Active).await?;
+    let parts = &admin.parts;
+    if parts.auth.unban(id).await? {
         tracing::info!(
             operator = operator.id,
             member = id,
-            "an operator let a banned member in again"
+            "an operator ended the ban of a member"
         );
+    } else if parts.members.get(id).await?.is_none() {
+        return Err(codes::MEMBER_NOT_FOUND.into());
     }
     Ok(StatusCode::NO_CONTENT)
 }

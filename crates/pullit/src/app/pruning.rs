@@ -40,6 +40,11 @@ pub(super) fn kept(base: &Foundation, rooms: &DomainRooms, runs: &Runs) -> Vec<K
             Box::new(Tokens(rooms.auth.clone())),
         ),
         line(
+            "sessions",
+            keep.tokens,
+            Box::new(Sessions(rooms.auth.clone())),
+        ),
+        line(
             "remembered answers",
             keep.idempotency,
             Box::new(Answers(db())),
@@ -47,6 +52,11 @@ pub(super) fn kept(base: &Foundation, rooms: &DomainRooms, runs: &Runs) -> Vec<K
         line("marks of handled events", keep.inbox, Box::new(Inbox(db()))),
         line("outbox audit", keep.audit, Box::new(Audit(db()))),
         line("lock audit", keep.audit, Box::new(LockAudit(db()))),
+        line(
+            "sign-in links",
+            keep.audit,
+            Box::new(Links(rooms.auth.clone())),
+        ),
         line("job runs", keep.runs, Box::new(runs.clone())),
         line(
             "uploads",
@@ -90,7 +100,36 @@ struct Tokens(Auth);
 #[async_trait]
 impl Prune for Tokens {
     async fn prune(&self, batch: &Batch<'_>) -> Result<Pruned, RunError> {
-        let rows = self.0.prune(batch.keep, batch.size, batch.fence).await?;
+        let rows = self
+            .0
+            .prune_tokens(batch.keep, batch.size, batch.fence)
+            .await?;
+        Ok(Pruned::batch(rows, batch.size))
+    }
+}
+
+struct Sessions(Auth);
+
+#[async_trait]
+impl Prune for Sessions {
+    async fn prune(&self, batch: &Batch<'_>) -> Result<Pruned, RunError> {
+        let rows = self
+            .0
+            .prune_sessions(batch.keep, batch.size, batch.fence)
+            .await?;
+        Ok(Pruned::batch(rows, batch.size))
+    }
+}
+
+struct Links(Auth);
+
+#[async_trait]
+impl Prune for Links {
+    async fn prune(&self, batch: &Batch<'_>) -> Result<Pruned, RunError> {
+        let rows = self
+            .0
+            .prune_links(batch.keep, batch.size, batch.fence)
+            .await?;
         Ok(Pruned::batch(rows, batch.size))
     }
 }

@@ -6,12 +6,13 @@ use sse_hub::{Hub, HubOptions};
 
 use super::foundation::Foundation;
 use super::resources::public_url;
-use crate::auth::{AccessTokens, Auth, AuthOptions};
+use crate::auth::{Auth, AuthOptions};
 use crate::learn_stats::{LearnStats, StatsOptions};
 use crate::marking::Marking;
 use crate::member::Members;
 use crate::notification::{Feed, FeedOptions};
-use crate::question_set::{QuestionSets, SetLimits};
+use crate::platform::loopback;
+use crate::question_set::{QuestionSets, Quota, SetLimits};
 use crate::schedulers;
 use crate::source::{SourceLimits, Sources};
 
@@ -64,18 +65,27 @@ pub(super) fn build(base: &Foundation) -> DomainRooms {
 
 fn auth(base: &Foundation, members: &Members) -> Auth {
     let config = &base.config;
+    let url = public_url(config);
+    let mut origins = config.http.cors_origins.clone();
+    origins.push(url.clone());
+    let origins = origins
+        .iter()
+        .map(|origin| origin.trim_end_matches('/').to_owned());
     let options = AuthOptions {
         dev_login: config.auth.dev_login,
+        is_local: loopback::is_authority(&config.listen) && loopback::is_url(&url),
+        origins: origins.collect(),
+        access_ttl: config.auth.access_ttl.delta(),
         refresh_ttl: config.auth.refresh_ttl.delta(),
         refresh_grace: config.auth.refresh_grace.delta(),
-        secure_cookie: public_url(config).starts_with("https://"),
+        session_ttl: config.auth.session_ttl.delta(),
+        secure_cookie: url.starts_with("https://"),
     };
-    let tokens = AccessTokens::new(&base.secrets, config.auth.access_ttl.delta());
     Auth::new(
         base.db.clone(),
         Arc::clone(&base.now),
         members.clone(),
-        tokens,
+        &base.secrets,
         options,
     )
 }
@@ -100,6 +110,11 @@ fn question_sets(base: &Foundation, sources: &Arc<Sources>) -> QuestionSets {
         max_retries: base.config.question_set.max_retries,
         retries_per_run: base.config.question_set.retries_per_run,
         cleanup_batch: base.config.question_set.cleanup_batch,
+        quota: Quota {
+            per_day: base.config.quotas.question_sets_per_day,
+            pending: base.config.quotas.question_sets_pending,
+            zone: base.config.zone,
+        },
     };
     QuestionSets::new(
         base.db.clone(),

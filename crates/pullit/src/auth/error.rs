@@ -19,6 +19,15 @@ pub enum AuthError {
     /// The member is banned or no longer active.
     #[error("the member may not use the service")]
     MemberOut,
+    /// The development sign-in signs in no operators.
+    #[error("operators sign in by a one-time link")]
+    Operator,
+    /// The one-time link was used, has expired, or never was.
+    #[error("the sign-in link is not valid any more")]
+    LinkGone,
+    /// There is no member with this e-mail address.
+    #[error("there is no member with this e-mail address")]
+    NoMember,
     /// The member cannot be found or made.
     #[error(transparent)]
     Member(#[from] MemberError),

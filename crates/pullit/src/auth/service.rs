@@ -1,61 +1,99 @@
 //! Sign-in, refresh and sign-out, and who stands behind an access token.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use ground::{Fence, FenceError};
 
 use super::error::AuthError;
-use super::sessions::{self, Rotation};
+use super::refresh_tokens::{self, RefreshToken, Successors};
+use super::secret::Secrets;
+use super::sessions::{self, EndedSession, Issued, Lifetimes, Rotation};
 use super::tokens::{AccessTokens, Verdict};
-use crate::member::{CreateMember, Member, Members};
+use crate::member::{CreateMember, MemberStatus, Members, Role};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
 
 /// How sign-in is set up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AuthOptions {
     /// Whether an e-mail address alone signs in.
     pub dev_login: bool,
+    /// Whether we listen on this machine alone, and browsers reach us there.
+    pub is_local: bool,
+    /// Origins of pages that may use the refresh cookie, besides our own.
+    pub origins: Arc<[String]>,
+    /// How long an access token lives.
+    pub access_ttl: TimeDelta,
     /// How long a refresh token lives.
     pub refresh_ttl: TimeDelta,
     /// How long a rotated refresh token is still taken.
     pub refresh_grace: TimeDelta,
+    /// How long a session lives, however often it is refreshed.
+    pub session_ttl: TimeDelta,
     /// Whether browsers reach us under https, so that the cookie must stay on it.
     pub secure_cookie: bool,
+}
+
+impl AuthOptions {
+    pub(super) fn lifetimes(&self) -> Lifetimes {
+        Lifetimes {
+            session: self.session_ttl,
+            refresh: self.refresh_ttl,
+            grace: self.refresh_grace,
+        }
+    }
 }
 
 /// A fresh pair of tokens.
 #[derive(Debug)]
 pub(super) struct SignedIn {
     pub(super) access_token: String,
-    pub(super) refresh_token: String,
+    pub(super) refresh_token: RefreshToken,
+}
+
+/// An active member with a living session.
+#[derive(Debug)]
+pub(super) struct Authenticated {
+    pub(super) member_id: i64,
+    pub(super) role: Role,
+    pub(super) expires_at: DateTime<Utc>,
 }
 
 /// The sign-in room.
 #[derive(Clone)]
 pub struct Auth {
-    db: Db,
-    now: Now,
-    members: Members,
+    pub(super) db: Db,
+    pub(super) now: Now,
+    pub(super) members: Members,
     tokens: AccessTokens,
+    successors: Successors,
     pub(super) options: AuthOptions,
 }
 
 impl Auth {
-    /// The room, on its database, clock and keys.
+    /// The room, on its database, clock and secret.
     pub fn new(
         db: Db,
         now: Now,
         members: Members,
-        tokens: AccessTokens,
+        secrets: &Secrets,
         options: AuthOptions,
     ) -> Self {
         Self {
             db,
             now,
             members,
-            tokens,
+            tokens: AccessTokens::new(secrets, options.access_ttl),
+            successors: Successors::new(secrets),
             options,
         }
+    }
+
+    /// How long a cookie with this token lives, in seconds begun.
+    pub(super) fn seconds_left(&self, token: &RefreshToken) -> i64 {
+        let left = (token.expires_at - (self.now)()).num_milliseconds();
+        (left.max(0) + 999) / 1000
     }
 
     pub(super) async fn dev_login(
@@ -74,46 +112,43 @@ impl Auth {
         if !member.active() {
             return Err(AuthError::MemberOut);
         }
-        let (now, ttl) = ((self.now)(), self.options.refresh_ttl);
-        let issued = sessions::open(&mut tx, member.id, now, ttl).await?;
+        // Whatever passes for a local request, it makes nobody an operator.
+        if member.role == Role::Admin {
+            return Err(AuthError::Operator);
+        }
+        let lifetimes = self.options.lifetimes();
+        let issued = sessions::open(&mut tx, member.id, (self.now)(), lifetimes).await?;
         tx.commit().await?;
         if made {
             tracing::info!(member = member.id, "a member signed in for the first time");
         }
-        self.sign(member.id, issued.token)
+        self.sign(issued)
     }
 
     pub(super) async fn refresh(&self, token: &str) -> Result<SignedIn, AuthError> {
-        let now = (self.now)();
+        let (now, lifetimes) = ((self.now)(), self.options.lifetimes());
         let mut tx = self.db.begin().await?;
-        let rotation = sessions::rotate(
-            &mut tx,
-            token,
-            now,
-            self.options.refresh_ttl,
-            self.options.refresh_grace,
-        )
-        .await?;
-        tx.commit().await?;
+        let rotation = sessions::rotate(&mut tx, token, &self.successors, now, lifetimes).await?;
         let issued = match rotation {
             Rotation::Issued(issued) => issued,
             Rotation::Refused => return Err(AuthError::RefreshInvalid),
-            Rotation::Reused {
-                member_id,
-                family_id,
-            } => {
+            Rotation::Reused(session) => {
+                tx.commit().await?;
                 tracing::warn!(
-                    member = member_id,
-                    family = family_id,
+                    member = session.member_id,
+                    session = session.id,
                     "a used refresh token came back: its session was ended"
                 );
                 return Err(AuthError::RefreshInvalid);
             }
         };
-        match self.members.get(issued.member_id).await? {
-            Some(member) if member.active() => self.sign(member.id, issued.token),
-            _ => Err(AuthError::MemberOut),
+        // In the same transaction: the token of a member who is out is not used up.
+        let member = self.members.find(&mut tx, issued.session.member_id).await?;
+        if !member.is_some_and(|member| member.active()) {
+            return Err(AuthError::MemberOut);
         }
+        tx.commit().await?;
+        self.sign(issued)
     }
 
     pub(super) async fn logout(&self, token: &str) -> Result<(), AuthError> {
@@ -122,22 +157,67 @@ impl Auth {
         Ok(tx.commit().await?)
     }
 
-    /// Ends every session of a member; its access tokens are refused from the moment its status says so.
+    /// Bans a member: status and sessions end together, and with them all access tokens, on every node. How many sessions ended; nothing
+    /// when there is no such member. May be repeated.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn end_sessions(&self, member_id: i64) -> Result<u64, sqlx::Error> {
+    pub async fn ban(&self, member_id: i64) -> Result<Option<u64>, sqlx::Error> {
         let mut tx = self.db.begin().await?;
+        // The status first: from then on no new session can begin.
+        if !self.members.ban(&mut tx, member_id).await? {
+            return Ok(None);
+        }
         let ended = sessions::close_all(&mut tx, member_id, (self.now)()).await?;
         tx.commit().await?;
-        Ok(ended)
+        Ok(Some(ended))
+    }
+
+    /// Gives a banned member the status of before, and no session: whoever comes back signs in. Whether the member was banned.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn unban(&self, member_id: i64) -> Result<bool, sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        let unbanned = self.members.unban(&mut tx, member_id).await?;
+        if unbanned {
+            // A ban by a script ended none.
+            sessions::close_all(&mut tx, member_id, (self.now)()).await?;
+        }
+        tx.commit().await?;
+        Ok(unbanned)
+    }
+
+    /// The sessions that were ended within this time, by a sign-out, a ban, or a refresh token that came back.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ended_within(&self, time: TimeDelta) -> Result<Vec<EndedSession>, sqlx::Error> {
+        sessions::ended_since(self.db.read(), (self.now)() - time).await
     }
 
     /// Deletes one batch of refresh tokens that ended `keep` ago or earlier.
     ///
     /// # Errors
     /// When the run that asks has lost its lease, or the database does not answer.
-    pub async fn prune(
+    pub async fn prune_tokens(
+        &self,
+        keep: TimeDelta,
+        batch: u32,
+        fence: &dyn Fence,
+    ) -> Result<u64, FenceError> {
+        let mut tx = self.db.begin().await?;
+        let pruned = refresh_tokens::prune(&mut tx, (self.now)() - keep, batch).await?;
+        fence.check(&mut tx).await?;
+        tx.commit().await?;
+        Ok(pruned)
+    }
+
+    /// Deletes one batch of sessions whose last token ended `keep` ago or earlier.
+    ///
+    /// # Errors
+    /// When the run that asks has lost its lease, or the database does not answer.
+    pub async fn prune_sessions(
         &self,
         keep: TimeDelta,
         batch: u32,
@@ -150,33 +230,48 @@ impl Auth {
         Ok(pruned)
     }
 
-    /// The active member of this access token, and when the token ends.
+    /// The active member of this access token, if its session lives.
     pub(super) async fn authenticate(
         &self,
         access_token: &str,
-    ) -> Result<(Member, DateTime<Utc>), AuthError> {
-        let (member_id, expires_at) = match self.tokens.read(access_token, (self.now)()) {
+    ) -> Result<Authenticated, AuthError> {
+        let (member_id, session_id, expires_at) = match self.tokens.read(access_token, (self.now)())
+        {
             Verdict::Valid {
                 member_id,
+                session_id,
                 expires_at,
-            } => (member_id, expires_at),
+            } => (member_id, session_id, expires_at),
             Verdict::Expired => return Err(AuthError::TokenExpired),
             Verdict::Invalid => return Err(AuthError::TokenInvalid),
         };
-        // Asked of the database each time, so that a ban counts at once.
-        let member = self.members.get(member_id).await?;
-        let member = member.ok_or(AuthError::TokenInvalid)?;
-        if !member.active() {
+        // Asked of the database each time, so that a ban or a sign-out counts at once, on every node.
+        let session = session_id.as_deref().unwrap_or_default();
+        let standing = sessions::standing(self.db.read(), member_id, session).await?;
+        let standing = standing.ok_or(AuthError::TokenInvalid)?;
+        if standing.status != MemberStatus::Active {
             return Err(AuthError::MemberOut);
         }
-        Ok((member, expires_at))
+        // During a deploy there are tokens of nodes that know no sessions. They live as long as they did.
+        if session_id.is_some() && !standing.session_lives() {
+            return Err(AuthError::TokenInvalid);
+        }
+        Ok(Authenticated {
+            member_id,
+            role: standing.role,
+            expires_at,
+        })
     }
 
-    fn sign(&self, member_id: i64, refresh_token: String) -> Result<SignedIn, AuthError> {
-        let access_token = self.tokens.issue(member_id, (self.now)())?;
+    pub(super) fn sign(&self, issued: Issued) -> Result<SignedIn, AuthError> {
+        let session = &issued.session;
+        let end = session.end(self.options.lifetimes());
+        let access_token = self
+            .tokens
+            .issue(session.member_id, &session.id, end, (self.now)())?;
         Ok(SignedIn {
             access_token,
-            refresh_token,
+            refresh_token: issued.token,
         })
     }
 }

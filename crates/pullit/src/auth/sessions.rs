@@ -1,173 +1,251 @@
-//! Refresh tokens: families, rotation, revocation.
+//! Sessions: who is signed in, for how long, and the end of it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ground::{Connection, Dialects, Statements};
-use sha2::{Digest, Sha256};
 
-use super::secret::hex;
+use super::refresh_tokens::{self, RefreshToken, Successors};
+use crate::member::{MemberStatus, Role};
 
-/// A refresh token as the browser has it, and whose it is.
+/// A session with the refresh token that stands for it.
 #[derive(Debug)]
 pub(super) struct Issued {
-    pub(super) token: String,
+    pub(super) session: Session,
+    pub(super) token: RefreshToken,
+}
+
+/// One sign-in of a member.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: String,
     pub(super) member_id: i64,
+    created_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+}
+ground::from_row!(Session {
+    id,
+    member_id,
+    created_at,
+    ended_at
+});
+
+/// How long sessions and their tokens live.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lifetimes {
+    /// A session, however often it is refreshed.
+    pub(super) session: TimeDelta,
+    /// A refresh token.
+    pub(super) refresh: TimeDelta,
+    /// A refresh token after its rotation.
+    pub(super) grace: TimeDelta,
+}
+
+impl Session {
+    /// Its last instant, however often it is refreshed.
+    pub(super) fn end(&self, lifetimes: Lifetimes) -> DateTime<Utc> {
+        self.created_at + lifetimes.session
+    }
 }
 
 /// What became of a refresh.
 #[derive(Debug)]
 pub(super) enum Rotation {
-    /// A new token of the same family.
+    /// The newest token of the session.
     Issued(Issued),
     /// Unknown, expired or revoked.
     Refused,
-    /// An old token came back after its grace: somebody else may have it, so the whole family is revoked.
-    Reused { member_id: i64, family_id: String },
+    /// An old token came back after its grace: somebody else may have it, so the session has ended.
+    Reused(Session),
 }
 
+/// A session that was ended before its time.
 #[derive(Debug)]
-struct Row {
-    id: i64,
-    family_id: String,
-    member_id: i64,
-    expires_at: DateTime<Utc>,
-    rotated_at: Option<DateTime<Utc>>,
-    revoked_at: Option<DateTime<Utc>>,
+pub struct EndedSession {
+    /// Session id.
+    pub id: String,
+    /// Whose it was.
+    pub member_id: i64,
 }
-ground::from_row!(Row {
-    id,
-    family_id,
-    member_id,
-    expires_at,
-    rotated_at,
-    revoked_at
+ground::from_row!(EndedSession { id, member_id });
+
+/// Who stands behind an access token.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) role: Role,
+    pub(super) status: MemberStatus,
+    session_id: Option<String>,
+    ended_at: Option<DateTime<Utc>>,
+}
+ground::from_row!(Standing {
+    role,
+    status,
+    session_id,
+    ended_at
 });
 
-const FAMILY_OF: &str = "SELECT family_id FROM refresh_token WHERE token_hash = $1";
-// Rotations and revocations of one family take turns: each locks all its rows first, and looks afterwards.
-const LOCK_FAMILY: Dialects = Dialects {
-    sqlite: "SELECT id FROM refresh_token WHERE family_id = $1",
-    postgres: "SELECT id FROM refresh_token WHERE family_id = $1 ORDER BY id FOR UPDATE",
-};
-const BY_HASH: &str = "SELECT id, family_id, member_id, expires_at, rotated_at, revoked_at \
-     FROM refresh_token WHERE token_hash = $1";
-const INSERT: &str = "INSERT INTO refresh_token (family_id, member_id, token_hash, created_at, expires_at) \
-     VALUES ($1, $2, $3, $4, $5)";
-const ROTATED: &str =
-    "UPDATE refresh_token SET rotated_at = $2 WHERE id = $1 AND rotated_at IS NULL";
-const REVOKE_FAMILY: &str =
-    "UPDATE refresh_token SET revoked_at = $2 WHERE family_id = $1 AND revoked_at IS NULL";
-const REVOKE_MEMBER: &str =
-    "UPDATE refresh_token SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL";
-const PRUNE: &str = "DELETE FROM refresh_token WHERE id IN \
-     (SELECT id FROM refresh_token WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
-
-/// Only the hash is kept: who reads the table cannot sign in with it.
-fn hash(token: &str) -> String {
-    hex(&Sha256::digest(token.as_bytes()))
+impl Standing {
+    /// Whether the session that was asked for lives.
+    pub(super) fn session_lives(&self) -> bool {
+        self.session_id.is_some() && self.ended_at.is_none()
+    }
 }
 
-/// A first token: a new family.
+const INSERT: &str =
+    "INSERT INTO session (id, member_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
+// A family from before sessions had rows, or of a node that knows none.
+const ADOPT: &str = "INSERT INTO session (id, member_id, created_at, expires_at) \
+     SELECT family_id, MIN(member_id), MIN(created_at), MAX(expires_at) FROM refresh_token WHERE family_id = $1 GROUP BY family_id \
+     ON CONFLICT (id) DO NOTHING";
+// Rotations and the end of one session take turns at its row.
+const LOCK: Dialects = Dialects {
+    sqlite: "SELECT id, member_id, created_at, ended_at FROM session WHERE id = $1",
+    postgres: "SELECT id, member_id, created_at, ended_at FROM session WHERE id = $1 FOR UPDATE",
+};
+const EXTEND: &str = "UPDATE session SET expires_at = $2 WHERE id = $1";
+const END: &str = "UPDATE session SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+const END_ALL: &str = "UPDATE session SET ended_at = $2 WHERE member_id = $1 AND ended_at IS NULL";
+const STANDING: &str = "SELECT m.role, m.status, s.id AS session_id, s.ended_at FROM member m \
+     LEFT JOIN session s ON s.id = $2 AND s.member_id = m.id WHERE m.id = $1";
+const ENDED: &str = "SELECT id, member_id FROM session WHERE ended_at IS NOT NULL AND ended_at > $1 \
+     ORDER BY ended_at DESC LIMIT 10000";
+const PRUNE: &str = "DELETE FROM session WHERE id IN \
+     (SELECT id FROM session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+
+/// A new session with its first token.
 pub(super) async fn open(
     tx: &mut Connection<'_>,
     member_id: i64,
     now: DateTime<Utc>,
-    ttl: TimeDelta,
+    lifetimes: Lifetimes,
 ) -> Result<Issued, sqlx::Error> {
-    let family_id = uuid::Uuid::now_v7().to_string();
-    insert(tx, &family_id, member_id, now, ttl).await
-}
-
-async fn insert(
-    tx: &mut Connection<'_>,
-    family_id: &str,
-    member_id: i64,
-    now: DateTime<Utc>,
-    ttl: TimeDelta,
-) -> Result<Issued, sqlx::Error> {
-    let random: [u8; 32] = rand::random();
-    let token = hex(&random);
+    let session = Session {
+        id: uuid::Uuid::now_v7().to_string(),
+        member_id,
+        created_at: now,
+        ended_at: None,
+    };
+    let token = RefreshToken::random(now + lifetimes.refresh.min(lifetimes.session));
     let values = vec![
-        family_id.into(),
+        session.id.clone().into(),
         member_id.into(),
-        hash(&token).into(),
         now.into(),
-        (now + ttl).into(),
+        token.expires_at.into(),
     ];
     tx.run(INSERT, values).await?;
-    Ok(Issued { token, member_id })
+    refresh_tokens::insert(tx, &session.id, member_id, &token, now).await?;
+    Ok(Issued { session, token })
 }
 
-/// Exchanges a token for the next of its family.
+/// Exchanges a token for its successor. Whoever repeats that within the grace gets the newest token of the session: all tabs hold one and
+/// the same, so a thief's next step and the owner's cannot both go unseen.
 pub(super) async fn rotate(
     tx: &mut Connection<'_>,
     token: &str,
+    successors: &Successors,
     now: DateTime<Utc>,
-    ttl: TimeDelta,
-    grace: TimeDelta,
+    lifetimes: Lifetimes,
 ) -> Result<Rotation, sqlx::Error> {
-    let token_hash = hash(token);
-    let family = tx
-        .scalar::<String, _>(FAMILY_OF, vec![token_hash.clone().into()])
-        .await?;
-    let Some(family) = family else {
+    let Some(family) = refresh_tokens::family_of(tx, token).await? else {
         return Ok(Rotation::Refused);
     };
-    tx.scalars::<i64, _>(LOCK_FAMILY, vec![family.into()])
-        .await?;
-    let Some(row) = tx.row::<Row, _>(BY_HASH, vec![token_hash.into()]).await? else {
+    let Some(session) = lock(tx, &family).await? else {
         return Ok(Rotation::Refused);
     };
-    if row.revoked_at.is_some() || row.expires_at <= now {
+    let Some(row) = refresh_tokens::row_of(tx, token).await? else {
+        return Ok(Rotation::Refused);
+    };
+    let end = session.end(lifetimes);
+    if session.ended_at.is_some() || end <= now || !row.is_good(now) {
         return Ok(Rotation::Refused);
     }
-    match row.rotated_at {
-        Some(at) if now - at > grace => {
-            let values = vec![row.family_id.clone().into(), now.into()];
-            tx.run(REVOKE_FAMILY, values).await?;
-            return Ok(Rotation::Reused {
-                member_id: row.member_id,
-                family_id: row.family_id,
-            });
-        }
-        // Within the grace another tab was faster: this one gets a token of its own.
-        Some(_) => {}
+    let next = match row.rotated_at {
         None => {
-            tx.run(ROTATED, vec![row.id.into(), now.into()]).await?;
+            let next = RefreshToken {
+                text: successors.of(token),
+                expires_at: (now + lifetimes.refresh).min(end),
+            };
+            if !refresh_tokens::mark_rotated(tx, row.id, now).await? {
+                return Ok(Rotation::Refused);
+            }
+            refresh_tokens::insert(tx, &session.id, session.member_id, &next, now).await?;
+            let values = vec![session.id.clone().into(), next.expires_at.into()];
+            tx.run(EXTEND, values).await?;
+            Some(next)
         }
-    }
-    let issued = insert(tx, &row.family_id, row.member_id, now, ttl).await?;
-    Ok(Rotation::Issued(issued))
+        Some(at) if now - at <= lifetimes.grace => {
+            refresh_tokens::newest(tx, &session.id, token, successors).await?
+        }
+        Some(_) => {
+            end_locked(tx, &session.id, now).await?;
+            return Ok(Rotation::Reused(session));
+        }
+    };
+    Ok(next.map_or(Rotation::Refused, |token| {
+        Rotation::Issued(Issued { session, token })
+    }))
 }
 
-/// Ends the session that this token belongs to.
+async fn lock(tx: &mut Connection<'_>, id: &str) -> Result<Option<Session>, sqlx::Error> {
+    if let Some(session) = tx.row::<Session, _>(LOCK, vec![id.into()]).await? {
+        return Ok(Some(session));
+    }
+    tx.run(ADOPT, vec![id.into()]).await?;
+    tx.row(LOCK, vec![id.into()]).await
+}
+
+async fn end_locked(
+    tx: &mut Connection<'_>,
+    id: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    tx.run(END, vec![id.into(), now.into()]).await?;
+    // Nodes that know no sessions look here.
+    refresh_tokens::revoke_family(tx, id, now).await
+}
+
+/// Ends the session that this token belongs to. Whether there is one.
 pub(super) async fn close(
     tx: &mut Connection<'_>,
     token: &str,
     now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let family = tx
-        .scalar::<String, _>(FAMILY_OF, vec![hash(token).into()])
-        .await?;
-    if let Some(family) = family {
-        tx.scalars::<i64, _>(LOCK_FAMILY, vec![family.clone().into()])
-            .await?;
-        tx.run(REVOKE_FAMILY, vec![family.into(), now.into()])
-            .await?;
-    }
-    Ok(())
+) -> Result<bool, sqlx::Error> {
+    let Some(family) = refresh_tokens::family_of(tx, token).await? else {
+        return Ok(false);
+    };
+    lock(tx, &family).await?;
+    end_locked(tx, &family, now).await?;
+    Ok(true)
 }
 
-/// Ends every session of a member.
+/// Ends every session of a member; how many.
 pub(super) async fn close_all(
     tx: &mut Connection<'_>,
     member_id: i64,
     now: DateTime<Utc>,
 ) -> Result<u64, sqlx::Error> {
-    tx.run(REVOKE_MEMBER, vec![member_id.into(), now.into()])
+    let ended = tx.run(END_ALL, vec![member_id.into(), now.into()]).await?;
+    refresh_tokens::revoke_member(tx, member_id, now).await?;
+    Ok(ended)
+}
+
+/// A member's role and status, and whether this session of theirs lives: one read of two primary keys.
+pub(super) async fn standing(
+    c: impl Statements<'_>,
+    member_id: i64,
+    session_id: &str,
+) -> Result<Option<Standing>, sqlx::Error> {
+    c.row(STANDING, vec![member_id.into(), session_id.into()])
         .await
 }
 
-/// Deletes tokens that ended before `before`; the number deleted.
+/// The newest of the sessions that were ended since then.
+pub(super) async fn ended_since(
+    c: impl Statements<'_>,
+    since: DateTime<Utc>,
+) -> Result<Vec<EndedSession>, sqlx::Error> {
+    c.rows(ENDED, vec![since.into()]).await
+}
+
+/// Deletes sessions whose last token ended before `before`; the number deleted.
 pub(super) async fn prune(
     tx: &mut Connection<'_>,
     before: DateTime<Utc>,

@@ -14,15 +14,20 @@ struct Claims {
     iat: i64,
     /// Expires at, seconds since the epoch.
     exp: i64,
+    /// The session that the token dies with. Tokens of nodes of an earlier version have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
 }
 
 /// What a token says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// A member's, until then.
     Valid {
         /// Member id.
         member_id: i64,
+        /// The session that it dies with.
+        session_id: Option<String>,
         /// The end of its life.
         expires_at: DateTime<Utc>,
     },
@@ -58,19 +63,22 @@ impl AccessTokens {
         }
     }
 
-    /// A token for this member.
+    /// A token for this member and session, which ends with the session at the latest.
     ///
     /// # Errors
     /// When the token cannot be signed.
     pub fn issue(
         &self,
         member_id: i64,
+        session_id: &str,
+        session_end: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<String, jsonwebtoken::errors::Error> {
         let claims = Claims {
             sub: member_id.to_string(),
             iat: now.timestamp(),
-            exp: (now + self.ttl).timestamp(),
+            exp: (now + self.ttl).min(session_end).timestamp(),
+            sid: Some(session_id.to_owned()),
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
     }
@@ -92,6 +100,7 @@ impl AccessTokens {
         }
         Verdict::Valid {
             member_id,
+            session_id: data.claims.sid,
             expires_at,
         }
     }
@@ -108,11 +117,25 @@ mod tests {
         AccessTokens::new(&Secrets::from_text(secret), TimeDelta::minutes(15))
     }
 
+    fn issue(tokens: &AccessTokens, now: DateTime<Utc>) -> String {
+        let end = now + TimeDelta::days(90);
+        tokens.issue(7, "a session", end, now).unwrap()
+    }
+
+    #[test]
+    fn a_token_ends_with_its_session() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let tokens = tokens("one");
+        let end = now + TimeDelta::minutes(1);
+        let token = tokens.issue(7, "a session", end, now).unwrap();
+        assert_eq!(tokens.read(&token, end), Verdict::Expired);
+    }
+
     #[test]
     fn a_token_lives_for_its_time_and_not_a_second_longer() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let tokens = tokens("one");
-        let token = tokens.issue(7, now).unwrap();
+        let token = issue(&tokens, now);
         let last = now + TimeDelta::seconds(15 * 60 - 1);
         assert!(matches!(
             tokens.read(&token, last),
@@ -127,7 +150,7 @@ mod tests {
     #[test]
     fn tokens_of_another_secret_or_another_algorithm_are_not_ours() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let token = tokens("one").issue(7, now).unwrap();
+        let token = issue(&tokens("one"), now);
         assert_eq!(tokens("two").read(&token, now), Verdict::Invalid);
         let payload = token.split('.').nth(1).unwrap();
         let none = format!("{}.{payload}.", B64.encode(r#"{"alg":"none","typ":"JWT"}"#));

@@ -8,8 +8,9 @@ use tokio::net::TcpListener;
 use super::signals::Signals;
 use super::{Failure, Start, outside, print};
 use crate::app::{App, public_url};
+use crate::auth::SignInLink;
 use crate::platform::config::Config;
-use crate::platform::{open_files, telemetry};
+use crate::platform::{loopback, open_files, telemetry};
 use crate::server::{Listeners, Roles, Running};
 
 /// `pullit serve`
@@ -60,6 +61,7 @@ impl Serve {
         };
         let url = public_url(&app.config);
         let dev_login = app.config.auth.dev_login;
+        let is_embedded = dev_login && !app.db.dialect().is_postgres();
         let probed = probes.as_ref().and_then(|probes| probes.local_addr().ok());
         let listeners = Listeners {
             api: listener,
@@ -68,7 +70,12 @@ impl Serve {
         let running = Running::start(app, roles, listeners)
             .await
             .map_err(Failure::of)?;
-        announce(&url, address, roles, dev_login);
+        let link = if roles.api && is_embedded {
+            operators_link(&running.app).await
+        } else {
+            None
+        };
+        announce(&url, address, roles, dev_login, link);
         if let Some(address) = probed {
             print::line(&format!("Probes:       http://{address}/readyz"));
         }
@@ -112,6 +119,13 @@ fn safe(config: &Config, address: SocketAddr) -> Result<(), Failure> {
              Set auth.dev_login = false (PULLIT_AUTH__DEV_LOGIN=false), or listen on a loopback address"
         )));
     }
+    let url = &config.http.public_url;
+    if config.auth.dev_login && !url.is_empty() && !loopback::is_url(url) {
+        return Err(Failure::Usage(format!(
+            "auth.dev_login is on: anybody who reaches http.public_url `{url}` could sign in as anybody. \
+             Set auth.dev_login = false (PULLIT_AUTH__DEV_LOGIN=false), or use a loopback address"
+        )));
+    }
     if address.ip().is_unspecified() && config.http.public_url.is_empty() {
         return Err(Failure::Usage(
             "http.public_url is required when listening on every address: upload URLs are made with it".to_owned(),
@@ -120,7 +134,24 @@ fn safe(config: &Config, address: SocketAddr) -> Result<(), Failure> {
     Ok(())
 }
 
-fn announce(url: &str, address: SocketAddr, roles: Roles, dev_login: bool) {
+/// The way to the console on a fresh machine. A node that cannot make it runs all the same.
+async fn operators_link(app: &App) -> Option<SignInLink> {
+    match app.auth.make_first_link(&app.config.node_id).await {
+        Ok(link) => link,
+        Err(error) => {
+            tracing::warn!(%error, "no sign-in link was made; use `pullit members link`");
+            None
+        }
+    }
+}
+
+fn announce(
+    url: &str,
+    address: SocketAddr,
+    roles: Roles,
+    dev_login: bool,
+    link: Option<SignInLink>,
+) {
     if !roles.api {
         print::line("Pullit is running without the api role: it does not listen.");
         return;
@@ -135,6 +166,12 @@ fn announce(url: &str, address: SocketAddr, roles: Roles, dev_login: bool) {
     }
     print::line(&format!("API:          {url}/docs"));
     print::line(&format!(
-        "Console:      {url}/admin   (an operator: pullit members create --email E --name N --admin)"
+        "Console:      {url}/admin   (an operator signs in by: pullit members link --email E)"
     ));
+    if let Some(link) = link {
+        let (token, email) = (link.token, link.member.email);
+        print::line(&format!(
+            "Operator:     {url}/auth/link?token={token}   (signs in {email}: once, within five minutes)"
+        ));
+    }
 }

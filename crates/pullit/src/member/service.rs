@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use ground::Connection;
 use thiserror::Error;
 
-use super::model::{Member, MemberStatus, Role};
+use super::model::{Member, Role};
 use super::store;
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
@@ -117,12 +117,55 @@ impl Members {
         Ok((member, made))
     }
 
-    /// Lets a member use the service, or not. Whether there is such a member.
+    /// One member, as the caller's transaction sees it.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn set_status(&self, id: i64, status: MemberStatus) -> Result<bool, sqlx::Error> {
-        store::set_status(self.db.write(), id, status).await
+    pub async fn find(
+        &self,
+        tx: &mut Connection<'_>,
+        id: i64,
+    ) -> Result<Option<Member>, sqlx::Error> {
+        store::by_id(tx, id).await
+    }
+
+    /// The member with this address, as the caller's transaction sees it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_by_email(
+        &self,
+        tx: &mut Connection<'_>,
+        email: &str,
+    ) -> Result<Option<Member>, sqlx::Error> {
+        store::by_email(tx, &email.trim().to_lowercase()).await
+    }
+
+    /// The operator with the smallest id who may use the service, as the caller's transaction sees it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn first_operator(
+        &self,
+        tx: &mut Connection<'_>,
+    ) -> Result<Option<Member>, sqlx::Error> {
+        store::first_operator(tx).await
+    }
+
+    /// Bans a member in the caller's transaction, and remembers the status of before. Whether there is such a member.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ban(&self, tx: &mut Connection<'_>, id: i64) -> Result<bool, sqlx::Error> {
+        store::ban(tx, id).await
+    }
+
+    /// Gives a banned member the status of before, in the caller's transaction. Whether the member was banned.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn unban(&self, tx: &mut Connection<'_>, id: i64) -> Result<bool, sqlx::Error> {
+        store::unban(tx, id).await
     }
 }
 

@@ -13,7 +13,7 @@ mod store;
 mod watch;
 
 pub use delay::Delay;
-pub use eviction::evict_banned;
+pub use eviction::evict_ended;
 pub use feed::{Feed, FeedOptions};
 pub use projection::NotificationProjection;
 pub use retention::Excess;

@@ -44,7 +44,9 @@ const MIGRATIONS: &[Migration] = migrations! {
     "0006": 6 "notification_horizon_order",
     "0007": 7 "script_ids",
     "0008": 8 "write_probe",
-    "0009": 9 "lock_audit",
+    "0009": 9 "session",
+    "0010": 10 "sign_in_link",
+    "0011": 11 "lock_audit",
 };
 
 const CREATE_RECORD: Dialects = Dialects {

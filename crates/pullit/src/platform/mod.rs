@@ -7,8 +7,8 @@ pub mod db;
 pub mod http;
 pub mod idempotency;
 pub mod log;
+pub mod loopback;
 pub mod migrations;
-
 pub mod open_files;
 pub mod payload;
 pub mod run;

@@ -1,5 +1,7 @@
 //! Why something cannot be done with a question set.
 
+use std::time::Duration;
+
 use outbox::OutboxError;
 use thiserror::Error;
 
@@ -23,6 +25,12 @@ pub enum QuestionSetError {
     /// The set has no questions, and why, in words for the member.
     #[error("the questions could not be made: {0}")]
     Failed(String),
+    /// The member has asked for as many sets as a day has; the next day begins in this time.
+    #[error("the member has asked for too many question sets today")]
+    TooManyToday(Duration),
+    /// As many sets of the member as may be are being made.
+    #[error("too many question sets of the member are being made")]
+    TooManyPending,
     /// The request cannot act once.
     #[error(transparent)]
     Once(#[from] OnceError),

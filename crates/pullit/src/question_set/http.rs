@@ -1,6 +1,7 @@
 //! `/api/question-set…`
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -19,7 +20,10 @@ use crate::platform::http::{ApiError, Caller, Fields, IdempotencyKey, Json, Path
 use crate::platform::idempotency::Once;
 
 const DEFAULT_PAGE: i64 = 20;
-const LARGEST_PAGE: i64 = 100;
+/// Older pages ask for 9,999 at once.
+const LARGEST_PAGE: i64 = 1_000;
+/// A set is made within about this time.
+const PENDING_RETRY: Duration = Duration::from_secs(30);
 const LONGEST_TITLE: usize = 200;
 const MOST_SOURCES: usize = 20;
 
@@ -110,7 +114,7 @@ impl AskBody {
 #[utoipa::path(post, path = "/api/question-set", tag = "question sets", security(("bearer" = [])), request_body = AskBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key answers the same and acts once (24 h)")),
     responses((status = 201, body = Asked), (status = 400, description = "C_002, C_003"), (status = 404, description = "S_001"),
-        (status = 409, description = "S_010"), (status = 422, description = "C_009")))]
+        (status = 409, description = "S_010"), (status = 422, description = "C_009"), (status = 429, description = "Q_004, Q_005")))]
 async fn ask(
     State(room): State<Room>,
     caller: Caller,
@@ -150,7 +154,7 @@ struct Overview {
 
 /// A page of the caller's sets, newest first.
 #[utoipa::path(get, path = "/api/question-set", tag = "question sets", security(("bearer" = [])),
-    params(("cursor" = Option<i64>, Query), ("size" = Option<i64>, Query, description = "1 to 100, by default 20")),
+    params(("cursor" = Option<i64>, Query), ("size" = Option<i64>, Query, description = "1 or more, by default 20; above 1,000 the answer is a page of 1,000")),
     responses((status = 200, body = Overview)))]
 async fn page(
     State(room): State<Room>,
@@ -158,12 +162,10 @@ async fn page(
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Overview>, ApiError> {
     let size = query.size.unwrap_or(DEFAULT_PAGE);
-    if !(1..=LARGEST_PAGE).contains(&size) {
-        return Err(ApiError::field(
-            "size",
-            format!("1 이상 {LARGEST_PAGE} 이하여야 합니다"),
-        ));
+    if size < 1 {
+        return Err(ApiError::field("size", "1 이상이어야 합니다"));
     }
+    let size = size.min(LARGEST_PAGE);
     let before = query.cursor.unwrap_or(i64::MAX);
     // One more than asked for tells whether there is a next page.
     let mut sets = room.sets.page(caller.id(), before, size + 1).await?;
@@ -181,11 +183,11 @@ async fn page(
     }))
 }
 
-/// All of the caller's sets, newest first.
+/// The newest 1,000 of the caller's sets, newest first.
 #[utoipa::path(get, path = "/api/question-set/all", tag = "question sets", security(("bearer" = [])),
     responses((status = 200, body = Vec<Summary>)))]
 async fn all(State(room): State<Room>, caller: Caller) -> Result<Json<Vec<Summary>>, ApiError> {
-    let sets = room.sets.page(caller.id(), i64::MAX, i64::MAX).await?;
+    let sets = room.sets.page(caller.id(), i64::MAX, LARGEST_PAGE).await?;
     Ok(Json(sets.into_iter().map(Summary::from).collect()))
 }
 
@@ -247,6 +249,12 @@ impl From<QuestionSetError> for ApiError {
             QuestionSetError::SourceFailed(reason) => Self::with(codes::SOURCE_FAILED, reason),
             QuestionSetError::Pending => codes::QUESTION_SET_PENDING.into(),
             QuestionSetError::Failed(reason) => Self::with(codes::QUESTION_SET_FAILED, reason),
+            QuestionSetError::TooManyToday(wait) => {
+                Self::new(codes::QUESTION_SETS_TODAY).retry_after(wait)
+            }
+            QuestionSetError::TooManyPending => {
+                Self::new(codes::QUESTION_SETS_PENDING).retry_after(PENDING_RETRY)
+            }
             QuestionSetError::Once(error) => error.into(),
             QuestionSetError::Database(error) => error.into(),
             QuestionSetError::Payload(_) | QuestionSetError::Outbox(_) => {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::error::QuestionSetError;
 use super::events::GenerationRequested;
 use super::model::{MarkableQuestion, Question, QuestionSet, SetStatus};
+use super::quota::Quota;
 use super::store::{self, NewSet};
 use crate::platform::clock::Now;
 use crate::platform::db::Db;
@@ -31,6 +32,8 @@ pub struct SetLimits {
     pub retries_per_run: u32,
     /// Sets failed in one transaction.
     pub cleanup_batch: u32,
+    /// How many sets one member may ask for.
+    pub quota: Quota,
 }
 
 /// A set that a member asks for.
@@ -105,7 +108,7 @@ impl QuestionSets {
             source_ids: &ask.source_ids,
             now,
         };
-        let id = store::insert(&mut tx, set).await?;
+        let id = self.limits.quota.insert(&mut tx, set).await?;
         outbox::publish(&mut tx, GenerationRequested::event(id, 0)?, now).await?;
         let asked = Asked {
             id,

@@ -13,9 +13,20 @@ macro_rules! set_columns {
     };
 }
 
+// Counted by the statement that inserts.
 const INSERT: &str = "INSERT INTO question_set \
      (owner_id, title, difficulty, type, question_length, status, pending_since, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, 'PENDING', $6, $6, $6) RETURNING id";
+     SELECT $1, $2, $3, $4, $5, 'PENDING', $6, $6, $6 \
+     WHERE (SELECT COUNT(*) FROM question_set WHERE owner_id = $1 AND created_at >= $7) < $8 \
+       AND (SELECT COUNT(*) FROM question_set WHERE owner_id = $1 AND status = 'PENDING' AND deleted_at IS NULL) < $9 \
+     RETURNING id";
+// PostgreSQL counts what is committed: requests of one member take turns, and each counts after the one before.
+const TAKE_TURNS: Dialects = Dialects {
+    sqlite: "SELECT id FROM member WHERE id = $1",
+    postgres: "SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE",
+};
+const ASKED_SINCE: &str =
+    "SELECT COUNT(*) FROM question_set WHERE owner_id = $1 AND created_at >= $2";
 const LINK: Dialects = Dialects {
     sqlite: "INSERT INTO question_set_source (question_set_id, source_id) SELECT $1, value FROM json_each($2)",
     postgres: "INSERT INTO question_set_source (question_set_id, source_id) \
@@ -72,6 +83,17 @@ const MARKABLE: Dialects = Dialects {
          AND s.deleted_at IS NULL AND s.status = 'COMPLETE'",
 };
 
+/// How many sets one member may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Most {
+    /// The day's beginning.
+    pub(super) since: DateTime<Utc>,
+    /// Asked for since then.
+    pub(super) since_then: i64,
+    /// Being made.
+    pub(super) pending: i64,
+}
+
 /// A set to make.
 pub(super) struct NewSet<'a> {
     pub(super) owner_id: i64,
@@ -83,7 +105,13 @@ pub(super) struct NewSet<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-pub(super) async fn insert(tx: &mut Connection<'_>, set: NewSet<'_>) -> Result<i64, sqlx::Error> {
+pub(super) async fn insert(
+    tx: &mut Connection<'_>,
+    set: NewSet<'_>,
+    most: Most,
+) -> Result<Option<i64>, sqlx::Error> {
+    let owner = vec![set.owner_id.into()];
+    tx.scalar::<i64, _>(TAKE_TURNS, owner).await?;
     let values = vec![
         set.owner_id.into(),
         set.title.into(),
@@ -91,14 +119,26 @@ pub(super) async fn insert(tx: &mut Connection<'_>, set: NewSet<'_>) -> Result<i
         set.kind.as_str().into(),
         set.count.into(),
         set.now.into(),
+        most.since.into(),
+        most.since_then.into(),
+        most.pending.into(),
     ];
-    let id = tx
-        .scalar::<i64, _>(INSERT, values)
-        .await?
-        .ok_or_else(|| ground::unexpected("a new question set has no id"))?;
+    let Some(id) = tx.scalar::<i64, _>(INSERT, values).await? else {
+        return Ok(None);
+    };
     tx.run(LINK, vec![id.into(), Value::ids(set.source_ids)])
         .await?;
-    Ok(id)
+    Ok(Some(id))
+}
+
+/// Sets that a member has asked for since then, deleted ones included.
+pub(super) async fn asked_since(
+    tx: &mut Connection<'_>,
+    owner_id: i64,
+    since: DateTime<Utc>,
+) -> Result<i64, sqlx::Error> {
+    let asked = tx.scalar(ASKED_SINCE, vec![owner_id.into(), since.into()]);
+    Ok(asked.await?.unwrap_or_default())
 }
 
 pub(super) async fn by_id(

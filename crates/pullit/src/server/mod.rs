@@ -20,7 +20,7 @@ pub use self::roles::Roles;
 pub(crate) use self::supervisor::Supervisor;
 use crate::app::App;
 use crate::health::{Health, RelayPulse};
-use crate::notification::evict_banned;
+use crate::notification::evict_ended;
 use crate::platform::broker::BrokerError;
 use crate::platform::{open_files, telemetry};
 use crate::{router, schedulers};
@@ -245,12 +245,10 @@ fn keep_feed(app: &App, supervisor: &Supervisor, workers: &mut Vec<JoinHandle<()
             }
         }),
     );
-    let (hub, members) = (app.hub.clone(), app.members.clone());
-    workers.push(
-        supervisor.keep("end of banned members' streams", move |stop| {
-            evict_banned(hub.clone(), members.clone(), stop)
-        }),
-    );
+    let (hub, members, auth) = (app.hub.clone(), app.members.clone(), app.auth.clone());
+    workers.push(supervisor.keep("end of streams", move |stop| {
+        evict_ended(hub.clone(), members.clone(), auth.clone(), stop)
+    }));
 }
 
 /// The relay's job runs each second; what this process or another one publishes wakes it before.

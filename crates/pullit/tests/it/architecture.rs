@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The domain's rooms, and the tables that are theirs alone to write.
 const TABLES: [(&str, &[&str]); 9] = [
-    ("auth", &["refresh_token"]),
+    ("auth", &["refresh_token", "session", "sign_in_link"]),
     (
         "learn_stats",
         &["learn_stats", "learn_stats_daily", "learn_stats_walk"],
@@ -36,7 +36,11 @@ const TABLES: [(&str, &[&str]); 9] = [
 ];
 
 /// Which room's statements read whose tables. Whatever is not here asks the other room.
-const READS: [(&str, &str); 7] = [
+const READS: [(&str, &str); 9] = [
+    // Whose requests take turns at the quota.
+    ("question_set", "member"),
+    // Each request asks for a member's role and status with the session.
+    ("auth", "member"),
     // Sums over the ledgers, and the members that they are summed for.
     ("learn_stats", "marking_result"),
     ("learn_stats", "member"),

@@ -26,7 +26,7 @@ use super::handoff::{Takeover, Writing};
 use super::in_flight::{InFlight, Watched};
 use super::io::{Accepted, Lent};
 use super::protocol::first_bytes;
-use super::service::HandoffService;
+use super::service::{HandoffService, Peer};
 use super::timeouts::{Blocked, GivenUp, Timeouts, Verdict};
 use crate::Parted;
 
@@ -100,6 +100,7 @@ where
         accepted: accepted.clone(),
         given_up: given_up.clone(),
         used: used.clone(),
+        peer: socket.peer_addr().ok().map(Peer),
     };
     let lent = Lent::new(socket.clone(), prefix, accepted.clone(), blocked.clone());
     let watch = Watch {

@@ -48,6 +48,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 pub use options::ServeOptions;
+pub use service::Peer;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};

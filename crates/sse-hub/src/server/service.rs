@@ -1,6 +1,7 @@
 //! Offers the socket of a connection to the answers of the wrapped service.
 
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -15,6 +16,10 @@ use super::handoff::Handoff;
 use super::io::Accepted;
 use super::timeouts::GivenUp;
 
+/// The address at the other end of the connection: a client's, or a proxy's. Every request has it among its extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
 /// The wrapped service. It puts a [`Handoff`] among the extensions of requests that allow one.
 pub(super) struct HandoffService<S> {
     pub(super) service: S,
@@ -22,6 +27,8 @@ pub(super) struct HandoffService<S> {
     pub(super) given_up: GivenUp,
     /// A request has come.
     pub(super) used: Arc<AtomicBool>,
+    /// Nothing for a connection that is broken already.
+    pub(super) peer: Option<Peer>,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for HandoffService<S>
@@ -37,6 +44,9 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.used.store(true, Relaxed);
         request.extensions_mut().insert(self.given_up.clone());
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
         let handoff = is_simple(&request).then(Handoff::new);
         if let Some(handoff) = &handoff {
             request.extensions_mut().insert(handoff.clone());

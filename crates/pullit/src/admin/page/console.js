@@ -552,7 +552,7 @@ document.addEventListener("visibilitychange", () => {
 
 // ---- Signing in and out ------------------------------------------------------------------------
 
-// Whether this answer means that somebody has to sign in; the form is shown then.
+// Whether this answer means that somebody has to sign in; how, is shown then.
 function signedOut(refusal) {
   if (refusal.status === 401) {
     showSignIn("Your session has ended, or there was none in this browser.");
@@ -574,10 +574,7 @@ function showSignIn(why) {
   $("live").hidden = true;
   $("sign-out").hidden = true;
   setText($("node"), "");
-  if ($("sign-in").hidden) {
-    $("sign-in").hidden = false;
-    $("email").focus();
-  }
+  $("sign-in").hidden = false;
 }
 
 async function begin() {
@@ -588,34 +585,6 @@ async function begin() {
   $("sign-out").hidden = false;
   await refresh();
 }
-
-function signInProblem(text) {
-  $("sign-in-problem").hidden = !text;
-  setText($("sign-in-problem"), text ?? "");
-}
-
-$("sign-in-form").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  signInProblem(null);
-  const submit = event.target.querySelector("button");
-  submit.disabled = true;
-  try {
-    token = (await send("POST", "/auth/dev-login", { email: $("email").value })).accessToken;
-    await begin();
-  } catch (refusal) {
-    if (refusal.code === "A_005") {
-      signInProblem("That member is no operator.");
-    } else if (refusal.status === 404) {
-      signInProblem("The development sign-in is off on this server. Sign in to Pullit in this browser, then reload this page.");
-    } else if (refusal.code === "A_006") {
-      signInProblem("The development sign-in works only on the server's own machine, without a proxy in between.");
-    } else {
-      signInProblem(refusal.message);
-    }
-  } finally {
-    submit.disabled = false;
-  }
-});
 
 $("sign-out").addEventListener("click", async () => {
   try {

@@ -21,7 +21,7 @@ testkit::on_each_database! {
         assert_eq!(world.get("members").await[1]["status"], "ACTIVE");
         // The old session stays ended.
         assert_eq!(world.refresh(&kim).await.code(), (401, "A_003"));
-        sign_in(&world.router, "kim@pullit.test").await;
+        sign_in(&world.router, &world.auth, "kim@pullit.test").await;
     }
 
     async fn the_sessions_of_others_survive_a_ban(db: testkit::Database) {

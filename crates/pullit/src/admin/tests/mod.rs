@@ -24,7 +24,8 @@ use tower::ServiceExt;
 use utoipa::openapi::OpenApi;
 
 use super::{Admin, AdminParts, routes};
-use crate::auth::{AccessTokens, Auth, AuthOptions, Secrets};
+use crate::auth::http::Quotas;
+use crate::auth::{Auth, AuthOptions, Secrets};
 use crate::member::{CreateMember, Members};
 use crate::notification::{Feed, FeedOptions};
 use crate::platform::clock::Now;
@@ -41,6 +42,7 @@ struct World {
     scheduler: Scheduler,
     signal: ::outbox::Signal,
     hub: Hub<i64>,
+    auth: Auth,
     /// Lets one run of `slow` end.
     slow_may_end: Arc<Notify>,
     operator: Person,
@@ -88,14 +90,17 @@ impl World {
         });
         let members = Members::new(db.clone(), now.clone());
         let options = AuthOptions {
-            dev_login: true,
+            dev_login: false,
+            is_local: false,
+            origins: Arc::default(),
+            access_ttl: TimeDelta::minutes(15),
             refresh_ttl: TimeDelta::days(14),
             refresh_grace: TimeDelta::seconds(10),
+            session_ttl: TimeDelta::days(90),
             secure_cookie: false,
         };
         let secrets = Secrets::from_text("a secret of the tests that is long enough");
-        let tokens = AccessTokens::new(&secrets, TimeDelta::minutes(15));
-        let auth = Auth::new(db.clone(), now.clone(), members.clone(), tokens, options);
+        let auth = Auth::new(db.clone(), now.clone(), members.clone(), &secrets, options);
         let locks = locks(&db, "this-node");
         let slow_may_end = Arc::new(Notify::new());
         let scheduler = Scheduler::builder()
@@ -132,10 +137,15 @@ impl World {
         });
         admin.run_timeout = run_timeout;
         let identify: Arc<dyn Identify> = Arc::new(auth.clone());
+        let quotas = Arc::new(Quotas::new(0, 0, Vec::new()));
         let (router, api) = routes(admin).split_for_parts();
         let router = router
             .merge(super::console())
-            .merge(crate::auth::http::routes(auth).split_for_parts().0)
+            .merge(
+                crate::auth::http::routes(auth.clone(), quotas)
+                    .split_for_parts()
+                    .0,
+            )
             .layer(Extension(identify));
         for (email, admin) in [("op@pullit.test", true), ("kim@pullit.test", false)] {
             let create = CreateMember {
@@ -145,8 +155,8 @@ impl World {
             };
             members.create(create).await.unwrap();
         }
-        let operator = sign_in(&router, "op@pullit.test").await;
-        let member = sign_in(&router, "kim@pullit.test").await;
+        let operator = sign_in(&router, &auth, "op@pullit.test").await;
+        let member = sign_in(&router, &auth, "kim@pullit.test").await;
         Self {
             db,
             router,
@@ -155,6 +165,7 @@ impl World {
             scheduler,
             signal,
             hub,
+            auth,
             slow_may_end,
             operator,
             member,
@@ -193,8 +204,7 @@ impl World {
     }
 
     async fn refresh(&self, person: &Person) -> Answer {
-        let request = Request::post("/auth/refresh").header("cookie", &person.cookie);
-        send(&self.router, request.body(Body::empty()).unwrap()).await
+        refresh(&self.router, person).await
     }
 
     async fn run(&self, sql: &'static str, values: Vec<ground::Value>) {
@@ -246,22 +256,31 @@ async fn send(router: &Router, request: Request<Body>) -> Answer {
     }
 }
 
-async fn sign_in(router: &Router, email: &str) -> Person {
-    let request = Request::post("/auth/dev-login")
-        .header("host", "localhost")
-        .header("content-type", "application/json")
-        .body(json!({ "email": email }).to_string().into())
-        .unwrap();
-    let answer = send(router, request).await;
+async fn sign_in(router: &Router, auth: &Auth, email: &str) -> Person {
+    let link = auth.make_link(email, "test").await.unwrap();
+    let path = format!("/auth/link?token={}", link.token);
+    let answer = send(router, Request::get(path).body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status, 302, "{}", answer.body);
+    let person = Person {
+        id: link.member.id,
+        cookie: cookie(&answer),
+        token: String::new(),
+    };
+    let answer = refresh(router, &person).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let token = answer.body["accessToken"].as_str().unwrap().to_owned();
-    let cookie = answer.headers["set-cookie"].to_str().unwrap();
-    let claims = token.split('.').nth(1).unwrap();
-    let claims = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, claims).unwrap();
-    let claims: Value = serde_json::from_slice(&claims).unwrap();
     Person {
-        id: claims["sub"].as_str().unwrap().parse().unwrap(),
-        cookie: cookie.split(';').next().unwrap().to_owned(),
-        token,
+        token: answer.body["accessToken"].as_str().unwrap().to_owned(),
+        cookie: cookie(&answer),
+        ..person
     }
+}
+
+fn cookie(answer: &Answer) -> String {
+    let cookie = answer.headers["set-cookie"].to_str().unwrap();
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+async fn refresh(router: &Router, person: &Person) -> Answer {
+    let request = Request::post("/auth/refresh").header("cookie", &person.cookie);
+    send(router, request.body(Body::empty()).unwrap()).await
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::{
     AuthConfig, BrokerConfig, Config, DATABASE_BROKER, DatabaseConfig, GeneratorConfig,
     GeneratorKind, HttpConfig, LearnStatsConfig, LogConfig, NotificationConfig, OutboxConfig,
-    PoolerKind, QuestionSetConfig, RetentionConfig, SourceConfig, Span, StorageConfig,
-    UploadConfig, WorkerConfig,
+    PoolerKind, QuestionSetConfig, QuotasConfig, RetentionConfig, SourceConfig, Span,
+    StorageConfig, UploadConfig, WorkerConfig,
 };
 
 impl Default for Config {
@@ -23,6 +23,7 @@ impl Default for Config {
             generator: GeneratorConfig::default(),
             auth: AuthConfig::default(),
             http: HttpConfig::default(),
+            quotas: QuotasConfig::default(),
             upload: UploadConfig::default(),
             worker: WorkerConfig::default(),
             question_set: QuestionSetConfig::default(),
@@ -97,6 +98,7 @@ impl Default for AuthConfig {
             access_ttl: Span::minutes(15),
             refresh_ttl: Span::days(14),
             refresh_grace: Span::seconds(10),
+            session_ttl: Span::days(90),
         }
     }
 }
@@ -111,6 +113,19 @@ impl Default for HttpConfig {
             ],
             request_timeout: Span::seconds(30),
             probes: String::new(),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl Default for QuotasConfig {
+    fn default() -> Self {
+        Self {
+            sign_ins_per_minute: 60,
+            // A school or an office is one address, with a refresh for each open page every quarter of an hour.
+            refreshes_per_minute: 600,
+            question_sets_per_day: 300,
+            question_sets_pending: 50,
         }
     }
 }

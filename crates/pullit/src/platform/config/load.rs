@@ -47,6 +47,7 @@ const TOP_LEVEL: &[&str] = &[
     "generator",
     "auth",
     "http",
+    "quotas",
     "upload",
     "worker",
     "question_set",

@@ -52,6 +52,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// The HTTP edge.
     pub http: HttpConfig,
+    /// How much one client may ask for.
+    pub quotas: QuotasConfig,
     /// Bounds of uploads and of reading them.
     pub upload: UploadConfig,
     /// Bounds of the workers.
@@ -150,6 +152,8 @@ pub struct AuthConfig {
     pub refresh_ttl: Span,
     /// How long a refresh token that was just rotated is still taken, so that two tabs that refresh at once both succeed.
     pub refresh_grace: Span,
+    /// How long a session lives, however often it is refreshed.
+    pub session_ttl: Span,
 }
 
 /// `[http]`
@@ -165,6 +169,23 @@ pub struct HttpConfig {
     pub request_timeout: Span,
     /// Address and port of `/healthz`, `/readyz` and `/metrics` alone, on nodes of every role; empty: none.
     pub probes: String,
+    /// Addresses and networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed; in the environment separated by commas.
+    #[serde(deserialize_with = "list::deserialize")]
+    pub trusted_proxies: Vec<String>,
+}
+
+/// `[quotas]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuotasConfig {
+    /// Requests to sign in that one address (IPv6: network of 64 bits) may send a minute; 0: no limit.
+    pub sign_ins_per_minute: u32,
+    /// Requests to refresh that one address may send a minute; 0: no limit.
+    pub refreshes_per_minute: u32,
+    /// Question sets that one member may ask for on one day; 0: no limit.
+    pub question_sets_per_day: u32,
+    /// Question sets of one member that may be in the making at the same time; 0: no limit.
+    pub question_sets_pending: u32,
 }
 
 /// `[upload]`

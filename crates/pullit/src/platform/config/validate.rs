@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{BrokerConfig, Config, ConfigError, DATABASE_BROKER, GeneratorKind, PoolerKind, Span};
 use crate::platform::broker;
+use crate::platform::http::Network;
 use crate::schedulers;
 
 /// Leaves room for the tail of each acquisition in the lock table's `locked_by`.
@@ -108,6 +109,11 @@ fn check_edge(config: &Config) -> Checked {
     if !config.auth.jwt_secret.is_empty() && config.auth.jwt_secret.len() < 32 {
         return refuse("auth.jwt_secret must have 32 bytes or more".to_owned());
     }
+    for proxy in &config.http.trusted_proxies {
+        if let Err(problem) = proxy.parse::<Network>() {
+            return refuse(format!("http.trusted_proxies: {problem}"));
+        }
+    }
     for origin in &config.http.cors_origins {
         if !is_origin(origin) {
             return refuse(format!(
@@ -129,6 +135,7 @@ fn check_spans(config: &Config) -> Checked {
     let spans = [
         ("auth.access_ttl", config.auth.access_ttl),
         ("auth.refresh_ttl", config.auth.refresh_ttl),
+        ("auth.session_ttl", config.auth.session_ttl),
         ("http.request_timeout", config.http.request_timeout),
         ("upload.url_ttl", config.upload.url_ttl),
         (
@@ -289,6 +296,8 @@ mod tests {
             let said = refused(|config| config.http.cors_origins = vec![origin.to_owned()]);
             assert!(said.contains(origin), "{said}");
         }
+        let said = refused(|config| config.http.trusted_proxies = vec!["10.0.0.0/99".to_owned()]);
+        assert!(said.contains("10.0.0.0/99"), "{said}");
         let said = refused(|config| config.worker.lease = Span::seconds(0));
         assert!(said.contains("worker.lease"), "{said}");
         let said = refused(|config| config.retention.inbox = Span::hours(7 * 24 - 1));

@@ -1,5 +1,7 @@
 //! Error answers: stable codes and RFC 9457 problems.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use ground::Fault;
 use http::{HeaderValue, StatusCode, header};
@@ -53,6 +55,10 @@ pub mod codes {
         MEDIA_TYPE = "C_010" UNSUPPORTED_MEDIA_TYPE "지원하지 않는 Content-Type입니다";
         /// The disk of the database is full: nothing was stored. Try again when there is room.
         FULL = "C_011" SERVICE_UNAVAILABLE "저장 공간이 부족하여 저장하지 못했습니다. 잠시 후 다시 시도해 주세요";
+        /// Too many requests: `Retry-After` says when to come back.
+        TOO_MANY = "C_012" TOO_MANY_REQUESTS "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요";
+        /// The request names no host, or more than one.
+        HOST = "C_013" BAD_REQUEST "Host 헤더가 올바르지 않습니다";
         /// No access token, or one that is not ours.
         UNAUTHENTICATED = "A_001" UNAUTHORIZED "로그인이 필요합니다";
         /// The access token has expired: refresh it.
@@ -67,6 +73,12 @@ pub mod codes {
         DEV_LOGIN_PROXIED = "A_006" FORBIDDEN "개발용 로그인은 로컬에서만 사용할 수 있습니다";
         /// This way of signing in is not available.
         LOGIN_UNAVAILABLE = "A_007" NOT_IMPLEMENTED "지원하지 않는 로그인 방식입니다";
+        /// A browser sent the request for a page of another site.
+        CROSS_SITE = "A_008" FORBIDDEN "허용되지 않은 사이트의 요청입니다";
+        /// The development sign-in signs in no operators: they use a one-time link.
+        DEV_LOGIN_OPERATOR = "A_009" FORBIDDEN "운영자는 일회용 링크로 로그인해 주세요";
+        /// The one-time link was used, has expired, or never was.
+        LINK_GONE = "A_010" GONE "이미 사용했거나 만료된 로그인 링크입니다";
         /// The source is not the caller's or does not exist.
         SOURCE_NOT_FOUND = "S_001" NOT_FOUND "학습 소스를 찾을 수 없습니다";
         /// Files of this type are not taken.
@@ -93,6 +105,10 @@ pub mod codes {
         QUESTION_SET_PENDING = "Q_002" CONFLICT "문제집을 생성하고 있습니다";
         /// The questions could not be made; `detail` says why.
         QUESTION_SET_FAILED = "Q_003" CONFLICT "문제집 생성에 실패했습니다";
+        /// The caller has asked for as many sets as a day has: `Retry-After` says when the next day begins.
+        QUESTION_SETS_TODAY = "Q_004" TOO_MANY_REQUESTS "오늘 만들 수 있는 문제집 수를 넘었습니다";
+        /// As many sets of the caller as may be are being made.
+        QUESTION_SETS_PENDING = "Q_005" TOO_MANY_REQUESTS "생성 중인 문제집이 너무 많습니다";
         /// A question is not the caller's, does not exist, or its set was deleted.
         QUESTION_NOT_FOUND = "K_001" NOT_FOUND "문제를 찾을 수 없습니다";
         /// The stats are another member's, or there is no such member.
@@ -126,6 +142,8 @@ pub struct ApiError {
     pub detail: Option<String>,
     /// The fields at fault.
     pub errors: Vec<FieldError>,
+    /// When to ask again.
+    pub retry_after: Option<Duration>,
 }
 
 impl ApiError {
@@ -135,6 +153,7 @@ impl ApiError {
             code,
             detail: None,
             errors: Vec::new(),
+            retry_after: None,
         }
     }
 
@@ -143,6 +162,15 @@ impl ApiError {
         Self {
             detail: Some(detail.into()),
             ..Self::new(code)
+        }
+    }
+
+    /// The same, and when to ask again.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
         }
     }
 
@@ -217,8 +245,13 @@ impl IntoResponse for ApiError {
         if self.code.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.code.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let retry_after = match self.retry_after {
+            // In seconds begun: who comes back earlier is refused again.
+            Some(wait) => Some(wait.as_millis().div_ceil(1000).max(1) as u64),
+            None => (self.code.status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
+        };
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use http::request::Parts;
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -85,17 +85,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        if let Some(kind) = request.headers().get(header::CONTENT_TYPE) {
-            let kind = kind.to_str().unwrap_or_default().to_ascii_lowercase();
-            if !kind.contains("json") {
-                return Err(codes::MEDIA_TYPE.into());
-            }
+        if !is_json(request.headers().get(header::CONTENT_TYPE)) {
+            return Err(codes::MEDIA_TYPE.into());
         }
         let body = to_bytes(request.into_body(), MAX_BODY)
             .await
             .map_err(|_| ApiError::new(codes::TOO_LARGE))?;
         parse(&body).map(Json)
     }
+}
+
+/// `application/json` or `application/…+json`. A page of another site can send any other type, and none, without asking first.
+fn is_json(kind: Option<&HeaderValue>) -> bool {
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let kind = kind.to_ascii_lowercase();
+    kind.strip_prefix("application/")
+        .is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {

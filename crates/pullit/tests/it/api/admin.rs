@@ -208,8 +208,8 @@ testkit::on_each_database! {
         member.client.get("/api/members/me").await.problem(403, "A_004");
         member.client.request(Method::POST, "/auth/refresh").send().await.problem(401, "A_003");
         admin.client.post(&format!("/admin/api/members/{}/unban", member.id), &json!({})).await.expect(204);
-        member.client.get("/api/members/me").await.expect(200);
         // Sessions stay ended: who was out signs in anew.
+        member.client.get("/api/members/me").await.problem(401, "A_001");
         member.client.request(Method::POST, "/auth/refresh").send().await.problem(401, "A_003");
         member.client.dev_login("a@pullit.test").await;
 

@@ -48,6 +48,12 @@ async fn a_configuration_that_cannot_be_used_is_refused_by_name() {
 async fn what_would_be_open_to_the_world_is_refused() {
     let everywhere = || pullit().env("PULLIT_LISTEN", "0.0.0.0:0");
     refused(&everywhere().run(["serve"]).await, 2, "auth.dev_login");
+    let elsewhere = pullit().env("PULLIT_HTTP__PUBLIC_URL", "https://pullit.example");
+    refused(
+        &elsewhere.run(["serve"]).await,
+        2,
+        "http.public_url `https://pullit.example`",
+    );
     let closed = || everywhere().env("PULLIT_AUTH__DEV_LOGIN", "false");
     refused(&closed().run(["serve"]).await, 2, "http.public_url");
 

@@ -4,6 +4,7 @@ mod broker;
 mod config;
 mod crash;
 mod dev;
+mod links;
 mod locks;
 mod log;
 mod nodes;

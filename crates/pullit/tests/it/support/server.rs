@@ -158,6 +158,12 @@ impl Server {
         member
     }
 
+    /// A one-time link of the first operator, who is made.
+    pub(crate) async fn first_link(&self) -> String {
+        let link = self.app.auth.make_first_link("test").await.unwrap();
+        format!("/auth/link?token={}", link.unwrap().token)
+    }
+
     /// Runs a job by hand, to its end.
     ///
     /// # Panics
