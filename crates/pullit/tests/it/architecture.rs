@@ -58,8 +58,8 @@ const EDGE: [&str; 6] = [
     "platform/http/",
     "admin/",
     "router.rs",
-    "server.rs",
-    "health.rs",
+    "server/",
+    "health/",
     // Clients of the models' services.
     "question_set/generator/",
 ];
