@@ -7,19 +7,20 @@ use sse_hub::server::Peer;
 
 use crate::platform::loopback;
 
-/// Headers that only a proxy sets.
-const FORWARDED: &[&str] = &[
-    "cf-connecting-ip",
-    "forwarded",
-    "true-client-ip",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-forwarded-server",
-    "x-real-ip",
-];
+/// Headers that only a proxy sets: these, and every name that begins or ends as below.
+const FORWARDED: [&str; 3] = ["forwarded", "via", "x-real-ip"];
+const FORWARDED_PREFIXES: [&str; 4] = ["x-forwarded-", "x-original-", "x-envoy-", "cf-"];
+const FORWARDED_SUFFIXES: [&str; 2] = ["-client-ip", "-connecting-ip"];
+
+fn shows_a_proxy(headers: &HeaderMap) -> bool {
+    headers.keys().map(http::HeaderName::as_str).any(|name| {
+        FORWARDED.contains(&name)
+            || FORWARDED_PREFIXES
+                .iter()
+                .any(|begin| name.starts_with(begin))
+            || FORWARDED_SUFFIXES.iter().any(|end| name.ends_with(end))
+    })
+}
 
 /// Whether the request shows that it came straight from this machine. A proxy with default settings may look the same: it must gain
 /// nothing that is worth having, so nobody becomes an operator this way.
@@ -27,9 +28,7 @@ pub(super) fn is_local(request: &Parts) -> bool {
     let peer = request.extensions.get::<Peer>();
     peer.is_some_and(|Peer(peer)| loopback::is_address(peer.ip()))
         && request.version >= Version::HTTP_11
-        && !FORWARDED
-            .iter()
-            .any(|name| request.headers.contains_key(*name))
+        && !shows_a_proxy(&request.headers)
         && names_this_machine(request)
 }
 

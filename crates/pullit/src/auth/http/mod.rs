@@ -13,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use quota::Client;
 pub use quota::Quotas;
 use serde::{Deserialize, Serialize};
-use sse_hub::server::Peer;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -128,8 +128,8 @@ async fn link(
     if looks_ahead(&request.headers) {
         return Err(codes::UNAVAILABLE.into());
     }
-    let peer = request.extensions.get::<Peer>();
-    let from = peer.map(|Peer(peer)| peer.ip().to_canonical().to_string());
+    let from = request.extensions.get::<Client>();
+    let from = from.map(|Client(address)| address.to_string());
     let signed_in = auth.follow_link(&link.token, from).await?;
     let cookie = refresh_cookie(&auth, &signed_in.refresh_token);
     Ok((

@@ -34,11 +34,11 @@ impl Quotas {
         }
     }
 
-    fn admit(&self, request: &Request) -> Result<(), Duration> {
-        let client = client_address(request.extensions(), request.headers(), &self.trusted);
-        let Some(client) = client else {
-            return Ok(());
-        };
+    fn client(&self, request: &Request) -> Option<IpAddr> {
+        client_address(request.extensions(), request.headers(), &self.trusted)
+    }
+
+    fn admit(&self, client: IpAddr, request: &Request) -> Result<(), Duration> {
         let limit = match request.uri().path() {
             "/auth/logout" => return Ok(()),
             "/auth/refresh" => &self.refreshes,
@@ -68,13 +68,21 @@ impl Quotas {
     }
 }
 
+/// Whom a request comes from, past the proxies that are trusted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client(pub(super) IpAddr);
+
 /// Answers 429 to who asks too often.
 pub(super) async fn within_quota(
     State(quotas): State<Arc<Quotas>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    match quotas.admit(&request) {
+    let Some(client) = quotas.client(&request) else {
+        return next.run(request).await;
+    };
+    request.extensions_mut().insert(Client(client));
+    match quotas.admit(client, &request) {
         Ok(()) => next.run(request).await,
         Err(wait) => ApiError::new(codes::TOO_MANY)
             .retry_after(wait)

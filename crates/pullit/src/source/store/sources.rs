@@ -4,12 +4,13 @@ use crate::source::model::{ListedSource, SourceState, SourceText};
 use chrono::{DateTime, Utc};
 use ground::{Dialects, Statements, Value};
 
+/// The newest thousand: a list does not grow without a bound.
 const OF_MEMBER: &str = "SELECT s.id, s.original_name, s.status, s.page_count, s.file_size_bytes, s.created_at, s.failure_reason, \
        (SELECT COUNT(*) FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
          WHERE l.source_id = s.id AND q.deleted_at IS NULL) AS question_set_count, \
        (SELECT MAX(q.created_at) FROM question_set_source l JOIN question_set q ON q.id = l.question_set_id \
          WHERE l.source_id = s.id AND q.deleted_at IS NULL AND q.status = 'COMPLETE') AS recent_question_generated_at \
-     FROM source s WHERE s.member_id = $1 AND s.status <> 'DELETED' ORDER BY s.created_at DESC, s.id DESC";
+     FROM source s WHERE s.member_id = $1 AND s.status <> 'DELETED' ORDER BY s.created_at DESC, s.id DESC LIMIT 1000";
 const MARK_DELETED: &str = "UPDATE source SET status = 'DELETED', deleted_at = $3, updated_at = $3 \
      WHERE id = $1 AND member_id = $2 AND status <> 'DELETED'";
 const LIVING: &str = "SELECT id FROM source WHERE id = $1 AND status <> 'DELETED'";

@@ -32,6 +32,24 @@ testkit::on_each_database! {
         assert_eq!(list.len(), 2);
     }
 
+    async fn the_list_ends_after_the_newest_thousand(db: testkit::Database) {
+        let world = World::on(db).await;
+        let oldest = world.source(ALICE, "하나").await;
+        world.pass(TimeDelta::hours(1));
+        let newest = world.source(ALICE, "둘").await;
+        let columns = "member_id, original_name, file_path, content_type, file_size_bytes, status, created_at, updated_at";
+        let copies = format!(
+            "INSERT INTO source ({columns}) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) \
+             SELECT {} FROM source s, n WHERE s.id = $1",
+            columns.replace("file_path", "file_path || '-' || i")
+        );
+        let copy = sqlx::AssertSqlSafe(copies);
+        world.db.write().run(copy, vec![newest.into()]).await.unwrap();
+        let list = world.get(ALICE).await;
+        assert_eq!(list.len(), 1000);
+        assert!(list.iter().all(|source| source["id"] != oldest));
+    }
+
     async fn a_deleted_source_is_listed_no_more_and_cannot_be_deleted_again(db: testkit::Database) {
         let world = World::on(db).await;
         let id = world.source(ALICE, "하나").await;

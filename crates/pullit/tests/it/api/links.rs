@@ -67,6 +67,15 @@ testkit::on_each_database! {
         assert_eq!(server.number("SELECT COUNT(*) FROM sign_in_link WHERE used_at IS NOT NULL").await, 1);
     }
 
+    async fn the_record_names_the_client_behind_a_proxy_that_is_trusted(db: testkit::Database) {
+        let trusted = vec!["127.0.0.1".to_owned()];
+        let server = Setup::new().config(|config| config.http.trusted_proxies = trusted).start(db).await;
+        let link = server.first_link().await;
+        let request = server.client.request(Method::GET, &link).header("x-forwarded-for", "203.0.113.7");
+        request.send().await.expect(302);
+        assert_eq!(server.text("SELECT used_from FROM sign_in_link", vec![]).await, "203.0.113.7");
+    }
+
     async fn a_link_of_who_was_banned_meanwhile_signs_nobody_in(db: testkit::Database) {
         let server = Server::start(db).await;
         let link = server.first_link().await;
