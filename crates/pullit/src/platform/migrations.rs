@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     "0006": 6 "notification_horizon_order",
     "0007": 7 "script_ids",
     "0008": 8 "write_probe",
+    "0011": 11 "reading_turns",
 };
 
 const CREATE_RECORD: Dialects = Dialects {
