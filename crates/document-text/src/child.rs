@@ -7,9 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
-
-use super::wire::Answer;
+use super::confine::confine;
+use super::wire::{Answer, Reply};
 use super::{DocumentKind, ExtractionFailure, Limits, extract_bytes};
 
 /// The first argument of a child: a program that sees it calls [`child_main`] with the rest.
@@ -91,12 +90,17 @@ pub fn child_main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let Some(order) = Order::parse(arguments) else {
         return ExitCode::from(2);
     };
-    let answer = match confine(&order.limits) {
-        Ok(()) => answer(&order),
-        Err(error) => Answer::Unavailable(format!("the child cannot bound itself: {error}")),
+    // The document is opened first: afterwards nothing can be opened any more.
+    let opened = open(&order);
+    let reply = match confine(&order.limits) {
+        Ok(missing) => Reply {
+            answer: answer(&order, opened),
+            missing: missing.into_iter().map(str::to_owned).collect(),
+        },
+        Err(error) => Answer::Unavailable(format!("the child cannot bound itself: {error}")).into(),
     };
     let mut stdout = std::io::stdout().lock();
-    let written = serde_json::to_writer(&mut stdout, &answer).is_ok() && stdout.flush().is_ok();
+    let written = serde_json::to_writer(&mut stdout, &reply).is_ok() && stdout.flush().is_ok();
     if written {
         ExitCode::SUCCESS
     } else {
@@ -104,20 +108,27 @@ pub fn child_main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn answer(order: &Order) -> Answer {
-    match read(order) {
-        Ok(bytes) => match bytes {
-            Ok(bytes) => extract_bytes(order.kind, &bytes, &order.limits).into(),
-            Err(failure) => Err(failure).into(),
-        },
+fn answer(order: &Order, opened: std::io::Result<(File, u64)>) -> Answer {
+    match opened.and_then(|(file, size)| read(order, file, size)) {
+        Ok(Ok(bytes)) => extract_bytes(order.kind, &bytes, &order.limits).into(),
+        Ok(Err(failure)) => Err(failure).into(),
         Err(error) => Answer::Unavailable(format!("the stored document cannot be read: {error}")),
     }
 }
 
-/// The file's bytes; a text that must be too long by its size alone is not even read.
-fn read(order: &Order) -> std::io::Result<Result<Vec<u8>, ExtractionFailure>> {
-    let mut file = File::open(&order.file)?;
+/// The document and its size, not read yet.
+fn open(order: &Order) -> std::io::Result<(File, u64)> {
+    let file = File::open(&order.file)?;
     let size = file.metadata()?.len();
+    Ok((file, size))
+}
+
+/// The file's bytes; a text that must be too long by its size alone is not even read.
+fn read(
+    order: &Order,
+    mut file: File,
+    size: u64,
+) -> std::io::Result<Result<Vec<u8>, ExtractionFailure>> {
     let longest_text = (order.limits.max_chars as u64)
         .saturating_mul(4)
         .saturating_add(4);
@@ -127,29 +138,6 @@ fn read(order: &Order) -> std::io::Result<Result<Vec<u8>, ExtractionFailure>> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
     file.read_to_end(&mut bytes)?;
     Ok(Ok(bytes))
-}
-
-/// From here on no document can cost more than `limits` says, nor outlive its parent.
-fn confine(limits: &Limits) -> rustix::io::Result<()> {
-    let exactly = |value| Rlimit {
-        current: Some(value),
-        maximum: Some(value),
-    };
-    setrlimit(Resource::As, exactly(limits.memory_bytes))?;
-    setrlimit(
-        Resource::Cpu,
-        Rlimit {
-            // The soft bound ends the process with SIGXCPU, so that the parent knows why.
-            current: Some(limits.cpu_seconds),
-            maximum: Some(limits.cpu_seconds.saturating_add(2)),
-        },
-    )?;
-    setrlimit(Resource::Core, exactly(0))?;
-    // The signal comes when the thread that started the child ends. That is a worker of the parent's
-    // runtime, which lives as long as the parent.
-    #[cfg(target_os = "linux")]
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, OnceLock};
 
 use std::os::unix::process::ExitStatusExt;
 
@@ -11,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use super::child;
-use super::wire::Answer;
+use super::wire::Reply;
 use super::{DocumentKind, Extracted, ExtractionError, ExtractionFailure, Limits};
 
 /// A panicking Rust program ends with this code.
@@ -37,6 +38,8 @@ pub fn this_program() -> std::io::Result<PathBuf> {
 pub struct Extractor {
     program: PathBuf,
     limits: Limits,
+    /// Known after the first child's reply.
+    missing: Arc<OnceLock<Vec<String>>>,
 }
 
 impl Extractor {
@@ -46,7 +49,13 @@ impl Extractor {
         Self {
             program: program.into(),
             limits,
+            missing: Arc::default(),
         }
+    }
+
+    /// The parts of a child's confinement that this kernel lacks, as the first child found; none before it.
+    pub fn missing_protections(&self) -> &[String] {
+        self.missing.get().map_or(&[], Vec::as_slice)
     }
 
     /// Reads `file` as a document of `kind`. When this returns (or is dropped), the child is dead.
@@ -67,6 +76,8 @@ impl Extractor {
         let mut child = Command::new(&self.program)
             .args(child::arguments(kind, &self.limits, file))
             .env_clear()
+            // Not in the folder of the service's data.
+            .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -81,7 +92,11 @@ impl Extractor {
             ended = self.read_answer(&mut child) => ended,
         };
         match ended {
-            Ok((status, output)) => interpret(status, &output),
+            Ok((status, output)) => {
+                let reply = interpret(status, &output)?;
+                let _ = self.missing.set(reply.missing);
+                reply.answer.into()
+            }
             Err(error) => {
                 child
                     .kill()
@@ -123,14 +138,13 @@ impl Extractor {
     }
 }
 
-fn interpret(status: ExitStatus, output: &[u8]) -> Result<Extracted, ExtractionError> {
+fn interpret(status: ExitStatus, output: &[u8]) -> Result<Reply, ExtractionError> {
     if let Some(signal) = status.signal() {
         return Err(ended_by(signal));
     }
     match status.code() {
-        Some(0) => serde_json::from_slice::<Answer>(output)
-            .map_err(|error| unavailable("understand the child's answer", &error))?
-            .into(),
+        Some(0) => serde_json::from_slice(output)
+            .map_err(|error| unavailable("understand the child's answer", &error)),
         Some(PANICKED) => Err(ExtractionFailure::too_complex().into()),
         _ => Err(ExtractionError::Unavailable(format!(
             "the extraction child ended with {status}"

@@ -18,7 +18,7 @@
 //! # Documents of strangers
 //!
 //! A hostile document can use up memory or crash a reader. So a server reads each document in a child process
-//! of its own program, which bounds its own memory and CPU time. [`Extractor`] starts the child, waits for it
+//! of its own program. It bounds its own memory and CPU time, and gives up files, network and other processes. [`Extractor`] starts the child, waits for it
 //! and kills it when its time is over. Such a document fails, and the server goes on.
 //!
 //! ```no_run
@@ -51,6 +51,7 @@
 //! Reasons for the person who chose the document are in Korean, with a stable [`code`] beside each.
 
 mod child;
+mod confine;
 mod decode;
 mod extractor;
 mod failure;

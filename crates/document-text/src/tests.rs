@@ -1,5 +1,7 @@
 //! The examples and small documents, read in this very process.
 
+mod bombs;
+
 use super::pdf::samples;
 use super::{DocumentKind, Limits, code, extract_bytes};
 

@@ -7,6 +7,25 @@ use super::{Extracted, ExtractionError, ExtractionFailure};
 
 /// The one JSON document that the child writes to its standard output.
 #[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Reply {
+    #[serde(flatten)]
+    pub(super) answer: Answer,
+    /// What this kernel lacks to confine the child.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) missing: Vec<String>,
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            missing: Vec::new(),
+        }
+    }
+}
+
+/// What the child has to say.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(super) enum Answer {
     Text {

@@ -47,6 +47,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     "0009": 9 "session",
     "0010": 10 "sign_in_link",
     "0011": 11 "lock_audit",
+    "0012": 12 "reading_turns",
 };
 
 const CREATE_RECORD: Dialects = Dialects {

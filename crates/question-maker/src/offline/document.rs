@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    check,
     facts::{Definition, FactKind, Facts, Found, Part, english, korean, numbers},
+    guarded,
     language::Language,
     lines, score, sentences,
     sort::Sort,
@@ -66,6 +68,9 @@ pub(super) struct Document {
     pub(super) sentences: Vec<Sentence>,
     pub(super) facts: Vec<Fact>,
     by_kind: HashMap<(FactKind, Language), Vec<usize>>,
+    /// Sentences that a mistake of ours kept from being read.
+    #[cfg(test)]
+    pub(super) unreadable: usize,
 }
 
 /// More facts of a kind than this are not compared with each other.
@@ -77,12 +82,12 @@ impl Document {
     /// # Errors
     /// When `cancel` is triggered meanwhile.
     pub(super) fn read(text: &str, cancel: &CancellationToken) -> Result<Self, GenerationError> {
-        let paragraphs = lines::paragraphs(text);
+        let paragraphs = lines::paragraphs(text, cancel)?;
         let mut seen = HashSet::new();
         let mut statements = Vec::new();
         for paragraph in &paragraphs {
             check(cancel)?;
-            let found = sentences::split(paragraph)
+            let found = sentences::split(paragraph, cancel)?
                 .into_iter()
                 .filter_map(statement);
             statements.extend(found.filter(|s| seen.insert(comparable(s.text))));
@@ -93,10 +98,8 @@ impl Document {
                 .filter(move |s| s.language == language)
                 .map(|s| &s.text[s.start..])
         };
-        let korean = korean::Lexicon::learn(of(Language::Korean));
-        check(cancel)?;
-        let english = english::Lexicon::learn(of(Language::English));
-        check(cancel)?;
+        let korean = korean::Lexicon::learn(of(Language::Korean), cancel)?;
+        let english = english::Lexicon::learn(of(Language::English), cancel)?;
 
         let mut builder = Builder::default();
         for (index, statement) in statements.iter().enumerate() {
@@ -104,14 +107,18 @@ impl Document {
                 check(cancel)?;
             }
             let body = &statement.text[statement.start..];
-            let mut facts = match statement.language {
-                Language::Korean => korean.facts(body),
-                Language::English => english.facts(body),
-            };
-            add_numbers(body, &mut facts, numbers::find(body, statement.language));
+            let facts = guarded(|| {
+                let mut facts = match statement.language {
+                    Language::Korean => korean.facts(body),
+                    Language::English => english.facts(body),
+                };
+                add_numbers(body, &mut facts, numbers::find(body, statement.language));
+                facts
+            });
+            let facts = facts.unwrap_or_else(|| builder.without_facts());
             builder.add(statement, facts);
         }
-        Ok(builder.finish())
+        builder.finish(cancel)
     }
 
     /// Facts of one kind, the most frequent first.
@@ -125,13 +132,6 @@ impl Document {
     pub(super) fn fact(&self, mention: &Mention) -> &Fact {
         &self.facts[mention.fact]
     }
-}
-
-fn check(cancel: &CancellationToken) -> Result<(), GenerationError> {
-    if cancel.is_cancelled() {
-        return Err(super::cancelled());
-    }
-    Ok(())
 }
 
 /// Numbers win over terms that overlap them.
@@ -158,9 +158,24 @@ struct Builder {
     facts: Vec<Fact>,
     by_name: HashMap<String, usize>,
     vocabulary: Vocabulary,
+    #[cfg(test)]
+    unreadable: usize,
 }
 
 impl Builder {
+    /// A sentence whose reading panicked is a sentence without facts.
+    #[cfg_attr(
+        not(test),
+        allow(clippy::unused_self, reason = "only the tests make it stumble")
+    )]
+    fn without_facts(&mut self) -> Facts {
+        #[cfg(test)]
+        {
+            self.unreadable += 1;
+        }
+        Facts::default()
+    }
+
     fn add(&mut self, statement: &Statement<'_>, facts: Facts) {
         let Statement {
             text,
@@ -259,9 +274,12 @@ impl Builder {
         index
     }
 
-    fn finish(mut self) -> Document {
+    fn finish(mut self, cancel: &CancellationToken) -> Result<Document, GenerationError> {
         score::rate(&mut self.sentences, &self.vocabulary);
-        for fact in &mut self.facts {
+        for (index, fact) in self.facts.iter_mut().enumerate() {
+            if index % 1024 == 0 {
+                check(cancel)?;
+            }
             fact.sort = Sort::of(&fact.surface, fact.kind, fact.genus.as_deref());
             fact.stands_out |= fact.sort == Sort::Site;
         }
@@ -276,10 +294,12 @@ impl Builder {
             facts.sort_by_key(|f| (std::cmp::Reverse(self.facts[*f].sentences.len()), *f));
             facts.truncate(MOST_RIVALS);
         }
-        Document {
+        Ok(Document {
             sentences: self.sentences,
             facts: self.facts,
             by_kind,
-        }
+            #[cfg(test)]
+            unreadable: self.unreadable,
+        })
     }
 }

@@ -5,12 +5,25 @@
 
 use std::collections::HashSet;
 
+use tokio_util::sync::CancellationToken;
 use unicode_normalization::UnicodeNormalization;
 
-use super::{josa, language::is_hangul};
+use super::{check, josa, language::is_hangul, markup::inline_markup};
+use crate::GenerationError;
+
+/// Longer words, in bytes, are no words: whether a line broke one is not asked.
+const LONGEST_WORD: usize = 256;
+/// Lines between two looks at the cancellation.
+const LINES: usize = 1024;
 
 /// The prose of `text`, a paragraph or list item each, in NFC.
-pub(super) fn paragraphs(text: &str) -> Vec<String> {
+///
+/// # Errors
+/// When `cancel` is triggered meanwhile.
+pub(super) fn paragraphs(
+    text: &str,
+    cancel: &CancellationToken,
+) -> Result<Vec<String>, GenerationError> {
     let text: String = text
         .nfc()
         .filter(|c| !is_invisible(*c))
@@ -22,25 +35,32 @@ pub(super) fn paragraphs(text: &str) -> Vec<String> {
             }
         })
         .collect();
-    let words = whole_words(&text);
+    check(cancel)?;
+    let words = whole_words(&text, cancel)?;
     let mut paragraphs = Vec::new();
     let mut block: Vec<&str> = Vec::new();
-    for line in prose_lines(&text) {
+    for (index, line) in prose_lines(&text, cancel)?.into_iter().enumerate() {
+        if index % LINES == 0 {
+            check(cancel)?;
+        }
         let starts_item = line.is_some_and(|line| list_item(line).is_some())
             && !block.last().is_some_and(|last| ends_inside_a_date(last));
         if line.is_none() || starts_item {
-            flush(&mut block, &words, &mut paragraphs);
+            flush(&mut block, &words, &mut paragraphs, cancel)?;
         }
         if let Some(line) = line {
             block.push(list_item(line).filter(|_| starts_item).unwrap_or(line));
         }
     }
-    flush(&mut block, &words, &mut paragraphs);
-    paragraphs
+    flush(&mut block, &words, &mut paragraphs, cancel)?;
+    Ok(paragraphs)
 }
 
 /// The lines that may hold prose, without their indentation; `None` where a paragraph ends.
-fn prose_lines(text: &str) -> Vec<Option<&str>> {
+fn prose_lines<'a>(
+    text: &'a str,
+    cancel: &CancellationToken,
+) -> Result<Vec<Option<&'a str>>, GenerationError> {
     let mut lines: Vec<Option<&str>> = Vec::new();
     let mut fenced = false;
     let mut front_matter = text.trim_start().starts_with("---\n");
@@ -48,6 +68,9 @@ fn prose_lines(text: &str) -> Vec<Option<&str>> {
         .split(['\n', '\r', '\u{c}', '\u{2028}', '\u{2029}'])
         .enumerate()
     {
+        if index % LINES == 0 {
+            check(cancel)?;
+        }
         let line = raw.trim().trim_start_matches('>').trim();
         if front_matter {
             let closes = index > 0 && line == "---";
@@ -77,7 +100,7 @@ fn prose_lines(text: &str) -> Vec<Option<&str>> {
             lines.push(Some(line));
         }
     }
-    lines
+    Ok(lines)
 }
 
 fn is_no_prose(line: &str) -> bool {
@@ -146,10 +169,18 @@ fn ends_inside_a_date(line: &str) -> bool {
         .is_some_and(|line| line.ends_with(|c: char| c.is_ascii_digit()))
 }
 
-fn flush(block: &mut Vec<&str>, words: &HashSet<&str>, paragraphs: &mut Vec<String>) {
+fn flush(
+    block: &mut Vec<&str>,
+    words: &HashSet<&str>,
+    paragraphs: &mut Vec<String>,
+    cancel: &CancellationToken,
+) -> Result<(), GenerationError> {
     let widest = block.iter().map(|l| l.chars().count()).max().unwrap_or(0);
     let mut joined = String::new();
     for (index, line) in block.iter().enumerate() {
+        if index % LINES == 0 {
+            check(cancel)?;
+        }
         if joined.is_empty() {
             joined.push_str(line);
         } else {
@@ -168,10 +199,11 @@ fn flush(block: &mut Vec<&str>, words: &HashSet<&str>, paragraphs: &mut Vec<Stri
         paragraphs.push(inline_markup(&joined));
     }
     block.clear();
+    Ok(())
 }
 
 fn join(joined: &mut String, next: &str, words: &HashSet<&str>) {
-    let last = joined.rsplit(' ').next().unwrap_or_default();
+    let last = last_word(joined);
     let first = next.split(' ').next().unwrap_or_default();
     if let Some(stump) = last.strip_suffix('-')
         && stump.ends_with(|c: char| c.is_alphabetic())
@@ -185,6 +217,14 @@ fn join(joined: &mut String, next: &str, words: &HashSet<&str>) {
         joined.push(' ');
     }
     joined.push_str(next);
+}
+
+/// What follows the last space; of a word that is too long to be one, its end.
+///
+/// A search without a bound would cost the length of the text for each line of a text without spaces.
+fn last_word(joined: &str) -> &str {
+    let end = &joined[joined.floor_char_boundary(joined.len().saturating_sub(LONGEST_WORD))..];
+    end.rsplit(' ').next().unwrap_or_default()
 }
 
 /// Whether a line ended in the middle of a Korean word.
@@ -207,9 +247,15 @@ fn breaks_a_word(last: &str, first: &str, words: &HashSet<&str>) -> bool {
 }
 
 /// Every word that stands inside a line, with and without its particle.
-fn whole_words(text: &str) -> HashSet<&str> {
+fn whole_words<'a>(
+    text: &'a str,
+    cancel: &CancellationToken,
+) -> Result<HashSet<&'a str>, GenerationError> {
     let mut words = HashSet::new();
-    for line in text.lines() {
+    for (index, line) in text.lines().enumerate() {
+        if index % LINES == 0 {
+            check(cancel)?;
+        }
         let mut tokens = line.split(' ').filter(|t| !t.is_empty()).peekable();
         let mut first = true;
         while let Some(token) = tokens.next() {
@@ -224,7 +270,7 @@ fn whole_words(text: &str) -> HashSet<&str> {
             first = false;
         }
     }
-    words
+    Ok(words)
 }
 
 fn bare(token: &str) -> &str {
@@ -236,42 +282,6 @@ fn is_invisible(c: char) -> bool {
         c,
         '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
     ) || (c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}'))
-}
-
-/// The words of a line without emphasis, links and code marks.
-fn inline_markup(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let after = &rest[c.len_utf8()..];
-        if c == '['
-            && let Some((label, tail)) = link(after)
-        {
-            out.push_str(&inline_markup(label));
-            rest = tail;
-        } else if c == '*' || c == '`' {
-            rest = after;
-        } else if rest.starts_with("__") {
-            rest = &rest[2..];
-        } else {
-            if c != ' ' || !out.ends_with(' ') {
-                out.push(c);
-            }
-            rest = after;
-        }
-    }
-    out.trim().to_owned()
-}
-
-/// `label](target)` or a footnote mark, after its opening bracket.
-fn link(text: &str) -> Option<(&str, &str)> {
-    let (label, tail) = text.split_once(']')?;
-    if let Some(target) = tail.strip_prefix('(') {
-        let (_, tail) = target.split_once(')')?;
-        return Some((label, tail));
-    }
-    let footnote = label.starts_with('^') || label.chars().all(|c| c.is_ascii_digit() || c == ',');
-    footnote.then_some(("", tail))
 }
 
 #[cfg(test)]

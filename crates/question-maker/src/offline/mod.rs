@@ -27,6 +27,7 @@ mod facts;
 mod josa;
 mod language;
 mod lines;
+mod markup;
 mod multiple_choice;
 mod score;
 mod selection;
@@ -37,6 +38,7 @@ mod statements;
 #[cfg(test)]
 mod tests;
 mod true_false;
+mod word_list;
 mod wording;
 mod words;
 
@@ -52,7 +54,9 @@ impl QuestionGenerator for OfflineGenerator {
         cancel: &CancellationToken,
     ) -> Result<Vec<GeneratedQuestion>, GenerationError> {
         let request = request.clone();
-        let cancel = cancel.clone();
+        // A caller that stops waiting stops the thread, too.
+        let cancel = cancel.child_token();
+        let _left = cancel.clone().drop_guard();
         tokio::task::spawn_blocking(move || compose(&request, &cancel))
             .await
             .unwrap_or_else(|_| {
@@ -121,11 +125,20 @@ fn judge(
     cancel: &CancellationToken,
 ) -> Result<(), GenerationError> {
     let wanted = request.count / 2 + request.count % 2 * dice.below(2);
+    let mut searches = true_false::Searches::new();
     let (mut falsehoods, mut truths) = (wanted, request.count - wanted);
     selection.fill(candidates, cancel, |candidate| {
         let lie = dice.below(falsehoods + truths) < falsehoods;
         let lied = (lie || truths == 0)
-            .then(|| true_false::write_false(document, candidate, request.difficulty, dice))
+            .then(|| {
+                true_false::write_false(
+                    document,
+                    candidate,
+                    request.difficulty,
+                    dice,
+                    &mut searches,
+                )
+            })
             .flatten();
         if lied.is_some() {
             falsehoods = falsehoods.saturating_sub(1);
@@ -157,6 +170,20 @@ fn not_enough(possible: usize, wanted: usize) -> GenerationError {
         code: "NOT_ENOUGH_MATERIAL",
         message,
     }
+}
+
+/// What `work` comes to; none when it panics. An odd text costs what stumbles over it, and nothing else.
+fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok()
+}
+
+/// # Errors
+/// When `cancel` was triggered.
+fn check(cancel: &CancellationToken) -> Result<(), GenerationError> {
+    if cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+    Ok(())
 }
 
 fn cancelled() -> GenerationError {

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     candidate::{Candidate, Class},
     document::Document,
+    guarded,
     words::shared,
 };
 use crate::{Answer, GeneratedQuestion, GenerationError, validation::comparable};
@@ -21,6 +22,11 @@ enum Demand {
     /// Only no two questions alike.
     Distinct,
 }
+
+/// Candidates that are written at most, and looked at, before a text counts as one that bears no more. A text made
+/// for it has a hundred thousand that all fail, each at the cost of hundreds of comparisons.
+const MOST_WRITTEN: usize = 1000;
+const MOST_SEEN: usize = 20_000;
 
 /// The questions chosen so far.
 pub(super) struct Selection<'a> {
@@ -65,7 +71,9 @@ impl<'a> Selection<'a> {
                     .or_default()
                     .push_back(*candidate);
             }
-            while self.chosen.len() < self.wanted {
+            let mut seen = 0;
+            while self.chosen.len() < self.wanted && seen < MOST_SEEN {
+                seen += 1;
                 if cancel.is_cancelled() {
                     return Err(super::cancelled());
                 }
@@ -76,7 +84,13 @@ impl<'a> Selection<'a> {
                     continue;
                 }
                 let key = (candidate.sentence, candidate.mention);
-                let question = written.entry(key).or_insert_with(|| write(candidate));
+                if written.len() == MOST_WRITTEN && !written.contains_key(&key) {
+                    break;
+                }
+                let question = written.entry(key).or_insert_with(|| {
+                    // A candidate that panics costs itself alone.
+                    guarded(|| write(candidate)).flatten()
+                });
                 if let Some(question) = question
                     && (demand != Demand::Separate || self.reveals_nothing(candidate, question))
                 {

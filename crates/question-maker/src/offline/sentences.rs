@@ -1,15 +1,28 @@
 //! From paragraphs to sentences.
 
+use tokio_util::sync::CancellationToken;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::language::is_hangul;
+use super::{check, language::is_hangul};
+use crate::GenerationError;
 
 /// The sentences of one paragraph. Dates, abbreviations, initials and open brackets do not end one.
-pub(super) fn split(paragraph: &str) -> Vec<&str> {
+///
+/// # Errors
+/// When `cancel` is triggered meanwhile.
+pub(super) fn split<'a>(
+    paragraph: &'a str,
+    cancel: &CancellationToken,
+) -> Result<Vec<&'a str>, GenerationError> {
     let mut sentences = Vec::new();
     let mut start = 0;
     let mut bounds = paragraph.split_sentence_bound_indices().peekable();
+    let mut pieces = 0_usize;
     while let Some((at, piece)) = bounds.next() {
+        if pieces.is_multiple_of(1024) {
+            check(cancel)?;
+        }
+        pieces += 1;
         let end = at + piece.len();
         let next = bounds.peek().map_or("", |(_, next)| *next);
         let current = paragraph[start..end].trim_end();
@@ -22,7 +35,7 @@ pub(super) fn split(paragraph: &str) -> Vec<&str> {
             start = end;
         }
     }
-    sentences
+    Ok(sentences)
 }
 
 const ABBREVIATIONS: &[&str] = &[
@@ -79,6 +92,10 @@ fn is_date(last: &str, current: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn split(paragraph: &str) -> Vec<&str> {
+        super::split(paragraph, &CancellationToken::new()).unwrap()
+    }
 
     #[test]
     fn a_date_with_dots_and_spaces_stays_in_one_sentence() {

@@ -1,6 +1,7 @@
 //! What sort of thing a term names, by its letters and its definition: no island among instruments.
 
 use super::facts::FactKind;
+use super::word_list::{WordList, word_list};
 
 /// A coarse sort; only facts of one sort are alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ impl Sort {
             (FactKind::Person, _) => Self::Person,
             (FactKind::Place, _) => Self::Site,
             (FactKind::Term | FactKind::Name, Some(genus)) => {
-                if SITE_GENERA.split_whitespace().any(|site| genus == site) || is_site(genus) {
+                if SITE_GENERA.has(genus) || is_site(genus) {
                     Self::Site
                 } else {
                     Self::Thing
@@ -30,40 +31,45 @@ impl Sort {
     }
 }
 
-const SITE_GENERA: &str = "반도 산맥 대륙 해안 방조제 분지 고원 평야 공항 고속도로 기관 단체 회사 기업 학교 나라 국가 도시 수도 지역 지방 땅 지형 평지 섬 산 강 호수 바다 만 해협 \
+static SITE_GENERA: WordList = word_list!(
+    "반도 산맥 대륙 해안 방조제 분지 고원 평야 공항 고속도로 기관 단체 회사 기업 학교 나라 국가 도시 수도 지역 지방 땅 지형 평지 섬 산 강 호수 바다 만 해협 \
 습지 댐 다리 궁궐 절 탑 건물 항구 마을 화산 화산섬 왕조 city country town village region river mountain lake island sea ocean \
-continent company university organization organisation observatory museum crater volcano";
+continent company university organization organisation observatory museum crater volcano"
+);
 
 /// Endings of names of places and institutions; a name has letters before them.
-const SITE_ENDINGS: &str = "반도 산맥 해안 서해안 특별자치도 특별자치시 광역시 특별시 공항 고속도로 대륙 왕조 제국 민국 공화국 \
+static SITE_ENDINGS: WordList = word_list!(
+    "반도 산맥 해안 서해안 특별자치도 특별자치시 광역시 특별시 공항 고속도로 대륙 왕조 제국 민국 공화국 \
 대학교 대학 연구소 연구원 위원회 협회 학회 회사 제철 발전소 방조제 평야 분지 고원 해협 운하 유역 지대 국립공원 경기장 박물관 \
-미술관 도서관 산성 궁궐 강댐 천댐 호댐";
+미술관 도서관 산성 궁궐 강댐 천댐 호댐"
+);
 
 /// One last letter, after at least two others; words that end so and name no place follow.
 const SITE_LETTERS: &str = "산강섬도궁댐늪";
-const NO_SITES: &str = "유산 재산 자산 생산 계산 분산 확산 화산 예산 정산 인산 염산 황산 질산 탄산 핵산 지방산 아미노산 \
+static NO_SITES: WordList = word_list!(
+    "유산 재산 자산 생산 계산 분산 확산 화산 예산 정산 인산 염산 황산 질산 탄산 핵산 지방산 아미노산 \
 건강 보강 최강 온도 속도 습도 농도 밀도 각도 위도 경도 제도 지도 정도 강도 고도 빈도 순도 용도 태도 의도 포도 파도 철도 궤도 \
-척도 선도 년도 연도 난이도 인지도 자유도 명도 채도 부도 자궁 구조도 설계도 회로도 흐름도 순서도";
+척도 선도 년도 연도 난이도 인지도 자유도 명도 채도 부도 자궁 구조도 설계도 회로도 흐름도 순서도"
+);
 
 /// Places and institutions that no ending gives away.
-const SITES: &str = "유네스코 유엔 한국 조선 고려 신라 백제 고구려 중국 일본 미국 영국 독일 프랑스 이탈리아 러시아 스페인 인도 \
+static SITES: WordList = word_list!(
+    "유네스코 유엔 한국 조선 고려 신라 백제 고구려 중국 일본 미국 영국 독일 프랑스 이탈리아 러시아 스페인 인도 \
 서울 부산 대구 인천 광주 대전 울산 제주 한양 개성 평양 동해 서해 남해 황해 태평양 대서양 한강 금강 독도 종묘 \
-마이크로소프트 구글 애플 아마존 삼성전자";
+마이크로소프트 구글 애플 아마존 삼성전자"
+);
 
-const ENGLISH_SITES: &str = "Observatory Union University Institute Museum Laboratory College School Company Corporation \
+static ENGLISH_SITES: WordList = word_list!(
+    "Observatory Union University Institute Museum Laboratory College School Company Corporation \
 Organization Organisation Academy Society Ocean River Sea Mountain Mountains Mons Lake Island Islands City State States Kingdom \
-Empire Crater Bay Desert Forest Street";
+Empire Crater Bay Desert Forest Street"
+);
 
 /// Whether a name sounds like that of a place or an institution.
 pub(super) fn is_site(name: &str) -> bool {
     let last = name.rsplit(' ').next().unwrap_or(name);
-    let listed = |list: &str, word: &str| list.split_whitespace().any(|entry| entry == word);
-    let ends = |list: &str| {
-        list.split_whitespace()
-            .any(|ending| last.len() > ending.len() && last.ends_with(ending))
-    };
-    let named_after = name.contains(' ') && listed(SITE_ENDINGS, last);
-    if named_after || listed(SITES, name) || listed(ENGLISH_SITES, last) || ends(SITE_ENDINGS) {
+    let named_after = name.contains(' ') && SITE_ENDINGS.has(last);
+    if named_after || SITES.has(name) || ENGLISH_SITES.has(last) || SITE_ENDINGS.ends(last) {
         return true;
     }
     let letters = last.chars().count();
@@ -71,7 +77,7 @@ pub(super) fn is_site(name: &str) -> bool {
         .chars()
         .next_back()
         .is_some_and(|c| SITE_LETTERS.contains(c));
-    let no_site = listed(NO_SITES, last) || ends(NO_SITES);
+    let no_site = NO_SITES.has(last) || NO_SITES.ends(last);
     letters >= 3 && by_letter && !no_site
 }
 

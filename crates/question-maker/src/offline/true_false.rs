@@ -12,6 +12,29 @@ use super::{
 };
 use crate::{Answer, Difficulty, GeneratedQuestion, validation::comparable};
 
+/// How many bytes of the text may be searched for statements that only seem false.
+#[derive(Debug)]
+pub(super) struct Searches(usize);
+
+impl Searches {
+    pub(super) fn new() -> Self {
+        // A text of two million characters some three hundred times.
+        Self(1_500_000_000)
+    }
+
+    /// Whether the text says this; when the bytes are used up, that cannot be ruled out.
+    fn may_say(&mut self, document: &Document, statement: &str) -> bool {
+        document.sentences.iter().any(|sentence| {
+            let length = sentence.comparable.len();
+            let Some(left) = self.0.checked_sub(length) else {
+                return true;
+            };
+            self.0 = left;
+            sentence.comparable.contains(statement)
+        })
+    }
+}
+
 /// The statement as the text has it.
 pub(super) fn write_true(document: &Document, candidate: Candidate) -> GeneratedQuestion {
     let sentence = &document.sentences[candidate.sentence];
@@ -31,6 +54,7 @@ pub(super) fn write_false(
     candidate: Candidate,
     difficulty: Difficulty,
     dice: &mut Dice,
+    searches: &mut Searches,
 ) -> Option<GeneratedQuestion> {
     let sentence = &document.sentences[candidate.sentence];
     let mention = &sentence.mentions[candidate.mention];
@@ -55,10 +79,7 @@ pub(super) fn write_false(
         let other = &document.facts[other];
         let statement = cloze::swapped(sentence, mention, &other.surface)?;
         let known = comparable(&statement);
-        let said = document
-            .sentences
-            .iter()
-            .any(|s| s.comparable.contains(&known))
+        let said = searches.may_say(document, &known)
             || distractor::makes_it_true(document, sentence, mention, other, usize::MAX);
         (!said).then(|| GeneratedQuestion {
             text: wording::question(Task::Judge, FactKind::Term, sentence.language, &statement),

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use document_text::Extracted;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ pub struct ExtractionOptions {
     pub lease: Duration,
     /// How often to look for work that nobody announced.
     pub poll: Duration,
+    /// The time of a first reading. A document that needs more is read again, with all its time, behind those that do not.
+    pub first: Duration,
     /// Pause before a reading that the machine brought down is tried again, times the attempts so far.
     pub backoff: Duration,
 }
@@ -44,6 +47,7 @@ impl From<&Config> for ExtractionOptions {
             concurrency: config.upload.extraction_concurrency,
             lease: Duration::from_secs(15),
             poll: Duration::from_secs(1),
+            first: Duration::from_secs(5),
             backoff: Duration::from_secs(5),
         }
     }
@@ -55,6 +59,8 @@ pub struct ExtractionLoop {
     sources: Arc<Sources>,
     extract: Arc<dyn Extract>,
     options: ExtractionOptions,
+    /// Slow documents that may be read at the same time: one slot stays free for the others, where there is more than one.
+    slow: Arc<Semaphore>,
 }
 
 struct Claim {
@@ -62,6 +68,8 @@ struct Claim {
     owner: String,
     /// Until when the lease surely holds, by our own monotonic clock.
     trusted_until: Instant,
+    /// The room of a slow document, until its reading has ended.
+    _slow: Option<OwnedSemaphorePermit>,
 }
 
 enum Outcome {
@@ -71,6 +79,8 @@ enum Outcome {
         reason: String,
     },
     Unavailable(String),
+    /// The time of a first reading was not enough.
+    Slow,
     /// This node is shutting down.
     Stopped,
     /// The source is another's now, or deleted.
@@ -87,6 +97,7 @@ impl ExtractionLoop {
         Self {
             sources,
             extract,
+            slow: Arc::new(Semaphore::new(options.concurrency.saturating_sub(1).max(1))),
             options,
         }
     }
@@ -94,6 +105,11 @@ impl ExtractionLoop {
     #[cfg(test)]
     pub(super) fn shorten_lease(&mut self, lease: Duration) {
         self.options.lease = lease;
+    }
+
+    #[cfg(test)]
+    pub(super) fn shorten_first(&mut self, first: Duration) {
+        self.options.first = first;
     }
 
     /// Works until cancelled; then stops its readings, gives their sources back, and returns.
@@ -146,7 +162,8 @@ impl ExtractionLoop {
     }
 
     async fn claim(&self) -> Result<Option<Claim>, sqlx::Error> {
-        if !leases::any_waiting(self.sources.db.read()).await? {
+        let room = Arc::clone(&self.slow).try_acquire_owned().ok();
+        if !leases::any_waiting(self.sources.db.read(), room.is_some()).await? {
             return Ok(None);
         }
         // The node's name is for people; the tail makes each claim its own.
@@ -154,8 +171,10 @@ impl ExtractionLoop {
         let owner = format!("{node}/{}", Uuid::new_v4());
         let trusted_until = Instant::now() + self.options.lease;
         let (lease, now) = (self.options.lease, self.sources.now());
-        let source = leases::claim(self.sources.db.write(), &owner, lease, now).await?;
+        let source =
+            leases::claim(self.sources.db.write(), &owner, lease, room.is_some(), now).await?;
         Ok(source.map(|source| Claim {
+            _slow: room.filter(|_| source.slow == 1),
             source,
             owner,
             trusted_until,

@@ -30,7 +30,17 @@ impl ExtractionLoop {
                 return Outcome::Unavailable(error.to_string());
             }
         };
-        match self.extract.extract(object.path(), kind, stop).await {
+        let extraction = self.extract.extract(object.path(), kind, stop);
+        let extracted = if source.slow == 1 {
+            extraction.await
+        } else {
+            // Leaving it ends its child.
+            match tokio::time::timeout(self.options.first, extraction).await {
+                Ok(extracted) => extracted,
+                Err(_) => return Outcome::Slow,
+            }
+        };
+        match extracted {
             Ok(extracted) => Outcome::Read(extracted),
             Err(ExtractionError::Rejected(failure)) => rejected(failure.code, &failure.message),
             Err(ExtractionError::Unavailable(reason)) => Outcome::Unavailable(reason),

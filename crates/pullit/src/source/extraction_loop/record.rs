@@ -53,6 +53,14 @@ impl ExtractionLoop {
                 let after = self.options.backoff * attempts.unsigned_abs();
                 leases::give_back(db.write(), id, owner, attempts, after, now).await?
             }
+            Outcome::Slow => {
+                tracing::info!(
+                    source_id = id,
+                    "reading a source takes long: it goes on behind those that do not"
+                );
+                counted("slow");
+                leases::slow(db.write(), id, owner, now).await?
+            }
             Outcome::Stopped => {
                 leases::give_back(db.write(), id, owner, attempts, Duration::ZERO, now).await?
             }

@@ -11,9 +11,14 @@ const INSERT: &str = "INSERT INTO upload \
 const BY_ID: &str = "SELECT id, member_id, file_path, original_name, content_type, file_size_bytes, completed_at, source_id \
      FROM upload WHERE id = $1";
 const CLOSE: &str = "UPDATE upload SET completed_at = $2 WHERE id = $1 AND completed_at IS NULL";
+// Its turn: behind the member's own waiting documents, and beside the first ones of all others.
 const INSERT_SOURCE: &str = "INSERT INTO source \
-     (member_id, original_name, content_type, file_path, file_size_bytes, status, created_at, updated_at, etag) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) RETURNING id";
+     (member_id, original_name, content_type, file_path, file_size_bytes, status, created_at, updated_at, etag, extraction_turn) \
+     SELECT $1, $2, $3, $4, $5, $6, $7, $7, $8, max(turn) FROM \
+       (SELECT COALESCE(min(extraction_turn), 0) AS turn FROM source \
+          WHERE status IN ('UPLOADED', 'PROCESSING') AND extraction_slow = 0 \
+        UNION ALL SELECT COALESCE(max(extraction_turn) + 1, 0) FROM source \
+          WHERE status IN ('UPLOADED', 'PROCESSING') AND member_id = $1) AS turns RETURNING id";
 const LINK: &str = "UPDATE upload SET source_id = $2 WHERE id = $1";
 
 pub(in crate::source) async fn insert(

@@ -2,6 +2,7 @@
 
 mod cleanup;
 mod extraction;
+mod fairness;
 mod listing;
 mod put;
 mod uploads;
@@ -248,6 +249,7 @@ impl World {
             concurrency: 2,
             lease: std::time::Duration::from_secs(15),
             poll: std::time::Duration::from_secs(3600),
+            first: std::time::Duration::from_secs(3600),
             backoff: std::time::Duration::ZERO,
         };
         ExtractionLoop::new(self.sources.clone(), Arc::new(extract), options)

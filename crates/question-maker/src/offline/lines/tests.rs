@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn paragraphs(text: &str) -> Vec<String> {
+    super::paragraphs(text, &CancellationToken::new()).unwrap()
+}
+
 #[test]
 fn headings_tables_code_and_rules_are_left_out() {
     let text = "# Title\n\nSome *plain* `prose`.\n\n| a | b |\n|---|---|\n\n```\nlet x = 1;\n```\n\nSetext\n======\n\nMore.";

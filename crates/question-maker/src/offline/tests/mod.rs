@@ -1,6 +1,7 @@
 //! What must hold for every set of questions, whatever the text.
 
 mod any_text;
+mod bombs;
 mod likeness;
 mod options;
 mod refusals;

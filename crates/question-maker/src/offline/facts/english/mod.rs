@@ -8,8 +8,13 @@ use std::{
     ops::Range,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use self::{definition::definition, names::share_kinds};
 use super::{FactKind, Facts, Found, Part};
+
+use crate::GenerationError;
+use crate::offline::{check, guarded};
 
 pub(in super::super) use self::lists::{is_function, is_plural};
 
@@ -84,51 +89,63 @@ const BEFORE_NOUN: &[&str] = &[
 
 impl Lexicon {
     /// Reads the English sentences of a document.
-    pub(in super::super) fn learn<'a>(sentences: impl Iterator<Item = &'a str> + Clone) -> Self {
+    ///
+    /// # Errors
+    /// When `cancel` is triggered meanwhile.
+    pub(in super::super) fn learn<'a>(
+        sentences: impl Iterator<Item = &'a str>,
+        cancel: &CancellationToken,
+    ) -> Result<Self, GenerationError> {
         let mut lexicon = Self::default();
         for text in sentences {
-            let words = words(text);
-            for (index, word) in words.iter().enumerate() {
-                if index > 0 {
-                    let seen = if word.capital {
-                        &mut lexicon.proper
-                    } else {
-                        &mut lexicon.common
-                    };
-                    if !seen.contains(&word.lower) {
-                        seen.insert(word.lower.clone());
-                    }
-                }
-                if lists::is_no_noun(&word.lower) || word.lower.len() < 3 {
-                    continue;
-                }
-                let next = words.get(index + 1).filter(|_| !word.stops);
-                let ends = next.is_none_or(|next| AFTER_NOUN.contains(&next.lower.as_str()));
-                let before = index
-                    .checked_sub(1)
-                    .map(|i| &words[i])
-                    .filter(|before| !before.stops);
-                let introduced = before.is_some_and(|before| {
-                    DETERMINERS.contains(&before.lower.as_str())
-                        || (BEFORE_NOUN.contains(&before.lower.as_str())
-                            && !word.lower.ends_with("ing"))
-                });
-                let subject = index == 0
-                    && next.is_some_and(|next| matches!(next.lower.as_str(), "is" | "are"));
-                if (introduced && ends) || subject {
-                    *lexicon.nouns.entry(word.lower.clone()).or_default() += 1;
-                }
-                if let Some(next) = next
-                    && !lists::is_no_noun(&next.lower)
-                {
-                    *lexicon
-                        .pairs
-                        .entry(format!("{} {}", word.lower, next.lower))
-                        .or_default() += 1;
+            check(cancel)?;
+            // A sentence that cannot be read teaches nothing.
+            let _ = guarded(|| lexicon.learn_of_a_sentence(text));
+        }
+        Ok(lexicon)
+    }
+
+    fn learn_of_a_sentence(&mut self, text: &str) {
+        let words = words(text);
+        for (index, word) in words.iter().enumerate() {
+            if index > 0 {
+                let seen = if word.capital {
+                    &mut self.proper
+                } else {
+                    &mut self.common
+                };
+                if !seen.contains(&word.lower) {
+                    seen.insert(word.lower.clone());
                 }
             }
+            if lists::is_no_noun(&word.lower) || word.lower.len() < 3 {
+                continue;
+            }
+            let next = words.get(index + 1).filter(|_| !word.stops);
+            let ends = next.is_none_or(|next| AFTER_NOUN.contains(&next.lower.as_str()));
+            let before = index
+                .checked_sub(1)
+                .map(|i| &words[i])
+                .filter(|before| !before.stops);
+            let introduced = before.is_some_and(|before| {
+                DETERMINERS.contains(&before.lower.as_str())
+                    || (BEFORE_NOUN.contains(&before.lower.as_str())
+                        && !word.lower.ends_with("ing"))
+            });
+            let subject =
+                index == 0 && next.is_some_and(|next| matches!(next.lower.as_str(), "is" | "are"));
+            if (introduced && ends) || subject {
+                *self.nouns.entry(word.lower.clone()).or_default() += 1;
+            }
+            if let Some(next) = next
+                && !lists::is_no_noun(&next.lower)
+            {
+                *self
+                    .pairs
+                    .entry(format!("{} {}", word.lower, next.lower))
+                    .or_default() += 1;
+            }
         }
-        lexicon
     }
 
     fn is_noun(&self, lower: &str) -> bool {

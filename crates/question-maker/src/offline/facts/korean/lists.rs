@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::LazyLock};
 
 use crate::offline::language::is_hangul;
+use crate::offline::word_list::{WordList, word_list};
 
 /// Nouns that say too little to be asked for on their own; parts of longer terms they may be.
 const GENERAL: &str = "것 때 수 등 경우 사람 때문 정도 이후 이전 당시 자신 하나 모두 대부분 다음 위 안 속 중 뒤 앞 전 후 사이 \
@@ -29,10 +30,12 @@ const NO_NOUN: &str = "가장 매우 더 덜 다시 또 또한 그리고 그러�
 최초의 실은 큰 작은 긴 짧은 높은 낮은 많은 적은 좋은 나쁜 빠른 느린 넓은 좁은 오래된 새로운 뛰어난 지은 만든 쓴 본 된 한번";
 
 /// Nouns that stand before a person's name, or that a person is.
-const PERSON_ROLES: &str = "학자 과학자 천문학자 수학자 물리학자 화학자 생물학자 철학자 의학자 역사학자 경제학자 심리학자 언어학자 \
+static PERSON_ROLES: WordList = word_list!(
+    "학자 과학자 천문학자 수학자 물리학자 화학자 생물학자 철학자 의학자 역사학자 경제학자 심리학자 언어학자 \
 시인 소설가 작가 화가 작곡가 음악가 건축가 발명가 사상가 정치가 혁명가 탐험가 기술자 공학자 장군 대통령 총리 황제 교황 교수 박사 \
 선생 신하 관리 의사 선수 감독 제자 후계자 승려 스님 학자들 과학자들 신하들 개발자 프로그래머 창시자 설립자 사람 인물 왕 임금 국왕 여왕 왕자 \
-장수 무신 문신 재상 관료 아들 딸 부인 부제학 대제학 직제학 영의정 좌의정 우의정 판서 의병장";
+장수 무신 문신 재상 관료 아들 딸 부인 부제학 대제학 직제학 영의정 좌의정 우의정 판서 의병장"
+);
 
 const SURNAMES: &str =
     "김이박최정강조윤장임한오서신권황안송류홍유문양손배백허남노심하성채변민곽엄원차주구나맹";
@@ -77,7 +80,7 @@ pub(super) fn is_no_noun(word: &str) -> bool {
 }
 
 pub(super) fn is_person_role(word: &str) -> bool {
-    listed(PERSON_ROLES, word) || (word.ends_with("학자") || word.ends_with("과학자"))
+    PERSON_ROLES.has(word) || (word.ends_with("학자") || word.ends_with("과학자"))
 }
 
 pub(super) fn is_king(word: &str) -> bool {
@@ -105,8 +108,10 @@ pub(super) fn ends_verbal(word: &str) -> bool {
 }
 
 /// How verbs and adjectives end inside a sentence, in letters that end no noun.
-const VERB_ENDINGS: &str = "하기 되기 하며 하고 하여 하는 되는 되며 되고 되어 으며 으나 지만 면서 도록 거나 므로 니다 한다 된다 는다 \
-하던 되던 하면 되면 려고 려면 으면 았던 지도록";
+static VERB_ENDINGS: WordList = word_list!(
+    "하기 되기 하며 하고 하여 하는 되는 되며 되고 되어 으며 으나 지만 면서 도록 거나 므로 니다 한다 된다 는다 \
+하던 되던 하면 되면 려고 려면 으면 았던 지도록"
+);
 
 /// Whether a word is a form of a verb or an adjective, whatever the text around it suggests:
 /// 올렸으나, 시행하기.
@@ -114,9 +119,7 @@ pub(super) fn is_verb_form(word: &str) -> bool {
     let past = word
         .chars()
         .any(|c| is_hangul(c) && (c as u32).wrapping_sub('가' as u32) % 28 == SSANG_SIOT);
-    past || VERB_ENDINGS
-        .split_whitespace()
-        .any(|ending| word.len() > ending.len() && word.ends_with(ending))
+    past || VERB_ENDINGS.ends(word)
 }
 
 /// The final ㅆ of 았, 었 and 겠, which no noun has.

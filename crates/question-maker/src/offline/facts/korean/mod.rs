@@ -6,6 +6,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use tokio_util::sync::CancellationToken;
+
 mod definition;
 mod eojeol;
 mod lists;
@@ -13,7 +15,9 @@ mod persons;
 mod phrases;
 
 use self::eojeol::{Eojeol, words};
+use crate::GenerationError;
 use crate::offline::{
+    check, guarded,
     josa::{self, Josa, Role},
     language::is_hangul,
 };
@@ -52,15 +56,25 @@ struct Reading<'a> {
 
 impl Lexicon {
     /// Reads the Korean sentences of a document.
-    pub(in super::super) fn learn<'a>(sentences: impl Iterator<Item = &'a str> + Clone) -> Self {
+    ///
+    /// # Errors
+    /// When `cancel` is triggered meanwhile.
+    pub(in super::super) fn learn<'a>(
+        sentences: impl Iterator<Item = &'a str> + Clone,
+        cancel: &CancellationToken,
+    ) -> Result<Self, GenerationError> {
         let mut lexicon = Self::default();
         for text in sentences.clone() {
-            for word in words(text) {
-                lexicon.count(text, &word);
-            }
+            check(cancel)?;
+            // A sentence that cannot be read teaches nothing.
+            let _ = guarded(|| {
+                for word in words(text) {
+                    lexicon.count(text, &word);
+                }
+            });
         }
-        lexicon.learn_persons(sentences);
-        lexicon
+        lexicon.learn_persons(sentences, cancel)?;
+        Ok(lexicon)
     }
 
     fn count(&mut self, text: &str, word: &Eojeol) {
@@ -112,13 +126,13 @@ impl Lexicon {
         let strength = |w: &str| self.nouns.get(w).copied().unwrap_or_default().strength();
         if let Some((stem, josa)) = &word.split {
             let whole = &text[word.core.clone()];
+            // A bracket or a straight quote between noun and particle: nothing to be torn apart.
             if josa.form == "라는"
+                && !word.is_certain()
                 && let Some(topic) = josa::named("는")
             {
                 let longer = stem.start..stem.end + "라".len();
-                if strength(&text[longer.clone()]) + 1 >= strength(&text[stem.clone()])
-                    && !word.is_certain()
-                {
+                if strength(&text[longer.clone()]) + 1 >= strength(&text[stem.clone()]) {
                     return Reading {
                         text: &text[longer.clone()],
                         noun: longer,

@@ -2,72 +2,43 @@
 
 use std::collections::{HashMap, HashSet};
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
     Lexicon,
     eojeol::{Eojeol, words},
     lists,
 };
-use crate::offline::{josa::Role, language::is_hangul, sort::is_site};
+use crate::GenerationError;
+use crate::offline::{check, guarded, josa::Role, language::is_hangul, sort::is_site};
+
+/// What the sentences say of names before it is known who is a person.
+#[derive(Default)]
+struct Seen {
+    /// How often a name was a first topic, and whether it never was a place.
+    uses: HashMap<String, (u32, bool)>,
+    /// Names that stand side by side.
+    together: Vec<(String, String)>,
+    kings: HashSet<String>,
+}
 
 impl Lexicon {
-    pub(super) fn learn_persons<'a>(&mut self, sentences: impl Iterator<Item = &'a str>) {
-        let mut uses: HashMap<String, (u32, bool)> = HashMap::new();
-        let mut together = Vec::new();
-        let mut kings = HashSet::new();
+    pub(super) fn learn_persons<'a>(
+        &mut self,
+        sentences: impl Iterator<Item = &'a str>,
+        cancel: &CancellationToken,
+    ) -> Result<(), GenerationError> {
+        let mut seen = Seen::default();
         for text in sentences {
-            let words = words(text);
-            if let Some(definition) = self.definition(text, &words) {
-                let subject = text[definition.subject].to_owned();
-                if lists::is_person_role(&definition.genus) {
-                    self.persons.insert(subject);
-                } else {
-                    self.things.insert(subject);
-                }
-            }
-            self.learn_a_row_of_names(text, &words);
-            for (index, word) in words.iter().enumerate() {
-                let reading = self.read(text, word);
-                if word.quote.is_some() || !reading.text.starts_with(is_hangul) {
-                    continue;
-                }
-                let role = reading.josa.map(|josa| josa.role);
-                let after_role = index > 0
-                    && !words[index - 1].stops
-                    && lists::is_person_role(&text[words[index - 1].core.clone()]);
-                let name_like = (2..=5).contains(&reading.text.chars().count())
-                    && !lists::is_general(reading.text)
-                    && !lists::is_verb_form(reading.text)
-                    && !is_site(reading.text)
-                    && !lists::is_person_role(reading.text);
-                if name_like && lists::is_king(reading.text) {
-                    kings.insert(reading.text.to_owned());
-                }
-                if name_like && after_role && role.is_some() {
-                    self.persons.insert(reading.text.to_owned());
-                }
-                if name_like
-                    && lists::may_be_a_full_name(reading.text)
-                    && !lists::ends_like_a_thing(reading.text)
-                {
-                    let entry = uses.entry(reading.text.to_owned()).or_insert((0, true));
-                    entry.0 += u32::from(matches!(role, Some(Role::Topic)) && index == 0);
-                    entry.1 &= !matches!(role, Some(Role::At | Role::By));
-                }
-                if role == Some(Role::Topic)
-                    && let Some(agent) = self.agent(text, &words, index)
-                {
-                    self.persons.insert(agent.to_owned());
-                }
-                let joined = role == Some(Role::And) || (role.is_none() && word.stops);
-                if joined
-                    && name_like
-                    && let Some(next) = words.get(index + 1)
-                {
-                    let next = self.read(text, next);
-                    together.push((reading.text.to_owned(), next.text.to_owned()));
-                }
-            }
+            check(cancel)?;
+            // A sentence that cannot be read teaches nothing.
+            let _ = guarded(|| self.learn_of_a_sentence(text, &mut seen));
         }
+        let Seen {
+            uses,
+            together,
+            kings,
+        } = seen;
         // One 순종 may be a pure breed; where several kings are named it is a king.
         if kings.len() > 1 {
             self.persons.extend(kings);
@@ -93,6 +64,66 @@ impl Lexicon {
                         self.persons.insert(new.clone());
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn learn_of_a_sentence(&mut self, text: &str, seen: &mut Seen) {
+        let words = words(text);
+        if let Some(definition) = self.definition(text, &words) {
+            let subject = text[definition.subject].to_owned();
+            if lists::is_person_role(&definition.genus) {
+                self.persons.insert(subject);
+            } else {
+                self.things.insert(subject);
+            }
+        }
+        self.learn_a_row_of_names(text, &words);
+        for (index, word) in words.iter().enumerate() {
+            let reading = self.read(text, word);
+            if word.quote.is_some() || !reading.text.starts_with(is_hangul) {
+                continue;
+            }
+            let role = reading.josa.map(|josa| josa.role);
+            let after_role = index > 0
+                && !words[index - 1].stops
+                && lists::is_person_role(&text[words[index - 1].core.clone()]);
+            let name_like = (2..=5).contains(&reading.text.chars().count())
+                && !lists::is_general(reading.text)
+                && !lists::is_verb_form(reading.text)
+                && !is_site(reading.text)
+                && !lists::is_person_role(reading.text);
+            if name_like && lists::is_king(reading.text) {
+                seen.kings.insert(reading.text.to_owned());
+            }
+            if name_like && after_role && role.is_some() {
+                self.persons.insert(reading.text.to_owned());
+            }
+            if name_like
+                && lists::may_be_a_full_name(reading.text)
+                && !lists::ends_like_a_thing(reading.text)
+            {
+                let entry = seen
+                    .uses
+                    .entry(reading.text.to_owned())
+                    .or_insert((0, true));
+                entry.0 += u32::from(matches!(role, Some(Role::Topic)) && index == 0);
+                entry.1 &= !matches!(role, Some(Role::At | Role::By));
+            }
+            if role == Some(Role::Topic)
+                && let Some(agent) = self.agent(text, &words, index)
+            {
+                self.persons.insert(agent.to_owned());
+            }
+            let joined = role == Some(Role::And) || (role.is_none() && word.stops);
+            if joined
+                && name_like
+                && let Some(next) = words.get(index + 1)
+            {
+                let next = self.read(text, next);
+                seen.together
+                    .push((reading.text.to_owned(), next.text.to_owned()));
             }
         }
     }
