@@ -9,6 +9,7 @@ pub mod idempotency;
 pub mod migrations;
 pub mod open_files;
 pub mod payload;
+pub mod private_folder;
 pub mod run;
 pub mod storage;
 pub mod telemetry;

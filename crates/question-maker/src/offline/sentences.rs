@@ -19,7 +19,7 @@ pub(super) fn split<'a>(
     let mut bounds = paragraph.split_sentence_bound_indices().peekable();
     let mut pieces = 0_usize;
     while let Some((at, piece)) = bounds.next() {
-        if pieces % 1024 == 0 {
+        if pieces.is_multiple_of(1024) {
             check(cancel)?;
         }
         pieces += 1;
