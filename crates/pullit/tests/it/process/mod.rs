@@ -6,6 +6,7 @@ mod crash;
 mod dev;
 mod nodes;
 mod operator;
+mod private;
 mod replaced;
 mod serve;
 
