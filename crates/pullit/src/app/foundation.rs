@@ -14,6 +14,7 @@ use crate::platform::clock::Now;
 use crate::platform::config::Config;
 use crate::platform::db::Db;
 use crate::platform::migrations::migrate;
+use crate::platform::private_folder::make_private;
 use crate::platform::storage::{FolderStorage, Storage};
 
 /// Where the nodes of a cluster tell each other of new events (PostgreSQL's NOTIFY).
@@ -49,6 +50,13 @@ impl Foundation {
             let clock = Arc::clone(clock);
             Arc::new(move || clock.now())
         };
+        if let Err(error) = make_private(&config.data_dir) {
+            tracing::warn!(
+                data_dir = %config.data_dir.display(),
+                %error,
+                "the data folder cannot be taken from other users of this machine: they may read the signing secret and documents"
+            );
+        }
         let db = Db::open(config.database_options()).await?;
         for script in migrate(&db).await? {
             tracing::info!(script, "the tables are brought up to date");

@@ -168,6 +168,7 @@ pub fn main(environment: HashMap<String, String>) -> ExitCode {
     {
         return document_text::child_main(words);
     }
+    crate::platform::private_folder::files_are_private();
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

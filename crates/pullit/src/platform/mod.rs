@@ -11,6 +11,7 @@ pub mod loopback;
 pub mod migrations;
 pub mod open_files;
 pub mod payload;
+pub mod private_folder;
 pub mod run;
 pub mod storage;
 pub mod telemetry;

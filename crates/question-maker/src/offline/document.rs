@@ -164,10 +164,6 @@ struct Builder {
 
 impl Builder {
     /// A sentence whose reading panicked is a sentence without facts.
-    #[cfg_attr(
-        not(test),
-        allow(clippy::unused_self, reason = "only the tests make it stumble")
-    )]
     fn without_facts(&mut self) -> Facts {
         #[cfg(test)]
         {

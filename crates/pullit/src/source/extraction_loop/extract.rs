@@ -7,6 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use document_text::{DocumentKind, Extracted, ExtractionError, Extractor};
 
+/// What a kernel lacks is said once.
+static WARNED: std::sync::Once = std::sync::Once::new();
+
 /// Takes the text out of a document.
 #[async_trait]
 pub trait Extract: Send + Sync {
@@ -27,6 +30,16 @@ impl Extract for Extractor {
         kind: DocumentKind,
         cancel: &CancellationToken,
     ) -> Result<Extracted, ExtractionError> {
-        Extractor::extract(self, file, kind, cancel).await
+        let extracted = Extractor::extract(self, file, kind, cancel).await;
+        let missing = self.missing_protections();
+        if !missing.is_empty() {
+            WARNED.call_once(|| {
+                tracing::warn!(
+                    missing = missing.join(", "),
+                    "this kernel lacks parts of what confines the reader of a document: a hostile one could do more"
+                );
+            });
+        }
+        extracted
     }
 }

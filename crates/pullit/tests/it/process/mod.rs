@@ -9,6 +9,7 @@ mod locks;
 mod log;
 mod nodes;
 mod operator;
+mod private;
 mod probes;
 mod replaced;
 mod serve;
