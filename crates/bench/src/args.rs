@@ -1,3 +1,5 @@
+//! The command line.
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;

@@ -1,3 +1,5 @@
+//! Opens many connections at a bounded rate.
+
 use std::{
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream},

@@ -1,3 +1,5 @@
+//! Why there is nothing to show.
+
 use std::{io, path::PathBuf};
 
 use thiserror::Error;

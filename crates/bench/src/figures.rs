@@ -1,3 +1,5 @@
+//! What was measured of one server.
+
 /// What was measured of one server. What was not is `None`; all memory is that of the server's processes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Figures {

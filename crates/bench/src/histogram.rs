@@ -1,3 +1,5 @@
+//! Counts of measured values, in bounded memory.
+
 /// Values between a power of two and the next share this many buckets: they are known to 0.1 %.
 const BUCKETS: u64 = 1024;
 

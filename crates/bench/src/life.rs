@@ -1,3 +1,5 @@
+//! One process of a server from its start to its end.
+
 mod fanout;
 mod soak;
 mod stalled;

@@ -1,3 +1,5 @@
+//! Reads an event stream, in whatever pieces it arrives.
+
 mod line;
 
 use thiserror::Error;

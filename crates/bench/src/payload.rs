@@ -1,3 +1,5 @@
+//! What is published: a number that says when it was sent.
+
 use std::time::Instant;
 
 use crate::parser::{Event, sum};

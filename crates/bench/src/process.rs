@@ -1,3 +1,5 @@
+//! Memory and processor time of a process and its descendants.
+
 use std::fs;
 
 use rustix::param::{clock_ticks_per_second, page_size};

@@ -1,3 +1,5 @@
+//! Progress, on standard error.
+
 use std::fmt::Display;
 
 /// What is being done, on standard error: a run takes minutes.

@@ -1,3 +1,5 @@
+//! One connection that publishes.
+
 use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{

@@ -1,3 +1,5 @@
+//! Many open event streams, read by one thread.
+
 mod crowd;
 
 use std::{

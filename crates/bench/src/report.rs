@@ -1,3 +1,5 @@
+//! The figures of both servers side by side.
+
 use std::fmt::{self, Display, Formatter};
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! A server that is measured.
+
 mod answers;
 mod child;
 mod nchan;

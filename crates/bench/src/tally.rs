@@ -1,3 +1,5 @@
+//! What the readers have seen.
+
 use crate::histogram::Histogram;
 
 /// What the readers have seen.

@@ -1,3 +1,5 @@
+//! Publishes to all readers at once.
+
 use std::time::Duration;
 
 use tokio::time::sleep;

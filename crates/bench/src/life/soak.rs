@@ -1,3 +1,5 @@
+//! Memory over many publishes.
+
 use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};

@@ -1,3 +1,5 @@
+//! Readers that stop reading, and whom they delay.
+
 use std::{
     net::TcpStream,
     time::{Duration, Instant},

@@ -1,3 +1,5 @@
+//! Publishes to one reader each.
+
 use std::time::{Duration, Instant};
 
 use tokio::{task::JoinSet, time::sleep};

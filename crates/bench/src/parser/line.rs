@@ -1,3 +1,5 @@
+//! A line of any length in a few bytes.
+
 /// How much of a line is kept: enough for `transfer-encoding: chunked` and for
 /// `data: ` with a number behind it.
 const KEPT: usize = 32;

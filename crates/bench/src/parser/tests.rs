@@ -1,3 +1,5 @@
+//! The parser reads what a server may send.
+
 use proptest::{collection::vec, option, prelude::*, sample::Index};
 
 use super::*;

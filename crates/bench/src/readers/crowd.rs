@@ -1,3 +1,5 @@
+//! The thread that reads every stream.
+
 use std::{
     io::{self, Read},
     sync::{

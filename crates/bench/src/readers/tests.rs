@@ -1,3 +1,5 @@
+//! Readers count what they get, and notice what they lose.
+
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},

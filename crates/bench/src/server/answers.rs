@@ -1,3 +1,5 @@
+//! What a server answers to a publish.
+
 use serde_json::Value;
 
 use crate::error::LoadError;

@@ -1,3 +1,5 @@
+//! A server's process and its folder.
+
 use std::{
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr, TcpListener},

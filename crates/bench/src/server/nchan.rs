@@ -1,3 +1,5 @@
+//! nginx with nchan, the peer.
+
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 
 use rustix::process::geteuid;

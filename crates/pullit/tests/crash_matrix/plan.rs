@@ -1,3 +1,5 @@
+//! What a child of the matrix is to do.
+
 use std::path::PathBuf;
 
 use rand::rngs::StdRng;

@@ -272,3 +272,28 @@ fn the_environment_is_read_in_main_alone() {
     }
     none("nothing below main.rs reads the environment", &violations);
 }
+
+#[test]
+fn every_file_opens_with_a_line_on_what_it_is_for() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("..")];
+    let mut silent = Vec::new();
+    let mut read = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                if !path.ends_with("target") {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                read += 1;
+                let text = std::fs::read_to_string(&path).unwrap();
+                if !text.starts_with("//! ") {
+                    silent.push(path.display().to_string());
+                }
+            }
+        }
+    }
+    assert!(read > 500, "only {read} files were found");
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}

@@ -1,3 +1,5 @@
+//! A page in a real browser.
+
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+//! Nodes, the database and connections die under open streams.
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,3 +1,5 @@
+//! Nodes on one database, which can be killed.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

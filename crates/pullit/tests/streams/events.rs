@@ -1,3 +1,5 @@
+//! Publishes events as the service does.
+
 use ground::{Database, Statements};
 
 const SECRET: &str = "a secret of the tests that is long enough";

@@ -1,3 +1,5 @@
+//! A browser's tab that is never closed.
+
 use std::sync::Arc;
 use std::time::Duration;
 

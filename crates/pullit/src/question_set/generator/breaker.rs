@@ -1,3 +1,5 @@
+//! The circuit breaker around a model's service.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Gemini's API.
+
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

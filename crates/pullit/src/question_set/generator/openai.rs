@@ -1,3 +1,5 @@
+//! Chat completions of OpenAI, and of whoever speaks the same.
+
 use async_trait::async_trait;
 use reqwest::{Client, Url};
 use serde::Deserialize;

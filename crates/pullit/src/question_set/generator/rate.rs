@@ -1,3 +1,5 @@
+//! How many requests a minute.
+
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 

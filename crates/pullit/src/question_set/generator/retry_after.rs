@@ -1,3 +1,5 @@
+//! The `Retry-After` header.
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};

@@ -1,3 +1,5 @@
+//! A broker of each kind, for the conformance suite.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

@@ -198,7 +198,7 @@ async fn nothing_is_acknowledged_that_a_full_disk_lost_and_all_goes_on_when_ther
 async fn relay_goes_on(database: &Path) {
     let db = ground::sqlite::connect(database, 1).await.unwrap();
     let id = uuid::Uuid::now_v7().to_string();
-    let publish = "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload) VALUES ($1, 'UNKNOWN', 'k', '{}')";
+    let publish = "INSERT INTO outbox_event (event_id, event_type, aggregate_key, payload) VALUES ($1, 'UNKNOWN', $1, '{}')";
     wait::until("a script can publish", SOON, async || {
         db.run(publish, vec![id.as_str().into()]).await.is_ok()
     })

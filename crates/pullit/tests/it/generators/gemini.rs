@@ -1,3 +1,5 @@
+//! Requests to Gemini and its answers.
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Requests of chat completions and their answers.
+
 use pullit::question_set::generator::{ModelGenerator, OpenAi};
 use question_maker::{Answer, QuestionKind};
 

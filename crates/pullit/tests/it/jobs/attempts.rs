@@ -1,3 +1,5 @@
+//! Attempts at a question set: their results count once, and only while they are current.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,3 +1,5 @@
+//! cleanupStalePendingQuestionSets.
+
 use super::bench::{Bench, CLEANUP, RETRY, at};
 use super::rows::Set;
 

@@ -1,3 +1,5 @@
+//! Events of the outbox and their effects.
+
 use std::time::Duration;
 
 use pullit::server::{Roles, Running};

@@ -1,3 +1,5 @@
+//! pruneHistory.
+
 use super::bench::{Bench, CLEANUP, PRUNE, literal};
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -1,3 +1,5 @@
+//! retryFailedQuestionSetGeneration.
+
 use ground::Statements;
 use scheduler::testkit::Signals;
 use scheduler::{Event, RunStatus};

@@ -1,3 +1,5 @@
+//! All jobs by their own schedule, over days of a test's clock.
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};

@@ -1,3 +1,5 @@
+//! runSourceCleanup.
+
 use std::path::PathBuf;
 
 use super::bench::{Bench, SOURCES, at};

@@ -1,3 +1,5 @@
+//! validateConsecutiveLearning.
+
 use ground::NoFence;
 
 use super::bench::{Bench, STREAKS, at};

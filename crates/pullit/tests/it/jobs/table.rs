@@ -1,3 +1,5 @@
+//! The jobs are those of the contract, and configuration changes them.
+
 use pullit::platform::config::{Config, JobConfig, MisfireConfig, Span};
 use scheduler::{JobStatus, Scope};
 

@@ -1,3 +1,5 @@
+//! triggerWeeklyResetAndRecalibration.
+
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::FutureExt;
 use ground::NoFence;

@@ -1,3 +1,5 @@
+//! Configurations that are refused, and what is shown of those that are not.
+
 use super::{expect, pullit, refused};
 
 #[tokio::test]

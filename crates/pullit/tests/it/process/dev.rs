@@ -1,3 +1,5 @@
+//! `pullit dev`.
+
 use serde_json::Value;
 use testkit::Database;
 

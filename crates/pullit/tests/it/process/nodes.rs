@@ -1,3 +1,5 @@
+//! Many nodes on one database.
+
 use futures::future::join_all;
 use testkit::Database;
 use testkit::http::Client;

@@ -1,3 +1,5 @@
+//! The commands of an operator.
+
 use chrono::{Days, Utc};
 use chrono_tz::Asia::Seoul;
 use ground::{Database, Statements};

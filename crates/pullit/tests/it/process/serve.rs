@@ -1,3 +1,5 @@
+//! `pullit serve`, from its first line to its end.
+
 use std::time::{Duration, Instant};
 
 use testkit::http::Client;

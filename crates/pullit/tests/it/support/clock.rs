@@ -1,3 +1,5 @@
+//! The clock of a node in a test.
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};

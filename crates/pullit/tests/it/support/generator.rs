@@ -1,3 +1,5 @@
+//! A generator that does what a test says.
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 

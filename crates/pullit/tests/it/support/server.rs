@@ -1,3 +1,5 @@
+//! A node in the test's own process.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
