@@ -138,15 +138,19 @@ mod system_calls {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::path::Path;
     use std::process::Command;
 
     use super::*;
+
+    const SECRET: &str = "jwt-secret";
 
     /// What the tests below run in a process of its own.
     #[test]
     #[ignore = "confines its process: started by the other test"]
     fn a_confined_process_tries_everything() {
-        let secret = std::env::temp_dir().join("document-text-secret");
+        // In the working folder, which the other test has made.
+        let secret = Path::new(SECRET);
         let missing = confine(&Limits::default()).unwrap();
         assert!(missing.is_empty(), "{missing:?}");
         let denied = |what: &str, error: Option<io::Error>| {
@@ -155,10 +159,10 @@ mod tests {
         denied("tcp", std::net::TcpStream::connect("127.0.0.1:1").err());
         denied("udp", std::net::UdpSocket::bind("127.0.0.1:0").err());
         denied("unix", std::os::unix::net::UnixStream::pair().err());
-        denied("read", std::fs::read(&secret).err());
+        denied("read", std::fs::read(secret).err());
         denied("list", std::fs::read_dir("/").err());
-        denied("write", std::fs::write(&secret, [0; 1 << 20]).err());
-        denied("remove", std::fs::remove_file(&secret).err());
+        denied("write", std::fs::write(secret, [0; 1 << 20]).err());
+        denied("remove", std::fs::remove_file(secret).err());
         denied("process", Command::new("/bin/true").status().err());
         denied("thread", std::thread::Builder::new().spawn(|| ()).err());
         // The exit of the harness would want more than is allowed.
@@ -167,10 +171,12 @@ mod tests {
 
     #[test]
     fn a_confined_child_reaches_no_file_no_network_and_no_process() {
-        let secret = std::env::temp_dir().join("document-text-secret");
-        std::fs::write(&secret, "jwt-secret").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join(SECRET);
+        std::fs::write(&secret, "a signing secret").unwrap();
         let name = "confine::tests::a_confined_process_tries_everything";
         let output = Command::new(std::env::current_exe().unwrap())
+            .current_dir(folder.path())
             .args(["--exact", name, "--ignored", "--nocapture"])
             .output()
             .unwrap();
@@ -181,7 +187,7 @@ mod tests {
             let refused = format!("{what}: Some(PermissionDenied)");
             assert!(said.contains(&refused), "{what}: {said} {output:?}");
         }
-        assert_eq!(std::fs::read_to_string(&secret).unwrap(), "jwt-secret");
-        std::fs::remove_file(&secret).unwrap();
+        let kept = std::fs::read_to_string(&secret).unwrap();
+        assert_eq!(kept, "a signing secret");
     }
 }

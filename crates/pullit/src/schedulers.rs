@@ -24,6 +24,8 @@ use crate::source::Sources;
 
 /// The relay, which a publish wakes early.
 pub const RELAY: &str = "relayOutboxEvents";
+/// How often it runs, unless the configuration says otherwise.
+const RELAY_EVERY: Duration = secs(1);
 /// The one job that every node runs for itself.
 pub const HEARTBEAT: &str = "sendHeartbeat";
 
@@ -77,7 +79,7 @@ pub(crate) const JOBS: [JobRow; 8] = [
     row("3.2 LearnStatsBatchScheduler",     "triggerWeeklyResetAndRecalibration", Cron("0 0 4 * * MON"),    secs(120), secs(600), Cluster, RunOnce, (3, secs(5)), Always,
         "Starts the week for every member and recomputes all totals",
         |c, r, f| Box::pin(async move { r.learn_stats.reset_week(slot(&c), &f, c.cancellation(), &|d, t| c.progress(d, t)).await })),
-    row("4.1 OutboxEventRelay",             RELAY,                                Delay(secs(1)),           secs(5),   secs(0),   Cluster, Skip,    (3, secs(1)), FailuresAndManual,
+    row("4.1 OutboxEventRelay",             RELAY,                                Delay(RELAY_EVERY),       secs(5),   secs(0),   Cluster, Skip,    (3, secs(1)), FailuresAndManual,
         "Delivers the events that wait in the outbox",
         |c, r, _| Box::pin(async move { relay(&c, &r).await })),
     row("4.2 NotificationEventService",     HEARTBEAT,                            Rate(HEARTBEAT_RATE),     secs(3),   secs(0),   Node,    Skip,    (3, secs(1)), FailuresAndManual,
@@ -87,6 +89,13 @@ pub(crate) const JOBS: [JobRow; 8] = [
         "Deletes history, tokens and uploads past their retention",
         |c, r, f| Box::pin(async move { r.housekeeping.prune(&f, c.cancellation()).await })),
 ];
+
+/// How often the relay runs by itself; nothing, where it is switched off.
+pub(crate) fn relay_interval(config: &Config) -> Option<Duration> {
+    let set = config.job(RELAY);
+    let every = set.every.map_or(RELAY_EVERY, Span::duration);
+    set.enabled.unwrap_or(true).then_some(every)
+}
 
 /// What a job is for, in a sentence for the operator.
 pub(crate) fn purpose(job: &str) -> Option<&'static str> {

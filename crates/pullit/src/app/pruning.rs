@@ -8,7 +8,7 @@ use scheduler::Scheduler;
 use super::foundation::Foundation;
 use super::rooms::DomainRooms;
 use crate::admin::lock_release;
-use crate::auth::Auth;
+use crate::auth::{Auth, AuthHistory};
 use crate::housekeeping::{Batch, Kept, Next, Prune, Pruned};
 use crate::notification::Feed;
 use crate::platform::config::Span;
@@ -32,18 +32,11 @@ pub(super) fn kept(base: &Foundation, rooms: &DomainRooms, runs: &Runs) -> Vec<K
         per_member: keep.notifications_per_member,
     };
     let db = || base.db.clone();
+    let of_auth = |history| Box::new(OfAuth(rooms.auth.clone(), history));
     vec![
         line("notifications", keep.notifications, Box::new(notifications)),
-        line(
-            "refresh tokens",
-            keep.tokens,
-            Box::new(Tokens(rooms.auth.clone())),
-        ),
-        line(
-            "sessions",
-            keep.tokens,
-            Box::new(Sessions(rooms.auth.clone())),
-        ),
+        line("refresh tokens", keep.tokens, of_auth(AuthHistory::Tokens)),
+        line("sessions", keep.tokens, of_auth(AuthHistory::Sessions)),
         line(
             "remembered answers",
             keep.idempotency,
@@ -52,11 +45,7 @@ pub(super) fn kept(base: &Foundation, rooms: &DomainRooms, runs: &Runs) -> Vec<K
         line("marks of handled events", keep.inbox, Box::new(Inbox(db()))),
         line("outbox audit", keep.audit, Box::new(Audit(db()))),
         line("lock audit", keep.audit, Box::new(LockAudit(db()))),
-        line(
-            "sign-in links",
-            keep.audit,
-            Box::new(Links(rooms.auth.clone())),
-        ),
+        line("sign-in links", keep.audit, of_auth(AuthHistory::Links)),
         line("job runs", keep.runs, Box::new(runs.clone())),
         line(
             "uploads",
@@ -95,42 +84,14 @@ impl Prune for Notifications {
     }
 }
 
-struct Tokens(Auth);
+struct OfAuth(Auth, AuthHistory);
 
 #[async_trait]
-impl Prune for Tokens {
+impl Prune for OfAuth {
     async fn prune(&self, batch: &Batch<'_>) -> Result<Pruned, RunError> {
-        let rows = self
-            .0
-            .prune_tokens(batch.keep, batch.size, batch.fence)
-            .await?;
-        Ok(Pruned::batch(rows, batch.size))
-    }
-}
-
-struct Sessions(Auth);
-
-#[async_trait]
-impl Prune for Sessions {
-    async fn prune(&self, batch: &Batch<'_>) -> Result<Pruned, RunError> {
-        let rows = self
-            .0
-            .prune_sessions(batch.keep, batch.size, batch.fence)
-            .await?;
-        Ok(Pruned::batch(rows, batch.size))
-    }
-}
-
-struct Links(Auth);
-
-#[async_trait]
-impl Prune for Links {
-    async fn prune(&self, batch: &Batch<'_>) -> Result<Pruned, RunError> {
-        let rows = self
-            .0
-            .prune_links(batch.keep, batch.size, batch.fence)
-            .await?;
-        Ok(Pruned::batch(rows, batch.size))
+        let Self(auth, history) = self;
+        let pruned = auth.prune(*history, batch.keep, batch.size, batch.fence);
+        Ok(Pruned::batch(pruned.await?, batch.size))
     }
 }
 

@@ -1,7 +1,7 @@
 //! One-time links: how an operator signs in to the console.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ground::{Connection, Fence, FenceError, Statements};
+use ground::{Connection, Statements};
 
 use super::error::AuthError;
 use super::refresh_tokens::hash;
@@ -38,7 +38,8 @@ const INSERT: &str = "INSERT INTO sign_in_link (id, token_hash, member_id, made_
 // One of many at once finds it unused.
 const USE: &str = "UPDATE sign_in_link SET used_at = $2, used_from = $3 \
      WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING id, member_id";
-const PRUNE: &str = "DELETE FROM sign_in_link WHERE id IN \
+/// $1 made before, $2 how many.
+pub(super) const PRUNE: &str = "DELETE FROM sign_in_link WHERE id IN \
      (SELECT id FROM sign_in_link WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
 
 impl Auth {
@@ -74,6 +75,10 @@ impl Auth {
             }
         };
         if operator.role != Role::Admin || !operator.active() {
+            tracing::warn!(
+                member = operator.id,
+                "no sign-in link was made: {FIRST_OPERATOR} is a member who is no operator; make one with `pullit members create --admin`"
+            );
             return Ok(None);
         }
         let link = self.link_for(&mut tx, operator, made_by).await?;
@@ -139,23 +144,5 @@ impl Auth {
             "a sign-in link was used"
         );
         self.sign(issued)
-    }
-
-    /// Deletes one batch of links that were made `keep` ago or earlier.
-    ///
-    /// # Errors
-    /// When the run that asks has lost its lease, or the database does not answer.
-    pub async fn prune_links(
-        &self,
-        keep: TimeDelta,
-        batch: u32,
-        fence: &dyn Fence,
-    ) -> Result<u64, FenceError> {
-        let mut tx = self.db.begin().await?;
-        let values = vec![((self.now)() - keep).into(), i64::from(batch).into()];
-        let pruned = tx.run(PRUNE, values).await?;
-        fence.check(&mut tx).await?;
-        tx.commit().await?;
-        Ok(pruned)
     }
 }

@@ -14,6 +14,6 @@ pub use error::AuthError;
 pub use links::SignInLink;
 pub(crate) use secret::hex;
 pub use secret::{SecretError, Secrets};
-pub use service::{Auth, AuthOptions};
+pub use service::{Auth, AuthHistory, AuthOptions};
 pub use sessions::EndedSession;
 pub use tokens::AccessTokens;

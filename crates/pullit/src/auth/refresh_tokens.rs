@@ -90,7 +90,8 @@ const REVOKE_FAMILY: &str =
     "UPDATE refresh_token SET revoked_at = $2 WHERE family_id = $1 AND revoked_at IS NULL";
 const REVOKE_MEMBER: &str =
     "UPDATE refresh_token SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL";
-const PRUNE: &str = "DELETE FROM refresh_token WHERE id IN \
+/// $1 ended before, $2 how many.
+pub(super) const PRUNE: &str = "DELETE FROM refresh_token WHERE id IN \
      (SELECT id FROM refresh_token WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
 
 /// Who reads the table cannot sign in with it.
@@ -179,14 +180,4 @@ pub(super) async fn revoke_member(
 ) -> Result<(), sqlx::Error> {
     let values = vec![member_id.into(), now.into()];
     tx.run(REVOKE_MEMBER, values).await.map(|_| ())
-}
-
-/// Deletes tokens that ended before `before`; the number deleted.
-pub(super) async fn prune(
-    tx: &mut Connection<'_>,
-    before: DateTime<Utc>,
-    batch: u32,
-) -> Result<u64, sqlx::Error> {
-    tx.run(PRUNE, vec![before.into(), i64::from(batch).into()])
-        .await
 }

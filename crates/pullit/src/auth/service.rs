@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ground::{Fence, FenceError};
+use ground::{Fence, FenceError, Statements};
 
 use super::error::AuthError;
+use super::links;
 use super::refresh_tokens::{self, RefreshToken, Successors};
 use super::secret::Secrets;
 use super::sessions::{self, EndedSession, Issued, Lifetimes, Rotation};
@@ -36,6 +37,21 @@ pub struct AuthOptions {
 }
 
 impl AuthOptions {
+    /// The defaults of the service, for a node that nobody reaches from outside.
+    #[cfg(test)]
+    pub(crate) fn of_tests() -> Self {
+        Self {
+            dev_login: false,
+            is_local: false,
+            origins: Arc::default(),
+            access_ttl: TimeDelta::minutes(15),
+            refresh_ttl: TimeDelta::days(14),
+            refresh_grace: TimeDelta::seconds(10),
+            session_ttl: TimeDelta::days(90),
+            secure_cookie: false,
+        }
+    }
+
     pub(super) fn lifetimes(&self) -> Lifetimes {
         Lifetimes {
             session: self.session_ttl,
@@ -43,6 +59,17 @@ impl AuthOptions {
             grace: self.refresh_grace,
         }
     }
+}
+
+/// What the room keeps for a while after its end.
+#[derive(Clone, Copy, Debug)]
+pub enum AuthHistory {
+    /// Refresh tokens, from when they expire.
+    Tokens,
+    /// Sessions, from when their last token expires.
+    Sessions,
+    /// Sign-in links, from when they were made.
+    Links,
 }
 
 /// A fresh pair of tokens.
@@ -196,35 +223,25 @@ impl Auth {
         sessions::ended_since(self.db.read(), (self.now)() - time).await
     }
 
-    /// Deletes one batch of refresh tokens that ended `keep` ago or earlier.
+    /// Deletes one batch of what ended `keep` ago or earlier.
     ///
     /// # Errors
     /// When the run that asks has lost its lease, or the database does not answer.
-    pub async fn prune_tokens(
+    pub async fn prune(
         &self,
+        history: AuthHistory,
         keep: TimeDelta,
         batch: u32,
         fence: &dyn Fence,
     ) -> Result<u64, FenceError> {
+        let statement = match history {
+            AuthHistory::Tokens => refresh_tokens::PRUNE,
+            AuthHistory::Sessions => sessions::PRUNE,
+            AuthHistory::Links => links::PRUNE,
+        };
+        let values = vec![((self.now)() - keep).into(), i64::from(batch).into()];
         let mut tx = self.db.begin().await?;
-        let pruned = refresh_tokens::prune(&mut tx, (self.now)() - keep, batch).await?;
-        fence.check(&mut tx).await?;
-        tx.commit().await?;
-        Ok(pruned)
-    }
-
-    /// Deletes one batch of sessions whose last token ended `keep` ago or earlier.
-    ///
-    /// # Errors
-    /// When the run that asks has lost its lease, or the database does not answer.
-    pub async fn prune_sessions(
-        &self,
-        keep: TimeDelta,
-        batch: u32,
-        fence: &dyn Fence,
-    ) -> Result<u64, FenceError> {
-        let mut tx = self.db.begin().await?;
-        let pruned = sessions::prune(&mut tx, (self.now)() - keep, batch).await?;
+        let pruned = tx.run(statement, values).await?;
         fence.check(&mut tx).await?;
         tx.commit().await?;
         Ok(pruned)

@@ -107,7 +107,8 @@ const STANDING: &str = "SELECT m.role, m.status, s.id AS session_id, s.ended_at 
      LEFT JOIN session s ON s.id = $2 AND s.member_id = m.id WHERE m.id = $1";
 const ENDED: &str = "SELECT id, member_id FROM session WHERE ended_at IS NOT NULL AND ended_at > $1 \
      ORDER BY ended_at DESC LIMIT 10000";
-const PRUNE: &str = "DELETE FROM session WHERE id IN \
+/// $1 ended before, $2 how many.
+pub(super) const PRUNE: &str = "DELETE FROM session WHERE id IN \
      (SELECT id FROM session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
 
 /// A new session with its first token.
@@ -154,7 +155,12 @@ pub(super) async fn rotate(
         return Ok(Rotation::Refused);
     };
     let end = session.end(lifetimes);
-    if session.ended_at.is_some() || end <= now || !row.is_good(now) {
+    if session.ended_at.is_some() || end <= now {
+        return Ok(Rotation::Refused);
+    }
+    // An old token is nobody's by now, whether it has expired or not.
+    let is_old = row.rotated_at.is_some_and(|at| now - at > lifetimes.grace);
+    if !is_old && !row.is_good(now) {
         return Ok(Rotation::Refused);
     }
     let next = match row.rotated_at {
@@ -171,13 +177,11 @@ pub(super) async fn rotate(
             tx.run(EXTEND, values).await?;
             Some(next)
         }
-        Some(at) if now - at <= lifetimes.grace => {
-            refresh_tokens::newest(tx, &session.id, token, successors).await?
-        }
-        Some(_) => {
+        Some(_) if is_old => {
             end_locked(tx, &session.id, now).await?;
             return Ok(Rotation::Reused(session));
         }
+        Some(_) => refresh_tokens::newest(tx, &session.id, token, successors).await?,
     };
     Ok(next.map_or(Rotation::Refused, |token| {
         Rotation::Issued(Issued { session, token })
@@ -243,14 +247,4 @@ pub(super) async fn ended_since(
     since: DateTime<Utc>,
 ) -> Result<Vec<EndedSession>, sqlx::Error> {
     c.rows(ENDED, vec![since.into()]).await
-}
-
-/// Deletes sessions whose last token ended before `before`; the number deleted.
-pub(super) async fn prune(
-    tx: &mut Connection<'_>,
-    before: DateTime<Utc>,
-    batch: u32,
-) -> Result<u64, sqlx::Error> {
-    tx.run(PRUNE, vec![before.into(), i64::from(batch).into()])
-        .await
 }

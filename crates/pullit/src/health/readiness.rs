@@ -41,50 +41,21 @@ struct RoleReadiness {
     waits_for: Vec<&'static str>,
 }
 
-/// What a role needs.
+/// What a role needs: parts, and tasks of this node.
 struct Needs {
     role: &'static str,
     has: fn(Roles) -> bool,
-    storage: bool,
-    broker: bool,
-    relay: bool,
+    parts: &'static [&'static str],
     tasks: &'static [&'static str],
 }
 
-/// All roles need the database. The relay goes on without a broker: what it cannot send is put off.
+/// The relay goes on without a broker: what it cannot send is put off.
+#[rustfmt::skip]
 const NEEDS: [Needs; 4] = [
-    Needs {
-        role: "api",
-        has: |roles| roles.api,
-        storage: true,
-        broker: false,
-        relay: false,
-        tasks: &[tasks::HTTP, tasks::FEED],
-    },
-    Needs {
-        role: "scheduler",
-        has: |roles| roles.scheduler,
-        storage: true,
-        broker: false,
-        relay: false,
-        tasks: &[],
-    },
-    Needs {
-        role: "relay",
-        has: |roles| roles.relay,
-        storage: false,
-        broker: false,
-        relay: true,
-        tasks: &[tasks::PULSE],
-    },
-    Needs {
-        role: "worker",
-        has: |roles| roles.worker,
-        storage: true,
-        broker: true,
-        relay: false,
-        tasks: &[tasks::WORKER, tasks::EXTRACTION],
-    },
+    Needs { role: "api", has: |roles| roles.api, parts: &["database", "storage"], tasks: &[tasks::HTTP, tasks::FEED] },
+    Needs { role: "scheduler", has: |roles| roles.scheduler, parts: &["database", "storage"], tasks: &[] },
+    Needs { role: "relay", has: |roles| roles.relay, parts: &["database", "relay"], tasks: &[tasks::PULSE] },
+    Needs { role: "worker", has: |roles| roles.worker, parts: &["database", "storage", "broker"], tasks: &[tasks::WORKER, tasks::EXTRACTION] },
 ];
 
 /// Looks at the parts, and remembers how it found them.
@@ -119,20 +90,19 @@ impl Prober {
         self.note("relay", relay, || {
             "its last run failed, or it has not run for long".to_owned()
         });
+        let parts = [
+            ("database", database),
+            ("storage", storage),
+            ("broker", broker),
+            ("relay", relay),
+        ];
         let mut roles = BTreeMap::new();
         for needs in NEEDS.iter().filter(|needs| (needs.has)(self.roles)) {
-            let parts = [
-                ("database", database),
-                ("storage", storage || !needs.storage),
-                ("broker", broker || !needs.broker),
-                ("relay", relay || !needs.relay),
-            ];
-            let parts = parts
-                .into_iter()
-                .filter_map(|(part, up)| (!up).then_some(part));
+            let down = parts.iter().filter(|(_, up)| !up).map(|(part, _)| *part);
+            let down = down.filter(|part| needs.parts.contains(part));
             let tasks = needs.tasks.iter().copied();
             let dead = tasks.filter(|task| !self.supervisor.is_up(task));
-            let waits_for: Vec<_> = parts.chain(dead).collect();
+            let waits_for: Vec<_> = down.chain(dead).collect();
             let ready = waits_for.is_empty();
             roles.insert(needs.role, RoleReadiness { ready, waits_for });
         }

@@ -11,12 +11,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::schedulers::RELAY;
 
-/// A relay that was not heard of for so long hangs. A run takes two seconds and its last delivery twelve.
+/// A relay that was not heard of for so long beyond its interval hangs. A run takes two seconds and its last delivery twelve.
 const SILENCE: Duration = Duration::from_secs(20);
 
 /// What was last heard of the relay. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct RelayPulse(Arc<Mutex<Last>>);
+pub(crate) struct RelayPulse {
+    last: Arc<Mutex<Last>>,
+    /// With a longer silence something is wrong; nothing, where the relay runs by hand alone.
+    longest_silence: Option<Duration>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Last {
@@ -24,20 +28,24 @@ struct Last {
     failed: bool,
 }
 
-impl Default for RelayPulse {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(Last {
+impl RelayPulse {
+    /// Of a relay that runs so often; nothing, where the configuration has switched it off.
+    pub(crate) fn new(interval: Option<Duration>) -> Self {
+        let last = Last {
             heard: Instant::now(),
             failed: false,
-        })))
+        };
+        Self {
+            last: Arc::new(Mutex::new(last)),
+            longest_silence: interval.map(|interval| interval.saturating_add(SILENCE)),
+        }
     }
-}
 
-impl RelayPulse {
     /// Whether the last run succeeded and is not long ago, or another node has the lock.
     pub(super) fn beats(&self) -> bool {
         let last = *self.last();
-        !last.failed && last.heard.elapsed() < SILENCE
+        let in_time = |longest| last.heard.elapsed() < longest;
+        !last.failed && self.longest_silence.is_none_or(in_time)
     }
 
     /// Listens to the scheduler until cancelled.
@@ -70,7 +78,7 @@ impl RelayPulse {
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Last> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,13 +96,28 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_relay_that_is_silent_or_cannot_take_its_lock_does_not_beat() {
-        let pulse = RelayPulse::default();
+        let interval = Duration::from_secs(1);
+        let pulse = RelayPulse::new(Some(interval));
         assert!(pulse.beats());
         pulse.heard(&delayed(None));
         assert!(!pulse.beats(), "the database has failed");
         pulse.heard(&delayed(Some("another node")));
         assert!(pulse.beats(), "it runs there");
         tokio::time::advance(SILENCE).await;
+        assert!(pulse.beats());
+        tokio::time::advance(interval).await;
         assert!(!pulse.beats(), "it hangs");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_relay_that_is_configured_to_be_silent_beats() {
+        let hour = Duration::from_secs(3600);
+        let (hourly, off) = (RelayPulse::new(Some(hour)), RelayPulse::new(None));
+        tokio::time::advance(hour).await;
+        assert!(hourly.beats() && off.beats());
+        tokio::time::advance(hour).await;
+        assert!(!hourly.beats() && off.beats());
+        off.heard(&delayed(None));
+        assert!(!off.beats(), "a run by hand found the database failing");
     }
 }

@@ -137,16 +137,7 @@ mod tests {
             let stays = hub.subscribe(ids[0]).unwrap();
             let goes = hub.subscribe(ids[1]).unwrap();
             db.write().run("UPDATE member SET status = 'BANNED' WHERE id = $1", vec![ids[1].into()]).await.unwrap();
-            let options = AuthOptions {
-                dev_login: false,
-                is_local: false,
-                origins: Arc::default(),
-                access_ttl: TimeDelta::minutes(15),
-                refresh_ttl: TimeDelta::days(14),
-                refresh_grace: TimeDelta::seconds(10),
-                session_ttl: TimeDelta::days(90),
-                secure_cookie: false,
-            };
+            let options = AuthOptions::of_tests();
             let auth = Auth::new(db.clone(), Arc::new(Utc::now), members.clone(), &Secrets::from_text("secret"), options);
             Eviction::new(hub, members, auth).look().await.unwrap();
             assert!(stays.ended().is_none());

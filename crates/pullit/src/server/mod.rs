@@ -117,7 +117,7 @@ impl Running {
         let supervisor = Supervisor::new(cancel.clone());
         let mut workers = vec![supervisor.keep("sums of the metrics", telemetry::sum_up)];
         let mut http = Vec::new();
-        let relay = RelayPulse::default();
+        let relay = RelayPulse::new(schedulers::relay_interval(&app.config));
         if roles.relay {
             let (events, pulse) = (app.scheduler.clone(), relay.clone());
             let watch = move |stop| pulse.clone().watch(events.events(), stop);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduler::testkit::{ManualClock, Signals};
 use scheduler::{
-    Cause, Event, Job, JobBuilder, JobError, Misfire, Passed, Record, Retry, RunStatus, Scope,
-    Trigger,
+    Cause, Event, Job, JobBuilder, JobError, Misfire, Passed, Record, Retry, Run, RunNowError,
+    Scope, Trigger,
 };
 
 use crate::support::*;
@@ -56,6 +56,31 @@ async fn next_passed(signals: &mut Signals) -> (DateTime<Utc>, Passed) {
             _ => None,
         })
         .await
+}
+
+/// A run by hand that has the lock.
+struct HeldByHand {
+    gate: Gate,
+    run: tokio::task::JoinHandle<Result<Run, RunNowError>>,
+}
+
+impl HeldByHand {
+    async fn end(self) {
+        self.gate.open();
+        self.run.await.unwrap().unwrap();
+    }
+}
+
+/// The daily job runs by hand on one node, and is to run by itself on another.
+async fn held_by_hand(world: &World) -> (HeldByHand, Signals) {
+    let gate = Gate::new();
+    let by_hand = world.node("a", [gate.job(daily("job"))]).await;
+    let other = world.node("b", [quick(daily("job"))]).await;
+    let signals = Signals::of(&other);
+    other.start().await.unwrap();
+    let run = tokio::spawn(async move { by_hand.run_now("job").await });
+    gate.entered().await;
+    (HeldByHand { gate, run }, signals)
 }
 
 /// A job that goes on every few seconds runs on after each step.
@@ -134,38 +159,22 @@ testkit::on_each_database! {
 
     async fn a_slot_that_waits_for_a_lock_goes_on_waiting_for_the_lock_alone(db: testkit::Database) {
         let world = World::new(db).await;
-        let gate = Gate::new();
-        let node = world.node("a", [gate.job(daily("job"))]).await;
-        let by_hand = node.clone();
-        let other = world.node("b", [quick(daily("job"))]).await;
-        let mut signals = Signals::of(&other);
-        other.start().await.unwrap();
-        let manual = tokio::spawn(async move { by_hand.run_now("job").await });
-        gate.entered().await;
+        let (held, mut signals) = held_by_hand(&world).await;
         world.clock.set(four() + TimeDelta::seconds(6));
         delayed(&mut signals).await;
         set_back(&world.clock, &mut signals, TimeDelta::seconds(5)).await;
-        gate.open();
-        manual.await.unwrap().unwrap();
+        held.end().await;
         world.clock.advance(TimeDelta::seconds(1));
         assert_eq!(signals.finished("job").await.scheduled_at, four());
     }
 
     async fn a_slot_that_lies_ahead_again_runs_when_its_time_comes(db: testkit::Database) {
         let world = World::new(db).await;
-        let gate = Gate::new();
-        let node = world.node("a", [gate.job(daily("job"))]).await;
-        let by_hand = node.clone();
-        let other = world.node("b", [quick(daily("job"))]).await;
-        let mut signals = Signals::of(&other);
-        other.start().await.unwrap();
-        let manual = tokio::spawn(async move { by_hand.run_now("job").await });
-        gate.entered().await;
+        let (held, mut signals) = held_by_hand(&world).await;
         world.clock.set(four());
         delayed(&mut signals).await;
         set_back(&world.clock, &mut signals, TimeDelta::hours(9)).await;
-        gate.open();
-        manual.await.unwrap().unwrap();
+        held.end().await;
         world.clock.set(four());
         assert_eq!(signals.finished("job").await.scheduled_at, four());
     }
@@ -226,12 +235,16 @@ async fn a_dead_run_whose_lock_lies_in_the_future_is_found_and_taken_up_on_sqlit
     let update = "UPDATE job_run SET lock_owner = 'dead:1'";
     assert_eq!(world.execute(update, []).await, 1);
     node.start().await.unwrap();
-    // Scans come as time passes; how long the row stays as it is, is measured in real time.
+    // Scans come as the test's time passes; how long the row stays as it is, is measured in real time.
     let found = async {
         loop {
             world.clock.advance(TimeDelta::seconds(10));
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            if world.runs("job").await[0].3 == RunStatus::Abandoned.as_str() {
+            let event = signals.next("a scan", |event| match event {
+                Event::Abandoned(_) => Some(true),
+                Event::Scanned => Some(false),
+                _ => None,
+            });
+            if event.await {
                 return;
             }
         }

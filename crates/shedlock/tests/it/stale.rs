@@ -79,6 +79,7 @@ async fn a_living_holder_is_not_robbed_when_the_clock_is_set_back() {
     .await;
     set_back(&stage, "job", 9).await;
     let began = Instant::now();
+    // That nobody else gets it in all this time announces itself by no event.
     while began.elapsed() < 4 * LEASE {
         assert!(!is_taken(&*other).await);
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -99,6 +100,7 @@ async fn a_lock_blocked_by_hand_is_respected_for_as_long_as_it_says() {
     stage.take_away("job").await;
     let provider = stage.provider("b");
     let began = Instant::now();
+    // As above: only time shows that nothing happens.
     while began.elapsed() < 2 * LEASE {
         assert!(!is_taken(&*provider).await);
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -89,16 +89,7 @@ impl World {
             move || clock.now()
         });
         let members = Members::new(db.clone(), now.clone());
-        let options = AuthOptions {
-            dev_login: false,
-            is_local: false,
-            origins: Arc::default(),
-            access_ttl: TimeDelta::minutes(15),
-            refresh_ttl: TimeDelta::days(14),
-            refresh_grace: TimeDelta::seconds(10),
-            session_ttl: TimeDelta::days(90),
-            secure_cookie: false,
-        };
+        let options = AuthOptions::of_tests();
         let secrets = Secrets::from_text("a secret of the tests that is long enough");
         let auth = Auth::new(db.clone(), now.clone(), members.clone(), &secrets, options);
         let locks = locks(&db, "this-node");

@@ -63,6 +63,17 @@ testkit::on_each_database! {
         refresh_with(&server, &thief).await.problem(401, "A_003");
     }
 
+    async fn an_old_token_that_comes_back_after_its_own_end_ends_the_session_too(db: testkit::Database) {
+        let server = Server::start(db).await;
+        let token = first_token(&server).await;
+        let second = successor(refresh_with(&server, &token).await);
+        server.clock.advance(TimeDelta::days(13));
+        let third = successor(refresh_with(&server, &second).await);
+        server.clock.advance(TimeDelta::days(2));
+        refresh_with(&server, &token).await.problem(401, "A_003");
+        refresh_with(&server, &third).await.problem(401, "A_003");
+    }
+
     async fn a_table_of_hashes_shows_no_token(db: testkit::Database) {
         let server = Server::start(db).await;
         let token = first_token(&server).await;
