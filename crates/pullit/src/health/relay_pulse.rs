@@ -65,10 +65,15 @@ impl RelayPulse {
                 matches!(run.status, RunStatus::Failed)
             }
             // Paused by an operator is what is wanted; with another holder it runs there.
-            Event::Passed { job, because, .. } if job == RELAY => {
-                matches!(because, Passed::TooLate)
+            Event::Passed { job, because, .. } if job == RELAY && *because != Passed::TooLate => {
+                false
             }
-            Event::Delayed { job, holder, .. } if job == RELAY => holder.is_none(),
+            Event::Delayed {
+                job,
+                holder: Some(_),
+                ..
+            } if job == RELAY => false,
+            // A lock that was given back just now has no holder either: only silence shows that it cannot be taken.
             _ => return,
         };
         *self.last() = Last {
@@ -84,6 +89,8 @@ impl RelayPulse {
 
 #[cfg(test)]
 mod tests {
+    use scheduler::{Cause, Run};
+
     use super::*;
 
     fn delayed(holder: Option<&str>) -> Event {
@@ -94,19 +101,51 @@ mod tests {
         }
     }
 
+    fn finished(status: RunStatus) -> Event {
+        let now = "2026-11-22T10:00:00Z".parse().unwrap();
+        Event::Finished(Run {
+            id: 0,
+            job_name: RELAY.to_owned(),
+            scheduled_at: now,
+            started_at: now,
+            finished_at: Some(now),
+            node: "a node".to_owned(),
+            attempt: 1,
+            status,
+            cause: Cause::Schedule,
+            affected: 0,
+            retries: 0,
+            error: None,
+        })
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_relay_that_is_silent_or_cannot_take_its_lock_does_not_beat() {
+    async fn a_relay_that_fails_or_is_silent_does_not_beat() {
         let interval = Duration::from_secs(1);
         let pulse = RelayPulse::new(Some(interval));
         assert!(pulse.beats());
-        pulse.heard(&delayed(None));
-        assert!(!pulse.beats(), "the database has failed");
+        pulse.heard(&finished(RunStatus::Failed));
+        assert!(!pulse.beats(), "its last run failed");
         pulse.heard(&delayed(Some("another node")));
         assert!(pulse.beats(), "it runs there");
         tokio::time::advance(SILENCE).await;
         assert!(pulse.beats());
         tokio::time::advance(interval).await;
         assert!(!pulse.beats(), "it hangs");
+        pulse.heard(&finished(RunStatus::Succeeded));
+        assert!(pulse.beats());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lock_that_two_nodes_want_at_once_is_no_failure_and_one_that_nobody_gets_is() {
+        let pulse = RelayPulse::new(Some(Duration::from_secs(1)));
+        pulse.heard(&delayed(None));
+        assert!(pulse.beats(), "its holder gave it back just now");
+        for _ in 0..=SILENCE.as_secs() {
+            pulse.heard(&delayed(None));
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert!(!pulse.beats());
     }
 
     #[tokio::test(start_paused = true)]
@@ -117,7 +156,7 @@ mod tests {
         assert!(hourly.beats() && off.beats());
         tokio::time::advance(hour).await;
         assert!(!hourly.beats() && off.beats());
-        off.heard(&delayed(None));
-        assert!(!off.beats(), "a run by hand found the database failing");
+        off.heard(&finished(RunStatus::Failed));
+        assert!(!off.beats(), "a run by hand failed");
     }
 }
